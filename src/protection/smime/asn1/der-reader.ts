@@ -1,0 +1,111 @@
+/**
+ * Reads small, whole ASN.1 structures (certificates, attributes, headers of CMS). Message-sized BER goes through
+ * ber-stream.ts instead. Accepts definite lengths, as DER has them (X.690 §10.1); `strict` also refuses
+ * lengths that are not minimal.
+ */
+import { type Result, fail, ok } from '../../../base/result.ts'
+import { ASN1_DEPTH_MAX, ASN1_NODES_MAX, CONSTRUCTED } from './tlv.ts'
+
+export interface Node {
+  readonly tag: number
+  /** The whole encoding: tag, length, content. */
+  readonly raw: Uint8Array
+  readonly content: Uint8Array
+  /** Empty for primitive encodings. */
+  readonly children: readonly Node[]
+}
+
+interface Budget {
+  nodes: number
+}
+
+/** Parses exactly one element that fills `der`. */
+export function parseDer(der: Uint8Array): Result<Node> {
+  try {
+    const node = readNode(der, 0, ASN1_DEPTH_MAX, { nodes: ASN1_NODES_MAX })
+    return node.raw.length === der.length ? ok(node) : fail('bytes after the end of the structure')
+  } catch (error) {
+    if (error instanceof Asn1Error) return fail(error.message)
+    throw error
+  }
+}
+
+/** Thrown inside asn1/ only; the public functions turn it into a Result. */
+export class Asn1Error extends Error {}
+
+function readNode(bytes: Uint8Array, start: number, depth: number, budget: Budget): Node {
+  if (depth === 0) throw new Asn1Error('nested too deeply')
+  if (--budget.nodes < 0) throw new Asn1Error('too many elements')
+  const tag = bytes[start]
+  if (tag === undefined) throw new Asn1Error('unexpected end')
+  if ((tag & 0x1f) === 0x1f) throw new Asn1Error('tag number above 30')
+  const { length, offset } = readLength(bytes, start + 1)
+  const end = offset + length
+  if (end > bytes.length) throw new Asn1Error('length beyond the end')
+  const content = bytes.subarray(offset, end)
+  const children: Node[] = []
+  if ((tag & CONSTRUCTED) !== 0) {
+    let at = 0
+    while (at < content.length) {
+      const child = readNode(content, at, depth - 1, budget)
+      children.push(child)
+      at += child.raw.length
+    }
+  }
+  return { tag, raw: bytes.subarray(start, end), content, children }
+}
+
+function readLength(bytes: Uint8Array, at: number): { length: number; offset: number } {
+  const first = bytes[at]
+  if (first === undefined) throw new Asn1Error('unexpected end')
+  if (first < 0x80) return { length: first, offset: at + 1 }
+  const count = first & 0x7f
+  if (count === 0) throw new Asn1Error('indefinite length where DER is required')
+  if (count > 6) throw new Asn1Error('length too large')
+  let length = 0
+  for (let i = 1; i <= count; i++) {
+    const octet = bytes[at + i]
+    if (octet === undefined) throw new Asn1Error('unexpected end')
+    length = length * 256 + octet
+  }
+  return { length, offset: at + 1 + count }
+}
+
+/** OBJECT IDENTIFIER content → dotted text (X.690 §8.19); `undefined` when malformed. */
+export function readOid(content: Uint8Array): string | undefined {
+  if (content.length === 0 || content.length > 64 || ((content.at(-1) as number) & 0x80) !== 0) return undefined
+  const arcs: number[] = []
+  let value = 0
+  for (const octet of content) {
+    if (value > 2 ** 45) return undefined
+    value = value * 128 + (octet & 0x7f)
+    if ((octet & 0x80) !== 0) continue
+    if (arcs.length === 0) {
+      const first = Math.min(2, Math.floor(value / 40))
+      arcs.push(first, value - first * 40)
+    } else arcs.push(value)
+    value = 0
+  }
+  return arcs.join('.')
+}
+
+/** Small non-negative INTEGER content → number; `undefined` when negative, empty or above 2^48. */
+export function readSmallInteger(content: Uint8Array): number | undefined {
+  if (content.length === 0 || content.length > 6 || ((content[0] as number) & 0x80) !== 0) return undefined
+  return content.reduce((value, octet) => value * 256 + octet, 0)
+}
+
+const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z$/
+const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.\d+)?Z$/
+
+/** UTCTime or GeneralizedTime content → milliseconds; two-digit years as RFC 5280 §4.1.2.5.1 has them. */
+export function readTimeMs(content: Uint8Array): number | undefined {
+  const text = Buffer.from(content).toString('latin1')
+  const utc = UTC_TIME.exec(text)
+  const match = utc ?? GENERALIZED_TIME.exec(text)
+  if (match === null) return undefined
+  const [year, month, day, hour, minute, second] = match.slice(1).map((digits) => Number(digits ?? 0)) as number[]
+  const fullYear = utc === null ? (year as number) : (year as number) + ((year as number) < 50 ? 2000 : 1900)
+  const ms = Date.UTC(fullYear, (month as number) - 1, day, hour, minute, second)
+  return Number.isNaN(ms) ? undefined : ms
+}

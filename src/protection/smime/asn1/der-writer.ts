@@ -1,0 +1,59 @@
+/** Writes DER (X.690 §10). Values in, bytes out; nothing here knows what a certificate or a message is. */
+import { Buffer } from 'node:buffer'
+import { TAG } from './tlv.ts'
+
+/** Tag and definite length for `length` content octets. */
+export function derHeader(tag: number, length: number): Uint8Array {
+  if (length < 0x80) return Uint8Array.of(tag, length)
+  const octets: number[] = []
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256)
+  return Uint8Array.of(tag, 0x80 | octets.length, ...octets)
+}
+
+export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
+  const length = contents.reduce((sum, content) => sum + content.length, 0)
+  return Buffer.concat([derHeader(tag, length), ...contents])
+}
+
+export const sequence = (...contents: readonly Uint8Array[]): Uint8Array => der(TAG.SEQUENCE, ...contents)
+export const octetString = (content: Uint8Array): Uint8Array => der(TAG.OCTET_STRING, content)
+export const NULL = Uint8Array.of(TAG.NULL, 0)
+
+/** SET OF: members sorted by their encoding (X.690 §11.6). */
+export const setOf = (members: readonly Uint8Array[]): Uint8Array => der(TAG.SET, ...[...members].sort(Buffer.compare))
+
+/** BIT STRING of whole octets. */
+export const bitString = (content: Uint8Array): Uint8Array => der(TAG.BIT_STRING, Uint8Array.of(0), content)
+
+/** Non-negative INTEGER. */
+export function integer(value: number): Uint8Array {
+  const octets: number[] = [value % 256]
+  for (let rest = Math.floor(value / 256); rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256)
+  if ((octets[0] as number) >= 0x80) octets.unshift(0)
+  return Uint8Array.of(TAG.INTEGER, octets.length, ...octets)
+}
+
+const oidCache = new Map<string, Uint8Array>()
+
+export function oid(dotted: string): Uint8Array {
+  const known = oidCache.get(dotted)
+  if (known !== undefined) return known
+  const [first, second, ...rest] = dotted.split('.').map(Number) as [number, number, ...number[]]
+  const content = [first * 40 + second, ...rest].flatMap((arc) => {
+    const octets = [arc % 128]
+    for (let more = Math.floor(arc / 128); more > 0; more = Math.floor(more / 128)) octets.unshift((more % 128) | 0x80)
+    return octets
+  })
+  const encoded = der(TAG.OID, Uint8Array.from(content))
+  oidCache.set(dotted, encoded)
+  return encoded
+}
+
+/** UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5, RFC 5652 §11.3). */
+export function time(ms: number): Uint8Array {
+  const digits = new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z').replace(/[-:T]/g, '')
+  const year = Number(digits.slice(0, 4))
+  return year >= 1950 && year < 2050
+    ? der(TAG.UTC_TIME, Buffer.from(digits.slice(2), 'latin1'))
+    : der(TAG.GENERALIZED_TIME, Buffer.from(digits, 'latin1'))
+}

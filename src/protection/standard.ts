@@ -1,0 +1,130 @@
+/**
+ * The one interface behind which S/MIME, and later OpenPGP, live. `peel.ts` and `wrap.ts` know only the list of
+ * standards; no other file asks which standard it is dealing with.
+ */
+import type { KeyObject } from 'node:crypto'
+import type { ByteSink } from '../base/byte-sink.ts'
+import type { HeaderField, Part } from '../message/part.ts'
+
+export type StandardName = 'smime' | 'openpgp'
+
+/** A public key bound to addresses: an X.509 certificate or an OpenPGP certificate. Plain data: it can be posted to a worker. */
+export interface Certificate {
+  readonly standard: StandardName
+  /** SHA-256 over the encoding (S/MIME) or the v4/v6 fingerprint (OpenPGP); lower-case hex. */
+  readonly fingerprint: string
+  /** As it came: DER (S/MIME) or the binary transferable public key (OpenPGP). */
+  readonly encoded: Uint8Array
+  /** Addresses the key speaks for: rfc822Name SANs or user ids, comparable by `sameAddress` (message/address.ts). */
+  readonly addresses: readonly string[]
+  readonly subject: string
+  /** `rsa-2048`, `ec-p256`, `ed25519` … */
+  readonly algorithm: string
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+  readonly canSign: boolean
+  readonly canEncrypt: boolean
+}
+
+/**
+ * A private key with the certificate it belongs to. The key is a handle (KeyObject), never bytes; it is handed out only
+ * by keys/private-keys.ts (invariant 6).
+ */
+export interface OwnKey {
+  readonly certificate: Certificate
+  /** Intermediate certificates that go out with a signature, without the anchor. */
+  readonly chain: readonly Certificate[]
+  readonly key: KeyObject
+}
+
+/** Why a certificate of 222 is believed (behaviour.md, "Keys"). `candidate` is never used to encrypt. */
+export type TrustLevel = 'own' | 'confirmed' | 'chained' | 'candidate'
+
+export interface KnownCertificate {
+  readonly certificate: Certificate
+  readonly trust: TrustLevel
+}
+
+/** Everything that opening one message for one recipient may use. Plain data. */
+export interface KeyRing {
+  /** The recipient's own keys, newest first; nobody else's (invariant 11). */
+  readonly decryptionKeys: readonly OwnKey[]
+  /** What 222 holds for the addresses in From and Sender. */
+  readonly known: readonly KnownCertificate[]
+  readonly anchors: readonly Certificate[]
+  /** Algorithms and key sizes that are too weak today but are allowed here: for archives and test suites only. */
+  readonly allowWeak?: boolean
+}
+
+export type LayerKind = 'signed' | 'encrypted'
+
+/** How a signature was judged. The order is the order of severity used for the whole mail (RFC 9787 §4.6). */
+export type SignatureVerdict =
+  'valid' | 'none' | 'expired' | 'untrusted' | 'unknown-key' | 'mismatch' | 'revoked' | 'invalid'
+
+export interface SignerFinding {
+  /** Cryptography only: does this signature, made by this certificate's key, cover these bytes? */
+  readonly intact: boolean
+  /** Missing when no certificate for the signer was found. */
+  readonly certificate?: Certificate
+  /** Certificates that came with the signature, for path building and for harvesting. */
+  readonly carried: readonly Certificate[]
+  readonly algorithm: string
+  readonly signingTimeMs?: number
+  /** One sentence, when not intact or not checkable. */
+  readonly why?: string
+}
+
+/** What opening one Cryptographic Layer (RFC 9787 §4.1) gave. Hostile input yields `broken` and why; it never throws. */
+export type Opened =
+  | { readonly kind: 'signed'; readonly form: string; readonly inner: Part; readonly signers: readonly SignerFinding[] }
+  | {
+      readonly kind: 'decrypted'
+      readonly form: string
+      readonly inner: Part
+      readonly algorithm: string
+      /** True when a tag proved that nothing was changed (AEAD); CBC proves nothing. */
+      readonly authenticated: boolean
+      /** Fingerprint of the certificate whose key opened it. */
+      readonly openedBy: string
+    }
+  | { readonly kind: 'no-key'; readonly form: string; readonly recipients: readonly string[] }
+  | { readonly kind: 'broken'; readonly layer: LayerKind; readonly form: string; readonly why: string }
+
+/** Whether a certificate may be believed for an address at a time; decided in one place per standard. */
+export type TrustFinding =
+  | { readonly trusted: true; readonly path: readonly string[] }
+  | { readonly trusted: false; readonly verdict: 'untrusted' | 'expired' | 'revoked'; readonly why: string }
+
+/** What an encryption layer uses; `undefined` fields mean the standard's default for correspondents of unknown ability. */
+export interface EncryptionChoice {
+  readonly cipher?: 'aes-256-gcm' | 'aes-256-cbc' | 'aes-128-cbc'
+  readonly keyTransport?: 'rsa-oaep' | 'rsa-pkcs1'
+}
+
+export interface SigningChoice {
+  readonly form?: 'detached' | 'opaque'
+  readonly signature?: 'rsa-pkcs1' | 'rsa-pss'
+  readonly digest?: 'sha256' | 'sha384' | 'sha512'
+}
+
+/**
+ * Takes one MIME entity, pushed as bytes (header, empty line, body; CRLF line ends), and pushes the protected body.
+ * `fields` are the MIME fields of the new, outer entity, known before its first body byte.
+ */
+export interface ProtectedSink {
+  readonly fields: readonly HeaderField[]
+  readonly sink: ByteSink
+}
+
+export interface ProtectionStandard {
+  readonly name: StandardName
+  /** Structure only. `undefined` means "not ours", which is never an error. */
+  recognise(part: Part): LayerKind | undefined
+  /** Opens one layer. Hostile input yields `broken` and why; it never throws. */
+  open(part: Part, ring: KeyRing): Opened
+  /** May this certificate be believed at `atMs`, given what came with the mail and what is known? */
+  judge(certificate: Certificate, carried: readonly Certificate[], ring: KeyRing, atMs: number): TrustFinding
+  sign(key: OwnKey, choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink
+  encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, out: ByteSink): ProtectedSink
+}
