@@ -5,7 +5,7 @@ export const CR = 0x0d
 export const LF = 0x0a
 
 export function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 
 export function fromLatin1(text: string): Uint8Array {
