@@ -1,6 +1,6 @@
 /** Writes DER (X.690 §10). Values in, bytes out; nothing here knows what a certificate or a message is. */
 import { Buffer } from 'node:buffer'
-import { TAG } from './tlv.ts'
+import { TAG, contextConstructed } from './tlv.ts'
 
 /** Tag and definite length for `length` content octets. */
 export function derHeader(tag: number, length: number): Uint8Array {
@@ -17,6 +17,9 @@ export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array
 
 export const sequence = (...contents: readonly Uint8Array[]): Uint8Array => der(TAG.SEQUENCE, ...contents)
 export const octetString = (content: Uint8Array): Uint8Array => der(TAG.OCTET_STRING, content)
+/** `[number] EXPLICIT`, or the implicit tag of a constructed type. */
+export const contextTagged = (number: number, ...contents: readonly Uint8Array[]): Uint8Array =>
+  der(contextConstructed(number), ...contents)
 export const NULL = Uint8Array.of(TAG.NULL, 0)
 
 /** SET OF: members sorted by their encoding (X.690 §11.6). */
@@ -51,7 +54,10 @@ export function oid(dotted: string): Uint8Array {
 
 /** UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5, RFC 5652 §11.3). */
 export function time(ms: number): Uint8Array {
-  const digits = new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z').replace(/[-:T]/g, '')
+  const digits = new Date(ms)
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replace(/[-:T]/g, '')
   const year = Number(digits.slice(0, 4))
   return year >= 1950 && year < 2050
     ? der(TAG.UTC_TIME, Buffer.from(digits.slice(2), 'latin1'))
