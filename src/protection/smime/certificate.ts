@@ -1,6 +1,27 @@
 /** X.509 certificates (RFC 5280 §4) as plain data: parsed once, posted to workers, compared by their bytes. */
-import type { KeyObject } from 'node:crypto'
+import { type KeyObject, createHash } from 'node:crypto'
+import { equalBytes } from '../../base/bytes.ts'
+import type { Result } from '../../base/result.ts'
 import type { Certificate } from '../standard.ts'
+import { type Node, readSmallInteger, readTimeMs } from './asn1/der-reader.ts'
+import { TAG, context, contextConstructed } from './asn1/tlv.ts'
+import {
+  ANY_EXTENDED_KEY_USAGE,
+  EMAIL_PROTECTION,
+  EXTENSION,
+  KEY_USAGE,
+  readAltNames,
+  readAuthorityKeyId,
+  readBasicConstraints,
+  readBoolean,
+  readExtendedKeyUsage,
+  readKeyUsage,
+  readSubjectKeyId,
+} from './extensions.ts'
+import type { GeneralName } from './general-name.ts'
+import { Malformed, attempt, derNode, expectTag, need, oidOf } from './malformed.ts'
+import { type DistinguishedName, EMAIL_ADDRESS, describeName, nameKey, readName } from './name.ts'
+import { readPublicKey } from './public-key.ts'
 
 export interface Extension {
   readonly oid: string
@@ -13,10 +34,15 @@ export interface SmimeCertificate extends Certificate {
   readonly standard: 'smime'
   /** TBSCertificate as it stood: what the issuer signed. */
   readonly tbs: Uint8Array
+  /** 1, 2 or 3. */
+  readonly version: number
   /** DER of the issuer Name, the subject Name, and the serial number INTEGER (whole TLV): IssuerAndSerialNumber compares them. */
   readonly issuer: Uint8Array
   readonly subjectName: Uint8Array
   readonly serial: Uint8Array
+  /** Equal exactly when two names match by the rules of RFC 5280 §7.1; for chaining, never for display. */
+  readonly issuerKey: string
+  readonly subjectKey: string
   /** SubjectPublicKeyInfo DER and the same as a key. */
   readonly spki: Uint8Array
   readonly publicKey: KeyObject
@@ -26,6 +52,194 @@ export interface SmimeCertificate extends Certificate {
   readonly signatureAlgorithm: Uint8Array
   readonly signature: Uint8Array
   readonly extensions: readonly Extension[]
+  /** Bits of `KEY_USAGE`; missing when the extension is absent, which allows every use. */
+  readonly keyUsage?: number
+  /** basicConstraints says cA TRUE. */
   readonly isAuthority: boolean
   readonly selfIssued: boolean
+}
+
+export const CERTIFICATE_SIZE_MAX_BYTES = 256 * 2 ** 10
+const EXTENSIONS_MAX = 100
+const CACHE_ENTRIES_MAX = 2000
+const CACHE_ENTRY_MAX_BYTES = 8 * 2 ** 10 // larger ones are parsed each time, so that the cache stays small
+
+/** By fingerprint, in order of last use. */
+const cache = new Map<string, SmimeCertificate>()
+
+/** Parses one DER certificate; the bytes are copied. The same bytes give the same object while the cache holds it. */
+export function parseCertificate(der: Uint8Array): Result<SmimeCertificate> {
+  const fingerprint = createHash('sha256').update(der).digest('hex')
+  const known = cache.get(fingerprint)
+  if (known !== undefined) {
+    cache.delete(fingerprint)
+    cache.set(fingerprint, known)
+    return { ok: true, value: known }
+  }
+  const parsed = attempt(() => readCertificate(new Uint8Array(der), fingerprint))
+  if (parsed.ok && der.length <= CACHE_ENTRY_MAX_BYTES) {
+    cache.set(fingerprint, parsed.value)
+    if (cache.size > CACHE_ENTRIES_MAX) cache.delete(cache.keys().next().value as string)
+  }
+  return parsed
+}
+
+export function findExtension(certificate: SmimeCertificate, oid: string): Extension | undefined {
+  return certificate.extensions.find((extension) => extension.oid === oid)
+}
+
+function readCertificate(der: Uint8Array, fingerprint: string): SmimeCertificate {
+  if (der.length > CERTIFICATE_SIZE_MAX_BYTES) throw new Malformed('certificate is too large')
+  const outer = derNode(der, TAG.SEQUENCE, 'certificate')
+  const tbs = expectTag(outer.children[0], TAG.SEQUENCE, 'tbsCertificate')
+  const algorithm = expectTag(outer.children[1], TAG.SEQUENCE, 'signatureAlgorithm')
+  const signature = expectTag(outer.children[2], TAG.BIT_STRING, 'signature')
+  if (outer.children.length !== 3 || signature.content[0] !== 0) throw new Malformed('certificate is malformed')
+  const fields = [...tbs.children]
+  const version = fields[0]?.tag === contextConstructed(0) ? readVersion(fields.shift() as Node) : 1
+  const [serial, tbsAlgorithm, issuer, validity, subject, spki, ...rest] = fields
+  expectTag(serial, TAG.INTEGER, 'serialNumber')
+  if (!equalBytes(expectTag(tbsAlgorithm, TAG.SEQUENCE, 'signature').raw, algorithm.raw))
+    throw new Malformed('the two signature algorithms differ') // RFC 5280 §4.1.1.2
+  const issuerName = readName(need(issuer, 'issuer is missing'))
+  const name = readName(need(subject, 'subject is missing'))
+  const { key, algorithm: keyAlgorithm } = readPublicKey(need(spki, 'subjectPublicKeyInfo is missing'))
+  const extensions = readTrailer(rest, version)
+  const facts = readFacts(extensions, name, key)
+  const keys = { issuerKey: nameKey(issuerName), subjectKey: nameKey(name) }
+  return {
+    standard: 'smime',
+    fingerprint,
+    encoded: der,
+    subject: describeName(name),
+    algorithm: keyAlgorithm,
+    ...readValidity(expectTag(validity, TAG.SEQUENCE, 'validity')),
+    tbs: tbs.raw,
+    version,
+    issuer: (issuer as Node).raw,
+    subjectName: (subject as Node).raw,
+    serial: (serial as Node).raw,
+    ...keys,
+    spki: (spki as Node).raw,
+    publicKey: key,
+    signatureAlgorithm: algorithm.raw,
+    signature: signature.content.subarray(1),
+    extensions,
+    ...facts,
+    selfIssued: keys.issuerKey === keys.subjectKey,
+  }
+}
+
+function readVersion(node: Node): number {
+  const version = expectTag(node.children[0], TAG.INTEGER, 'version')
+  const value = need(readSmallInteger(version.content), 'version is malformed') + 1
+  if (value > 3) throw new Malformed('version is unknown')
+  return value
+}
+
+function readValidity(node: Node): { notBeforeMs: number; notAfterMs: number } {
+  return { notBeforeMs: readInstant(node.children[0]), notAfterMs: readInstant(node.children[1]) }
+}
+
+/** Time in the form of RFC 5280 §4.1.2.5: whole seconds, always with "Z". Throws Malformed. */
+export function readInstant(node: Node | undefined): number {
+  if (node === undefined || node.content.length !== TIME_LENGTHS[node.tag]) throw new Malformed('time is malformed')
+  return need(readTimeMs(node.content), 'time is malformed')
+}
+
+const TIME_LENGTHS: Readonly<Record<number, number>> = { [TAG.UTC_TIME]: 13, [TAG.GENERALIZED_TIME]: 15 }
+
+/** What follows the key in TBSCertificate: unique ids, which nobody uses, and the extensions. */
+function readTrailer(rest: readonly Node[], version: number): readonly Extension[] {
+  const found: Extension[] = []
+  for (const node of rest) {
+    if (node.tag === contextConstructed(3) && found.length === 0 && version === 3)
+      found.push(...readExtensions(expectTag(node.children[0], TAG.SEQUENCE, 'extensions')))
+    else if ((node.tag !== context(1) && node.tag !== context(2)) || version === 1)
+      throw new Malformed('certificate has fields that its version does not know')
+  }
+  return found
+}
+
+/** Extensions of a certificate or a CRL; none may occur twice (RFC 5280 §4.2). Throws Malformed. */
+export function readExtensions(node: Node): readonly Extension[] {
+  if (node.children.length > EXTENSIONS_MAX) throw new Malformed('too many extensions')
+  const extensions = node.children.map((child) => {
+    const fields = [...expectTag(child, TAG.SEQUENCE, 'extension').children]
+    const oid = oidOf(fields.shift(), 'extension')
+    const critical = fields[0]?.tag === TAG.BOOLEAN && readBoolean((fields.shift() as Node).content)
+    return { oid, critical, value: expectTag(fields[0], TAG.OCTET_STRING, 'extension').content }
+  })
+  if (new Set(extensions.map(({ oid }) => oid)).size !== extensions.length)
+    throw new Malformed('an extension occurs twice')
+  return extensions
+}
+
+type Facts = Pick<
+  SmimeCertificate,
+  'addresses' | 'canSign' | 'canEncrypt' | 'isAuthority' | 'subjectKeyId' | 'authorityKeyId' | 'keyUsage'
+>
+
+function readFacts(extensions: readonly Extension[], name: DistinguishedName, key: KeyObject): Facts {
+  const get = <T>(oid: string, read: (value: Uint8Array) => T): T | undefined => {
+    const extension = extensions.find((candidate) => candidate.oid === oid)
+    return extension === undefined ? undefined : read(extension.value)
+  }
+  const keyUsage = get(EXTENSION.keyUsage, readKeyUsage)
+  const purposes = get(EXTENSION.extendedKeyUsage, readExtendedKeyUsage)
+  const forMail = purposes === undefined || isForMail(purposes)
+  const subjectKeyId = get(EXTENSION.subjectKeyId, readSubjectKeyId)
+  const authorityKeyId = get(EXTENSION.authorityKeyId, readAuthorityKeyId)
+  const usages = KEY_ABILITIES[key.asymmetricKeyType ?? ''] ?? SIGNATURE_ONLY
+  return {
+    addresses: mailAddresses(get(EXTENSION.subjectAltName, readAltNames) ?? [], name),
+    canSign: forMail && allows(keyUsage, usages.sign),
+    canEncrypt: forMail && allows(keyUsage, usages.encrypt),
+    isAuthority: get(EXTENSION.basicConstraints, readBasicConstraints)?.isAuthority ?? false,
+    ...(keyUsage === undefined ? {} : { keyUsage }),
+    ...(subjectKeyId === undefined ? {} : { subjectKeyId }),
+    ...(authorityKeyId === undefined ? {} : { authorityKeyId }),
+  }
+}
+
+export function isForMail(purposes: readonly string[]): boolean {
+  return purposes.includes(EMAIL_PROTECTION) || purposes.includes(ANY_EXTENDED_KEY_USAGE)
+}
+
+const SIGN = KEY_USAGE.digitalSignature | KEY_USAGE.nonRepudiation
+const SIGNATURE_ONLY = { sign: SIGN, encrypt: 0 }
+const TRANSPORT_ONLY = { sign: 0, encrypt: KEY_USAGE.keyEncipherment }
+const AGREEMENT_ONLY = { sign: 0, encrypt: KEY_USAGE.keyAgreement }
+
+/** Which keyUsage bits let a key of this type sign and encrypt; 0 where it cannot at all. */
+const KEY_ABILITIES: Readonly<Record<string, { readonly sign: number; readonly encrypt: number }>> = {
+  rsa: { sign: SIGN, encrypt: KEY_USAGE.keyEncipherment },
+  ec: { sign: SIGN, encrypt: KEY_USAGE.keyAgreement },
+  x25519: AGREEMENT_ONLY,
+  x448: AGREEMENT_ONLY,
+  'ml-kem-512': TRANSPORT_ONLY,
+  'ml-kem-768': TRANSPORT_ONLY,
+  'ml-kem-1024': TRANSPORT_ONLY,
+}
+
+function allows(keyUsage: number | undefined, wanted: number): boolean {
+  return wanted !== 0 && (keyUsage === undefined || (keyUsage & wanted) !== 0)
+}
+
+/** Mailboxes of the subjectAltName; the subject's emailAddress counts only when there are none (RFC 8550 §3). */
+function mailAddresses(altNames: readonly GeneralName[], name: DistinguishedName): readonly string[] {
+  const mailboxes = altNames.filter((altName) => altName.kind === 'email' || altName.kind === 'utf8-email')
+  if (mailboxes.length > 0) return mailboxes.map(({ text }) => text).filter(isPlainAddress)
+  return subjectAddresses(name).filter(isPlainAddress)
+}
+
+/** emailAddress attributes of a subject name (RFC 5280 §4.1.2.6), unchecked. */
+export function subjectAddresses(name: DistinguishedName): readonly string[] {
+  return name.rdns.flat().flatMap(({ oid, text }) => (oid === EMAIL_ADDRESS && text !== undefined ? [text] : []))
+}
+
+/** A NUL or another invisible character would let an address look like a different one. */
+function isPlainAddress(text: string): boolean {
+  const at = text.lastIndexOf('@')
+  return at > 0 && at < text.length - 1 && !/[\p{C}\p{Zl}\p{Zp}]/u.test(text)
 }
