@@ -79,7 +79,10 @@ export function parseCertificate(der: Uint8Array): Result<SmimeCertificate> {
   const parsed = attempt(() => readCertificate(new Uint8Array(der), fingerprint))
   if (parsed.ok && der.length <= CACHE_ENTRY_MAX_BYTES) {
     cache.set(fingerprint, parsed.value)
-    if (cache.size > CACHE_ENTRIES_MAX) cache.delete(cache.keys().next().value as string)
+    for (const oldest of cache.keys()) {
+      if (cache.size <= CACHE_ENTRIES_MAX) break
+      cache.delete(oldest)
+    }
   }
   return parsed
 }
@@ -95,15 +98,20 @@ function readCertificate(der: Uint8Array, fingerprint: string): SmimeCertificate
   const algorithm = expectTag(outer.children[1], TAG.SEQUENCE, 'signatureAlgorithm')
   const signature = expectTag(outer.children[2], TAG.BIT_STRING, 'signature')
   if (outer.children.length !== 3 || signature.content[0] !== 0) throw new Malformed('certificate is malformed')
-  const fields = [...tbs.children]
-  const version = fields[0]?.tag === contextConstructed(0) ? readVersion(fields.shift() as Node) : 1
-  const [serial, tbsAlgorithm, issuer, validity, subject, spki, ...rest] = fields
-  expectTag(serial, TAG.INTEGER, 'serialNumber')
+  const versioned = tbs.children[0]?.tag === contextConstructed(0)
+  const version = versioned ? readVersion(tbs.children[0]) : 1
+  const [serialNode, tbsAlgorithm, issuerNode, validity, subjectNode, spkiNode, ...rest] = tbs.children.slice(
+    versioned ? 1 : 0,
+  )
+  const serial = expectTag(serialNode, TAG.INTEGER, 'serialNumber')
   if (!equalBytes(expectTag(tbsAlgorithm, TAG.SEQUENCE, 'signature').raw, algorithm.raw))
     throw new Malformed('the two signature algorithms differ') // RFC 5280 §4.1.1.2
-  const issuerName = readName(need(issuer, 'issuer is missing'))
-  const name = readName(need(subject, 'subject is missing'))
-  const { key, algorithm: keyAlgorithm } = readPublicKey(need(spki, 'subjectPublicKeyInfo is missing'))
+  const issuer = expectTag(issuerNode, TAG.SEQUENCE, 'issuer')
+  const subject = expectTag(subjectNode, TAG.SEQUENCE, 'subject')
+  const spki = expectTag(spkiNode, TAG.SEQUENCE, 'subjectPublicKeyInfo')
+  const issuerName = readName(issuer)
+  const name = readName(subject)
+  const { key, algorithm: keyAlgorithm } = readPublicKey(spki)
   const extensions = readTrailer(rest, version)
   const facts = readFacts(extensions, name, key)
   const keys = { issuerKey: nameKey(issuerName), subjectKey: nameKey(name) }
@@ -116,11 +124,11 @@ function readCertificate(der: Uint8Array, fingerprint: string): SmimeCertificate
     ...readValidity(expectTag(validity, TAG.SEQUENCE, 'validity')),
     tbs: tbs.raw,
     version,
-    issuer: (issuer as Node).raw,
-    subjectName: (subject as Node).raw,
-    serial: (serial as Node).raw,
+    issuer: issuer.raw,
+    subjectName: subject.raw,
+    serial: serial.raw,
     ...keys,
-    spki: (spki as Node).raw,
+    spki: spki.raw,
     publicKey: key,
     signatureAlgorithm: algorithm.raw,
     signature: signature.content.subarray(1),
@@ -130,8 +138,8 @@ function readCertificate(der: Uint8Array, fingerprint: string): SmimeCertificate
   }
 }
 
-function readVersion(node: Node): number {
-  const version = expectTag(node.children[0], TAG.INTEGER, 'version')
+function readVersion(node: Node | undefined): number {
+  const version = expectTag(node?.children[0], TAG.INTEGER, 'version')
   const value = need(readSmallInteger(version.content), 'version is malformed') + 1
   if (value > 3) throw new Malformed('version is unknown')
   return value
@@ -165,10 +173,13 @@ function readTrailer(rest: readonly Node[], version: number): readonly Extension
 export function readExtensions(node: Node): readonly Extension[] {
   if (node.children.length > EXTENSIONS_MAX) throw new Malformed('too many extensions')
   const extensions = node.children.map((child) => {
-    const fields = [...expectTag(child, TAG.SEQUENCE, 'extension').children]
-    const oid = oidOf(fields.shift(), 'extension')
-    const critical = fields[0]?.tag === TAG.BOOLEAN && readBoolean((fields.shift() as Node).content)
-    return { oid, critical, value: expectTag(fields[0], TAG.OCTET_STRING, 'extension').content }
+    const [oid, second, third] = expectTag(child, TAG.SEQUENCE, 'extension').children
+    const hasFlag = second?.tag === TAG.BOOLEAN
+    return {
+      oid: oidOf(oid, 'extension'),
+      critical: hasFlag && readBoolean(second.content),
+      value: expectTag(hasFlag ? third : second, TAG.OCTET_STRING, 'extension').content,
+    }
   })
   if (new Set(extensions.map(({ oid }) => oid)).size !== extensions.length)
     throw new Malformed('an extension occurs twice')

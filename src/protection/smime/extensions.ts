@@ -43,13 +43,14 @@ export interface BasicConstraints {
 }
 
 export function readBasicConstraints(value: Uint8Array): BasicConstraints {
-  const fields = [...derNode(value, TAG.SEQUENCE, 'basicConstraints').children]
-  const isAuthority = fields[0]?.tag === TAG.BOOLEAN && readBoolean((fields.shift() as (typeof fields)[0]).content)
-  if (fields.length === 0) return { isAuthority }
-  const node = expectTag(fields.shift(), TAG.INTEGER, 'pathLenConstraint')
-  const pathLength = need(readSmallInteger(node.content), 'pathLenConstraint is malformed')
-  if (fields.length > 0) throw new Malformed('basicConstraints is malformed')
-  return { isAuthority, pathLength }
+  const fields = derNode(value, TAG.SEQUENCE, 'basicConstraints').children
+  const hasFlag = fields[0]?.tag === TAG.BOOLEAN
+  const isAuthority = hasFlag && readBoolean(fields[0].content)
+  const [length, more] = fields.slice(hasFlag ? 1 : 0)
+  if (length === undefined) return { isAuthority }
+  if (more !== undefined) throw new Malformed('basicConstraints is malformed')
+  const { content } = expectTag(length, TAG.INTEGER, 'pathLenConstraint')
+  return { isAuthority, pathLength: need(readSmallInteger(content), 'pathLenConstraint is malformed') }
 }
 
 /** DER knows one TRUE only (X.690 §11.1); `critical` and `cA` decide too much to accept others. */
@@ -64,7 +65,7 @@ export function readKeyUsage(value: Uint8Array): number {
 
 /** Named bits of a BIT STRING's content: bit 0 of the standard is 1, bit 1 is 2 …; those above 15 are dropped. */
 export function bitsOf(content: Uint8Array): number {
-  if (content.length === 0 || (content[0] as number) > 7) throw new Malformed('BIT STRING is malformed')
+  if (content[0] === undefined || content[0] > 7) throw new Malformed('BIT STRING is malformed')
   let bits = 0
   for (let bit = 0; bit < 16; bit++) {
     const octet = content[1 + (bit >> 3)]

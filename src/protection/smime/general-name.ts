@@ -27,8 +27,7 @@ export function readGeneralName(node: Node): GeneralName {
     case context(2):
       return { kind: 'dns', text: ia5(node) }
     case contextConstructed(4):
-      if (node.children.length !== 1) throw new Malformed('directoryName is malformed')
-      return { kind: 'directory', name: readName(node.children[0] as Node) }
+      return { kind: 'directory', name: readName(expectTag(node.children[0], TAG.SEQUENCE, 'directoryName')) }
     case context(6):
       return { kind: 'uri', text: ia5(node) }
     case context(7):

@@ -46,7 +46,7 @@ function importSpki(der: Uint8Array): KeyObject {
 
 /** The name of a key's algorithm and size; throws Malformed for sizes beyond our limits. Works for private keys too. */
 export function describeKey(key: KeyObject): string {
-  const type = key.asymmetricKeyType ?? 'unknown'
+  const type: string = key.asymmetricKeyType ?? 'unknown'
   const { modulusLength = 0, publicExponent = 0n, namedCurve } = key.asymmetricKeyDetails ?? {}
   switch (type) {
     case 'rsa':
