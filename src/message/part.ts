@@ -5,7 +5,10 @@
 
 /** One header field as it stood: folding, spelling of the name and the line end are kept. */
 export interface HeaderField {
-  /** Field name as written; compare with `isField`. */
+  /**
+   * Field name as written, without the colon and any blank before it; compare with `isField`. Empty for a header line
+   * that is no field: nothing matches it, and it still prints where it stood.
+   */
   readonly name: string
   /** From the first byte of the name up to and including the line end of the last folded line. */
   readonly raw: Uint8Array
@@ -20,6 +23,8 @@ export interface Part {
   readonly fields: readonly HeaderField[]
   /** Violations of RFC 5322 / RFC 2045 that were met and survived, for the report. */
   readonly defects: readonly Defect[]
+  /** What an absent or unreadable Content-Type means here, when not text/plain (RFC 2046 §5.1.5). */
+  readonly defaultType?: 'message/rfc822'
 }
 
 /** What was wrong with a message, in one of these words. Parsing never throws: it returns a value and defects. */
