@@ -1,0 +1,97 @@
+/** Who has an address here. An address that was used once is never given to somebody else: a removed account keeps its row. */
+import { type Address } from '../message/address.ts'
+import { addressKey } from '../message/address.ts'
+import { noteChange } from './changes.ts'
+import type { Db, Tx } from './schema.ts'
+
+export type AccountStatus = 'active' | 'suspended' | 'removed'
+
+export interface Account {
+  readonly id: number
+  readonly address: Address
+  /** PHC string; see keys/password.ts. */
+  readonly passwordHash: string
+  readonly status: AccountStatus
+  readonly createdMs: number
+}
+
+/** By `addressKey`, whatever the status: the caller decides what a suspended or removed account may still do. */
+export async function findAccount(db: Db, address: Address): Promise<Account | undefined> {
+  const row = await db
+    .selectFrom('accounts')
+    .selectAll()
+    .where('address_key', '=', addressKey(address))
+    .executeTakeFirst()
+  return row && toAccount(row)
+}
+
+/** `'taken'` when the address was ever given out, even if that account is removed. */
+export async function addAccount(
+  tx: Tx,
+  account: { readonly address: Address; readonly passwordHash: string; readonly nowMs: number },
+): Promise<Account | 'taken'> {
+  const row = await tx
+    .insertInto('accounts')
+    .values({
+      address: account.address,
+      address_key: addressKey(account.address),
+      password_hash: account.passwordHash,
+      status: 'active',
+      created_ms: account.nowMs,
+    })
+    .onConflict((conflict) => conflict.column('address_key').doNothing())
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) return 'taken'
+  await noteChange(tx, 'accounts')
+  return toAccount(row)
+}
+
+/** In the order of their creation; removed ones included. */
+export async function listAccounts(db: Db): Promise<readonly Account[]> {
+  const rows = await db.selectFrom('accounts').selectAll().orderBy('id').execute()
+  return rows.map(toAccount)
+}
+
+/** True when such an account exists. `removed` is for good: a removed account keeps that status. */
+export async function setAccountStatus(tx: Tx, address: Address, status: AccountStatus): Promise<boolean> {
+  return change(tx, address, { status })
+}
+
+/** True when such an account exists and is not removed. */
+export async function setPasswordHash(tx: Tx, address: Address, passwordHash: string): Promise<boolean> {
+  return change(tx, address, { password_hash: passwordHash })
+}
+
+async function change(
+  tx: Tx,
+  address: Address,
+  columns: { readonly status?: AccountStatus; readonly password_hash?: string },
+): Promise<boolean> {
+  const changed = await tx
+    .updateTable('accounts')
+    .set(columns)
+    .where('address_key', '=', addressKey(address))
+    .where('status', '<>', 'removed')
+    .returning('id')
+    .executeTakeFirst()
+  if (changed === undefined) return false
+  await noteChange(tx, 'accounts')
+  return true
+}
+
+function toAccount(row: {
+  id: number
+  address: Address
+  password_hash: string
+  status: AccountStatus
+  created_ms: number
+}): Account {
+  return {
+    id: row.id,
+    address: row.address,
+    passwordHash: row.password_hash,
+    status: row.status,
+    createdMs: row.created_ms,
+  }
+}

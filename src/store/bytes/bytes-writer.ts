@@ -1,0 +1,143 @@
+/** Takes one message while it arrives and seals it. What is small waits in memory; what is large goes to a file, sealed. */
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { concatBytes } from '../../base/bytes.ts'
+import type { DataKeys } from './data-keys.ts'
+import { FRAME_BYTES, Sealer, sealSmall } from './sealing.ts'
+
+/** Up to this size a message is a column of its row, so that the commit's one fsync serves it too. */
+export const INLINE_MAX_BYTES = FRAME_BYTES
+
+/** Bytes that are sealed and, if they are in a file, durable; they have no row yet. */
+export interface FinishedBytes {
+  readonly sizeBytes: number
+  /** Of the plaintext. */
+  readonly sha256: Uint8Array
+  readonly dataKeyId: number
+  readonly place:
+    { readonly kind: 'inline'; readonly sealed: Uint8Array } | { readonly kind: 'file'; readonly file: string }
+}
+
+type State =
+  | { readonly kind: 'small' }
+  | { readonly kind: 'file'; readonly handle: FileHandle; readonly sealer: Sealer; readonly dataKeyId: number }
+  | { readonly kind: 'ended' }
+
+/** `await using writer = bytes.writer()`: what is not finished when the block ends leaves nothing behind. */
+export class BytesWriter implements AsyncDisposable {
+  readonly #folder: string
+  readonly #dataKeys: DataKeys
+  readonly #hash = createHash('sha256')
+  readonly #file: string
+  #state: State = { kind: 'small' }
+  #busy = false
+  /** In order; less than one frame and the last chunk together. */
+  #kept: Uint8Array[] = []
+  #keptBytes = 0
+  #sizeBytes = 0
+
+  constructor(folder: string, dataKeys: DataKeys) {
+    this.#folder = folder
+    this.#dataKeys = dataKeys
+    const name = randomBytes(16).toString('hex')
+    this.#file = `${name.slice(0, 2)}/${name}`
+  }
+
+  /**
+   * Takes a chunk, which the caller does not change before the message is finished. When a promise is returned, the caller
+   * waits for it before the next call: that is the back-pressure of the disk.
+   */
+  write(chunk: Uint8Array): Promise<void> | void {
+    if (this.#busy || this.#state.kind === 'ended') throw new Error('BytesWriter.write before the last one was done')
+    this.#hash.update(chunk)
+    this.#sizeBytes += chunk.length
+    this.#kept.push(chunk)
+    this.#keptBytes += chunk.length
+    if (this.#keptBytes > FRAME_BYTES) return this.#spill()
+  }
+
+  /** Seals the rest. When it resolves, a large message is on the disk for good, name included; a small one goes with its row. */
+  async finish(): Promise<FinishedBytes> {
+    const state = this.#state
+    if (this.#busy || state.kind === 'ended') throw new Error('BytesWriter.finish before the last write was done')
+    const known = { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest() }
+    if (state.kind === 'small') {
+      this.#busy = true
+      const dataKey = await this.#dataKeys.current()
+      this.#state = { kind: 'ended' }
+      const sealed = sealSmall(dataKey, 'message', concatBytes(this.#kept))
+      return { ...known, dataKeyId: dataKey.id, place: { kind: 'inline', sealed } }
+    }
+    this.#busy = true
+    await writeAll(state.handle, state.sealer.frame(concatBytes(this.#kept), true))
+    await state.handle.datasync()
+    this.#state = { kind: 'ended' }
+    await state.handle.close()
+    await syncFolder(dirname(join(this.#folder, this.#file)))
+    return { ...known, dataKeyId: state.dataKeyId, place: { kind: 'file', file: this.#file } }
+  }
+
+  /** Forgets everything; does nothing after `finish`. */
+  async abort(): Promise<void> {
+    const state = this.#state
+    this.#state = { kind: 'ended' }
+    this.#kept = []
+    if (state.kind !== 'file') return
+    await this.#undo(state.handle)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.abort()
+  }
+
+  /** Writes all full frames but keeps at least one byte: only `finish` knows which frame is the last. */
+  async #spill(): Promise<void> {
+    this.#busy = true
+    const state = this.#state.kind === 'small' ? await this.#openFile() : this.#state
+    if (state.kind !== 'file') throw new Error('BytesWriter was aborted while writing')
+    if (this.#state.kind === 'ended') return this.#undo(state.handle) // aborted while the file was being opened
+    this.#state = state
+    const plain = concatBytes(this.#kept)
+    const sealed: Uint8Array[] = []
+    let at = 0
+    for (; plain.length - at > FRAME_BYTES; at += FRAME_BYTES)
+      sealed.push(...state.sealer.frame(plain.subarray(at, at + FRAME_BYTES), false))
+    this.#kept = [plain.subarray(at)]
+    this.#keptBytes = plain.length - at
+    await writeAll(state.handle, sealed)
+    this.#busy = false
+  }
+
+  async #undo(handle: FileHandle): Promise<void> {
+    await handle.close()
+    await rm(join(this.#folder, this.#file), { force: true })
+  }
+
+  async #openFile(): Promise<State> {
+    const dataKey = await this.#dataKeys.current()
+    const path = join(this.#folder, this.#file)
+    const created = await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    if (created !== undefined) await syncFolder(this.#folder)
+    const handle = await open(path, 'wx', 0o600)
+    const sealer = new Sealer(dataKey, 'message')
+    await writeAll(handle, [sealer.header])
+    return { kind: 'file', handle, sealer, dataKeyId: dataKey.id }
+  }
+}
+
+async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  const { bytesWritten } = await handle.writev(pieces)
+  const wanted = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  if (bytesWritten !== wanted) throw new Error(`Only ${bytesWritten} of ${wanted} bytes were written: the disk is full`)
+}
+
+/** A new file's name is durable only when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

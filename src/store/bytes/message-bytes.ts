@@ -1,0 +1,224 @@
+/** Message bytes: written once, sealed at rest, read whole or as a stream, removed when nobody refers to them any more. */
+import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Buffer } from 'node:buffer'
+import { concatBytes } from '../../base/bytes.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { BytesId, Db, Tx } from '../schema.ts'
+import type { Committer } from '../transaction.ts'
+import { BytesWriter, type FinishedBytes } from './bytes-writer.ts'
+import type { DataKeys } from './data-keys.ts'
+import { inSlices, releaseBytes } from './release.ts'
+import {
+  BytesDamaged,
+  dataKeyIdOf,
+  FRAME_BYTES,
+  HEADER_BYTES,
+  Opener,
+  SEALED_FRAME_BYTES,
+  TAG_BYTES,
+} from './sealing.ts'
+
+/** Younger than this, a file without a row may belong to a mail that is just arriving. */
+export const SWEEP_MIN_AGE_MS = 6 * 60 * 60_000
+/** Frames read from a file at once: what a stream holds in memory. */
+const FRAMES_PER_READ = 4
+
+/** There is no such message (any more): another terminal has deleted it. */
+export class BytesMissing extends Error {
+  override readonly name = 'BytesMissing'
+}
+
+export interface MessageBytesDeps {
+  /** Of the sealed files; made at need. */
+  readonly folder: string
+  readonly db: Db
+  readonly committer: Committer
+  readonly dataKeys: DataKeys
+  readonly clock: Clock
+}
+
+export class MessageBytes {
+  readonly #deps: MessageBytesDeps
+
+  constructor(deps: MessageBytesDeps) {
+    this.#deps = deps
+  }
+
+  writer(): BytesWriter {
+    return new BytesWriter(this.#deps.folder, this.#deps.dataKeys)
+  }
+
+  /** Seals bytes that are in memory already. */
+  async seal(bytes: Uint8Array): Promise<FinishedBytes> {
+    await using writer = this.writer()
+    await writer.write(bytes)
+    return await writer.finish()
+  }
+
+  /** Gives finished bytes their row, in the transaction that also makes the first row that refers to them. Once for each. */
+  async insert(tx: Tx, finished: FinishedBytes): Promise<BytesId> {
+    const { place } = finished
+    const { id } = await tx
+      .insertInto('bytes')
+      .values({
+        created_ms: this.#deps.clock.nowMs(),
+        size_bytes: finished.sizeBytes,
+        sha256: finished.sha256,
+        data_key_id: finished.dataKeyId,
+        file: place.kind === 'file' ? place.file : null,
+        inline: place.kind === 'inline' ? place.sealed : null,
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    return id
+  }
+
+  /** For finished bytes that will get no row after all. */
+  async discard(finished: FinishedBytes): Promise<void> {
+    if (finished.place.kind === 'file') await this.removeFiles([finished.place.file])
+  }
+
+  /** The whole message. Throws BytesMissing, BytesDamaged. */
+  async read(id: BytesId): Promise<Uint8Array> {
+    return concatBytes(await Array.fromAsync(this.stream(id)))
+  }
+
+  /**
+   * The message in chunks of at most FRAME_BYTES. Throws BytesMissing before the first chunk; BytesDamaged at any time, but
+   * never after a chunk that is not what was written.
+   */
+  async *stream(id: BytesId): AsyncGenerator<Uint8Array, void, undefined> {
+    const row = await this.#deps.db
+      .selectFrom('bytes')
+      .select(['size_bytes', 'file', 'inline'])
+      .where('id', '=', id)
+      .executeTakeFirst()
+    if (row === undefined) throw new BytesMissing(`There is no message ${id}`)
+    if (row.inline !== null) {
+      const opener = await this.#opener(row.inline)
+      yield opener.frame(row.inline.subarray(HEADER_BYTES), true)
+    } else if (row.file !== null) {
+      await using handle = await this.#openFile(row.file)
+      yield* this.#framesOf(handle, row.size_bytes)
+    }
+  }
+
+  /** Size and digest of the plaintext; `undefined` when there is no such message. */
+  async describe(id: BytesId): Promise<{ sizeBytes: number; sha256: Uint8Array } | undefined> {
+    const row = await this.#deps.db
+      .selectFrom('bytes')
+      .select(['size_bytes', 'sha256'])
+      .where('id', '=', id)
+      .executeTakeFirst()
+    return row && { sizeBytes: row.size_bytes, sha256: row.sha256 }
+  }
+
+  /**
+   * Removes what a crash has left behind: files without a row and rows that nobody refers to, when they are older than
+   * `minAgeMs`. For the start of the server, and now and then.
+   */
+  async sweep(options: { readonly minAgeMs?: number } = {}): Promise<{ files: number; rows: number }> {
+    const beforeMs = this.#deps.clock.nowMs() - (options.minAgeMs ?? SWEEP_MIN_AGE_MS)
+    const rows = await this.#sweepRows(beforeMs)
+    let files = 0
+    for (const shard of await namesIn(this.#deps.folder)) {
+      const names = (await namesIn(join(this.#deps.folder, shard))).map((name) => `${shard}/${name}`)
+      for (const some of inSlices(names)) files += await this.#sweepFiles(some, beforeMs)
+    }
+    return { files, rows }
+  }
+
+  /** Called after commits; a file that cannot be removed now is left to `sweep`. */
+  async removeFiles(files: readonly string[]): Promise<void> {
+    for (const file of files) await rm(join(this.#deps.folder, file), { force: true })
+  }
+
+  async #sweepRows(beforeMs: number): Promise<number> {
+    const { db, committer } = this.#deps
+    const used = db
+      .selectFrom('queue')
+      .select('bytes_id')
+      .union(db.selectFrom('mailbox').select('bytes_id'))
+      .union(db.selectFrom('quarantine').select('bytes_id'))
+      .union(
+        db
+          .selectFrom('mailbox')
+          .select('evidence_bytes_id as bytes_id')
+          .where('evidence_bytes_id', 'is not', null)
+          .$castTo<{ bytes_id: BytesId }>(),
+      )
+    const rows = await db
+      .selectFrom('bytes')
+      .select('id')
+      .where('created_ms', '<=', beforeMs)
+      .where('id', 'not in', used)
+      .execute()
+    if (rows.length === 0) return 0
+    return committer.commit((tx) =>
+      releaseBytes(
+        tx,
+        rows.map((row) => row.id),
+      ),
+    )
+  }
+
+  async #sweepFiles(files: readonly string[], beforeMs: number): Promise<number> {
+    const old: string[] = []
+    for (const file of files) {
+      const { mtimeMs } = await stat(join(this.#deps.folder, file))
+      if (mtimeMs <= beforeMs) old.push(file)
+    }
+    if (old.length === 0) return 0
+    const rows = await this.#deps.db.selectFrom('bytes').select('file').where('file', 'in', old).execute()
+    const known = new Set(rows.map((row) => row.file))
+    const orphans = old.filter((file) => !known.has(file))
+    await this.removeFiles(orphans)
+    return orphans.length
+  }
+
+  async #opener(sealed: Uint8Array): Promise<Opener> {
+    return new Opener(sealed, await this.#deps.dataKeys.byId(dataKeyIdOf(sealed)), 'message')
+  }
+
+  async #openFile(file: string): Promise<FileHandle> {
+    try {
+      return await open(join(this.#deps.folder, file), 'r')
+    } catch (error) {
+      throw new BytesMissing(`The file ${file} of a message is gone`, { cause: error })
+    }
+  }
+
+  async *#framesOf(handle: FileHandle, sizeBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const opener = await this.#opener(await readExactly(handle, HEADER_BYTES))
+    let leftBytes = sizeBytes + Math.max(1, Math.ceil(sizeBytes / FRAME_BYTES)) * TAG_BYTES
+    while (leftBytes > 0) {
+      const sealed = await readExactly(handle, Math.min(leftBytes, FRAMES_PER_READ * SEALED_FRAME_BYTES))
+      leftBytes -= sealed.length
+      for (let at = 0; at < sealed.length; at += SEALED_FRAME_BYTES) {
+        const last = leftBytes === 0 && at + SEALED_FRAME_BYTES >= sealed.length
+        yield opener.frame(sealed.subarray(at, at + SEALED_FRAME_BYTES), last)
+      }
+    }
+  }
+}
+
+/** The next `lengthBytes` of a file, in a buffer of their own. */
+async function readExactly(handle: FileHandle, lengthBytes: number): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(lengthBytes)
+  let filled = 0
+  while (filled < lengthBytes) {
+    const { bytesRead } = await handle.read(buffer, filled, lengthBytes - filled)
+    if (bytesRead === 0) throw new BytesDamaged('The file of a message is cut off')
+    filled += bytesRead
+  }
+  return buffer
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch {
+    return [] // not made yet
+  }
+}

@@ -1,0 +1,45 @@
+/** Bytes live as long as a queue row, a mailbox row or a quarantine row refers to them. */
+import type { BytesId, Tx } from '../schema.ts'
+import { removeFileAfterCommit } from '../transaction.ts'
+
+/** Most ids in one statement: SQLite and PostgreSQL both bound the number of parameters. */
+export const IDS_PER_STATEMENT = 500
+
+/**
+ * Forgets those of `ids` that nobody refers to any more; files go after the commit. Call it in the transaction that has
+ * removed a reference; ids that are still in use, or gone already, are left alone.
+ */
+export async function releaseBytes(tx: Tx, ids: readonly BytesId[]): Promise<number> {
+  let released = 0
+  for (const some of inSlices([...new Set(ids)])) {
+    const gone = await tx
+      .deleteFrom('bytes')
+      .where('id', 'in', some)
+      .where(({ not, exists, selectFrom, ref }) =>
+        not(exists(selectFrom('queue').select('queue.id').where('queue.bytes_id', '=', ref('bytes.id')))),
+      )
+      .where(({ not, exists, selectFrom, ref }) =>
+        not(exists(selectFrom('mailbox').select('mailbox.id').where('mailbox.bytes_id', '=', ref('bytes.id')))),
+      )
+      .where(({ not, exists, selectFrom, ref }) =>
+        not(exists(selectFrom('mailbox').select('mailbox.id').where('evidence_bytes_id', '=', ref('bytes.id')))),
+      )
+      .where(({ not, exists, selectFrom, ref }) =>
+        not(
+          exists(selectFrom('quarantine').select('quarantine.id').where('quarantine.bytes_id', '=', ref('bytes.id'))),
+        ),
+      )
+      .returning('file')
+      .execute()
+    for (const { file } of gone) if (file !== null) removeFileAfterCommit(tx, file)
+    released += gone.length
+  }
+  return released
+}
+
+/** Cuts a list into pieces that fit into one statement. */
+export function inSlices<T>(all: readonly T[]): T[][] {
+  const slices: T[][] = []
+  for (let at = 0; at < all.length; at += IDS_PER_STATEMENT) slices.push(all.slice(at, at + IDS_PER_STATEMENT))
+  return slices
+}

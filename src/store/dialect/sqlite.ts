@@ -1,0 +1,132 @@
+/** SQLite through node:sqlite: two connections, one that reads and one that writes, WAL between them. */
+import { open } from 'node:fs/promises'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Kysely, SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely'
+import type { Db, Schema } from '../schema.ts'
+import type { Dialect } from './dialect.ts'
+
+/** How long a write waits for another process (the command line, a backup) before it fails. */
+export const LOCK_WAIT_MAX_MS = 15_000
+const LOCK_RETRY_MS = 5
+/** A reader meets a lock only for the moment in which another process opens or closes the database. */
+const READER_BUSY_MS = 5_000
+/** Prepared statements kept for each connection. Lists of different lengths make statements of their own. */
+const STATEMENTS_MAX = 400
+/** WAL pages before they are moved into the database: the move costs fsyncs of its own, so not too often. */
+const CHECKPOINT_PAGES = 4_000
+const SQLITE_BUSY = 5
+
+/** Opens, or creates with mode 0600, the database at `path`. */
+export async function openSqlite(path: string): Promise<Dialect> {
+  await (await open(path, 'a', 0o600)).close() // SQLite gives its WAL files the mode of the database
+  const write = new Connection(path, 0)
+  write.database.exec(`PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}`)
+  const read = new Connection(path, READER_BUSY_MS)
+  read.database.exec('PRAGMA query_only=ON')
+  const reader = kysely(read)
+  const writer = kysely(write)
+  return {
+    name: 'sqlite',
+    reader,
+    writer,
+    columns: { integer: 'integer', bytes: 'blob', id: (column) => column.primaryKey().autoIncrement() },
+    begin: () => begin(write),
+    commit: async () => write.run('COMMIT'),
+    rollback: async () => {
+      if (write.database.isTransaction) write.run('ROLLBACK')
+    },
+    savepoint: async () => write.run('SAVEPOINT work'),
+    releaseSavepoint: async () => write.run('RELEASE work'),
+    rollbackToSavepoint: async () => {
+      write.run('ROLLBACK TO work')
+      write.run('RELEASE work')
+    },
+    commitMark: async () => read.number('PRAGMA data_version'),
+    close: async () => {
+      await reader.destroy()
+      await writer.destroy()
+    },
+  }
+}
+
+function kysely(connection: Connection): Db {
+  return new Kysely<Schema>({ dialect: new SqliteDialect({ database: connection }) })
+}
+
+/** Always IMMEDIATE: a deferred transaction that reads first fails with BUSY_SNAPSHOT when another process has written since. */
+async function begin(connection: Connection): Promise<void> {
+  const giveUpMs = performance.now() + LOCK_WAIT_MAX_MS
+  for (;;) {
+    try {
+      connection.run('BEGIN IMMEDIATE')
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > giveUpMs) throw error
+    }
+    await wait(LOCK_RETRY_MS) // not SQLite's own busy handler: that would stop the whole process
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY
+}
+
+/** A database handle that keeps its prepared statements, in the shape that kysely asks for. */
+class Connection implements SqliteDatabase {
+  readonly database: DatabaseSync
+  readonly #statements = new Map<string, CachedStatement>()
+
+  constructor(path: string, busyMs: number) {
+    this.database = new DatabaseSync(path, { timeout: busyMs, enableForeignKeyConstraints: true })
+    this.database.exec('PRAGMA synchronous=FULL')
+  }
+
+  prepare(sql: string): CachedStatement {
+    const known = this.#statements.get(sql)
+    this.#statements.delete(sql)
+    if (this.#statements.size >= STATEMENTS_MAX) {
+      const oldest = this.#statements.keys().next()
+      if (!oldest.done) this.#statements.delete(oldest.value)
+    }
+    const statement = known ?? new CachedStatement(this.database.prepare(sql))
+    this.#statements.set(sql, statement)
+    return statement
+  }
+
+  run(sql: string): void {
+    this.prepare(sql).run([])
+  }
+
+  number(sql: string): number {
+    const row = this.prepare(sql).all([])[0] as Record<string, number>
+    return Object.values(row)[0] as number
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.database.close()
+  }
+}
+
+class CachedStatement implements SqliteStatement {
+  readonly reader: boolean
+  readonly #statement: StatementSync
+
+  constructor(statement: StatementSync) {
+    this.#statement = statement
+    this.reader = statement.columns().length > 0
+  }
+
+  all(parameters: readonly unknown[]): unknown[] {
+    return this.#statement.all(...(parameters as SQLInputValue[]))
+  }
+
+  run(parameters: readonly unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint } {
+    return this.#statement.run(...(parameters as SQLInputValue[]))
+  }
+
+  iterate(parameters: readonly unknown[]): IterableIterator<unknown> {
+    return this.#statement.iterate(...(parameters as SQLInputValue[]))
+  }
+}

@@ -1,0 +1,255 @@
+/** The durable list of work: one row for each recipient that still waits for its copy. */
+import type { Address, Domain } from '../message/address.ts'
+import { inSlices, releaseBytes } from './bytes/release.ts'
+import type { BytesId, Db, QueueTable, Tx } from './schema.ts'
+import type { Selectable } from 'kysely'
+
+/** Recipients in one batch at most: what every SMTP server must take in one transaction (RFC 5321 §4.5.3.1.8). */
+export const BATCH_RECIPIENTS_MAX = 100
+/** Due rows that are looked at to find the oldest batches. */
+const LOOK_AHEAD_ROWS = 1_000
+
+/** What the sender asked for by RFC 3461; a missing field was not given. */
+export interface DsnRequest {
+  /** As it was given: `NEVER`, or a list of `SUCCESS`, `FAILURE`, `DELAY`. */
+  readonly notify?: string
+  readonly ret?: 'FULL' | 'HDRS'
+  /** Still in xtext. */
+  readonly envid?: string
+  /** Still in xtext, `rfc822;…`. */
+  readonly orcpt?: string
+}
+
+export interface NewQueueItem {
+  readonly bytesId: BytesId
+  /** '' is the null reverse-path. */
+  readonly mailFrom: Address | ''
+  readonly recipient: Address
+  /** Where it goes next, for grouping: the recipient's domain unless a route says otherwise. */
+  readonly domain: Domain
+  readonly queuedMs: number
+  /** Missing: at once. */
+  readonly nextAttemptMs?: number
+  readonly state?: 'ready' | 'held'
+  /** The Message-ID field, as trace.ts keys it. */
+  readonly messageId: string
+  readonly dsn: DsnRequest
+  readonly requireTls?: boolean
+  readonly smtpUtf8: boolean
+  readonly eightBit: boolean
+  readonly bodyKind: 'sealed' | 'plain' | 'dsn'
+}
+
+export interface QueueItem extends Required<NewQueueItem> {
+  readonly id: number
+  /** Attempts that have failed. */
+  readonly attempts: number
+  readonly lastReply: string | null
+  /** When the sender was told of the delay. */
+  readonly delayToldMs: number | null
+}
+
+/** What goes over one connection in one SMTP transaction. */
+export interface QueueBatch {
+  readonly bytesId: BytesId
+  readonly mailFrom: Address | ''
+  readonly domain: Domain
+  /** At least one, at most BATCH_RECIPIENTS_MAX. */
+  readonly items: readonly QueueItem[]
+}
+
+/** Returns the new ids in the order of `items`. */
+export async function enqueue(tx: Tx, items: readonly NewQueueItem[]): Promise<number[]> {
+  const ids: number[] = []
+  for (const some of inSlices(items)) {
+    const rows = await tx.insertInto('queue').values(some.map(toRow)).returning('id').execute()
+    ids.push(...rows.map((row) => row.id).toSorted((a, b) => a - b)) // ids count up in the order of the values
+  }
+  return ids
+}
+
+/**
+ * The oldest due batches, leased until `nowMs + leaseMs`: nobody else gets them before, and they come back by themselves
+ * when whoever took them has died. Settle each row with removeItems, retryItems or holdItems.
+ */
+export async function leaseBatches(
+  tx: Tx,
+  options: {
+    readonly nowMs: number
+    readonly leaseMs: number
+    /** Batches at most. */
+    readonly limit: number
+    /** Domains that have enough connections already. */
+    readonly excludeDomains?: readonly Domain[]
+  },
+): Promise<QueueBatch[]> {
+  const { nowMs, limit, excludeDomains = [] } = options
+  let query = tx.selectFrom('queue').selectAll().where('state', '=', 'ready').where('due_ms', '<=', nowMs)
+  if (excludeDomains.length > 0) query = query.where('domain', 'not in', excludeDomains)
+  const rows = await query.orderBy('due_ms').orderBy('id').limit(Math.max(LOOK_AHEAD_ROWS, limit)).execute()
+  const batches = toBatches(rows.map(toItem)).slice(0, limit)
+  await renewLease(
+    tx,
+    batches.flatMap((batch) => batch.items.map((item) => item.id)),
+    nowMs + options.leaseMs,
+  )
+  return batches
+}
+
+/** Moves the end of a lease, for a transfer that takes long. */
+export async function renewLease(tx: Tx, ids: readonly number[], untilMs: number): Promise<void> {
+  for (const some of inSlices(ids))
+    await tx.updateTable('queue').set({ due_ms: untilMs }).where('id', 'in', some).execute()
+}
+
+/** Ends all leases at once: for the start of the only server, so that what a crash interrupted goes on without delay. */
+export async function endLeases(tx: Tx): Promise<void> {
+  await tx
+    .updateTable('queue')
+    .set((eb) => ({ due_ms: eb.ref('next_attempt_ms') }))
+    .whereRef('due_ms', '<>', 'next_attempt_ms')
+    .execute()
+}
+
+/** Delivered, or returned to the sender in this same transaction. The bytes go when nobody else needs them. */
+export async function removeItems(tx: Tx, ids: readonly number[]): Promise<void> {
+  for (const some of inSlices(ids)) {
+    const gone = await tx.deleteFrom('queue').where('id', 'in', some).returning('bytes_id').execute()
+    await releaseBytes(
+      tx,
+      gone.map((row) => row.bytes_id),
+    )
+  }
+}
+
+/** A temporary failure: counts an attempt and keeps the reply for people to read. */
+export async function retryItems(
+  tx: Tx,
+  ids: readonly number[],
+  next: { readonly atMs: number; readonly reply: string; readonly delayToldMs?: number },
+): Promise<void> {
+  for (const some of inSlices(ids))
+    await tx
+      .updateTable('queue')
+      .set((eb) => ({
+        next_attempt_ms: next.atMs,
+        due_ms: next.atMs,
+        attempts: eb('attempts', '+', 1),
+        last_reply: next.reply,
+        ...(next.delayToldMs === undefined ? {} : { delay_told_ms: next.delayToldMs }),
+      }))
+      .where('id', 'in', some)
+      .execute()
+}
+
+/** Not tried again until released. */
+export async function holdItems(tx: Tx, ids: readonly number[], reply?: string): Promise<number[]> {
+  return changeState(tx, ids, { state: 'held', ...(reply === undefined ? {} : { last_reply: reply }) })
+}
+
+/** Held or waiting items are tried at `nowMs`; returns the ids that there are. Does not touch the time they were queued. */
+export async function releaseItems(tx: Tx, ids: readonly number[], nowMs: number): Promise<number[]> {
+  return changeState(tx, ids, { state: 'ready', next_attempt_ms: nowMs, due_ms: nowMs })
+}
+
+/** Oldest first. */
+export async function listQueue(db: Db): Promise<readonly QueueItem[]> {
+  const rows = await db.selectFrom('queue').selectAll().orderBy('id').execute()
+  return rows.map(toItem)
+}
+
+/** When there is something to do next, a lease that may run out included; `undefined` when nothing waits. */
+export async function nextDueMs(db: Db): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('queue')
+    .select('due_ms')
+    .where('state', '=', 'ready')
+    .orderBy('due_ms')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.due_ms
+}
+
+async function changeState(
+  tx: Tx,
+  ids: readonly number[],
+  columns: { state: 'ready' | 'held'; last_reply?: string; next_attempt_ms?: number; due_ms?: number },
+): Promise<number[]> {
+  const changed: number[] = []
+  for (const some of inSlices(ids)) {
+    const rows = await tx.updateTable('queue').set(columns).where('id', 'in', some).returning('id').execute()
+    changed.push(...rows.map((row) => row.id))
+  }
+  return changed
+}
+
+/** Keeps the order of the first item of each batch. */
+function toBatches(items: readonly QueueItem[]): QueueBatch[] {
+  const batches: QueueBatch[] = []
+  const open = new Map<string, QueueItem[]>()
+  for (const item of items) {
+    const key = `${item.bytesId} ${item.domain} ${item.mailFrom}`
+    const batch = open.get(key)
+    if (batch !== undefined && batch.length < BATCH_RECIPIENTS_MAX) {
+      batch.push(item)
+      continue
+    }
+    const started = [item]
+    open.set(key, started)
+    batches.push({ bytesId: item.bytesId, mailFrom: item.mailFrom, domain: item.domain, items: started })
+  }
+  return batches
+}
+
+function toRow(item: NewQueueItem): Omit<Selectable<QueueTable>, 'id'> {
+  const nextAttemptMs = item.nextAttemptMs ?? item.queuedMs
+  return {
+    bytes_id: item.bytesId,
+    mail_from: item.mailFrom,
+    recipient: item.recipient,
+    domain: item.domain,
+    queued_ms: item.queuedMs,
+    next_attempt_ms: nextAttemptMs,
+    due_ms: nextAttemptMs,
+    attempts: 0,
+    state: item.state ?? 'ready',
+    last_reply: null,
+    delay_told_ms: null,
+    message_id: item.messageId,
+    notify: item.dsn.notify ?? null,
+    ret: item.dsn.ret ?? null,
+    envid: item.dsn.envid ?? null,
+    orcpt: item.dsn.orcpt ?? null,
+    require_tls: Number(item.requireTls ?? false),
+    smtp_utf8: Number(item.smtpUtf8),
+    eight_bit: Number(item.eightBit),
+    body_kind: item.bodyKind,
+  }
+}
+
+function toItem(row: Selectable<QueueTable>): QueueItem {
+  return {
+    id: row.id,
+    bytesId: row.bytes_id,
+    mailFrom: row.mail_from,
+    recipient: row.recipient,
+    domain: row.domain,
+    queuedMs: row.queued_ms,
+    nextAttemptMs: row.next_attempt_ms,
+    attempts: row.attempts,
+    state: row.state,
+    lastReply: row.last_reply,
+    delayToldMs: row.delay_told_ms,
+    messageId: row.message_id,
+    dsn: {
+      ...(row.notify === null ? {} : { notify: row.notify }),
+      ...(row.ret === null ? {} : { ret: row.ret }),
+      ...(row.envid === null ? {} : { envid: row.envid }),
+      ...(row.orcpt === null ? {} : { orcpt: row.orcpt }),
+    },
+    requireTls: row.require_tls === 1,
+    smtpUtf8: row.smtp_utf8 === 1,
+    eightBit: row.eight_bit === 1,
+    bodyKind: row.body_kind,
+  }
+}

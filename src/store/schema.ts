@@ -1,0 +1,172 @@
+/**
+ * The tables as types, one interface a table. Times are Unix milliseconds (`…_ms`), truth values are 0 or 1, so that both
+ * dialects hold the same; JSON columns say so. Only src/store reads these types: the nouns speak their own.
+ */
+import type { Generated, Kysely } from 'kysely'
+import type { Address, Domain } from '../message/address.ts'
+import type { StandardName, TrustLevel } from '../protection/standard.ts'
+
+/** A row of `bytes`: one message as it was written, sealed. */
+export type BytesId = number & { readonly brand: 'BytesId' }
+
+/** Reads the last committed state. A `Tx` is a `Db` too, and reads what it has written itself. */
+export type Db = Kysely<Schema>
+
+/** A connection inside a transaction. Only `Committer.commit` hands one out; it is not to be used after the work has returned. */
+export type Tx = Kysely<Schema> & { readonly brand: 'Tx' }
+
+export interface Schema {
+  schema_version: SchemaVersionTable
+  changes: ChangesTable
+  data_keys: DataKeysTable
+  bytes: BytesTable
+  accounts: AccountsTable
+  queue: QueueTable
+  mailbox: MailboxTable
+  quarantine: QuarantineTable
+  certificates: CertificatesTable
+  anchors: AnchorsTable
+  private_keys: PrivateKeysTable
+  audit: AuditTable
+  trace: TraceTable
+}
+
+export interface SchemaVersionTable {
+  version: number
+  applied_ms: number
+}
+
+/** One counter for each kind of thing that is cached in memory; see changes.ts. */
+export interface ChangesTable {
+  noun: string
+  count: number
+}
+
+export interface DataKeysTable {
+  id: Generated<number>
+  created_ms: number
+  master_key_id: string
+  wrapped: Uint8Array
+}
+
+/** Exactly one of `file` and `inline` is set. */
+export interface BytesTable {
+  id: Generated<BytesId>
+  created_ms: number
+  size_bytes: number
+  sha256: Uint8Array
+  data_key_id: number
+  file: string | null
+  inline: Uint8Array | null
+}
+
+export interface AccountsTable {
+  id: Generated<number>
+  address: Address
+  address_key: string
+  password_hash: string
+  status: 'active' | 'suspended' | 'removed'
+  created_ms: number
+}
+
+/** `due_ms` is the next attempt, or the end of the lease while one runs: one index answers "what is to be done now". */
+export interface QueueTable {
+  id: Generated<number>
+  bytes_id: BytesId
+  mail_from: Address | ''
+  recipient: Address
+  domain: Domain
+  queued_ms: number
+  next_attempt_ms: number
+  due_ms: number
+  attempts: number
+  state: 'ready' | 'held'
+  last_reply: string | null
+  delay_told_ms: number | null
+  message_id: string
+  notify: string | null
+  ret: 'FULL' | 'HDRS' | null
+  envid: string | null
+  orcpt: string | null
+  require_tls: number
+  smtp_utf8: number
+  eight_bit: number
+  body_kind: 'sealed' | 'plain' | 'dsn'
+}
+
+export interface MailboxTable {
+  id: Generated<number>
+  account_id: number
+  uidl: string
+  size_bytes: number
+  received_ms: number
+  bytes_id: BytesId
+  evidence_bytes_id: BytesId | null
+}
+
+export interface QuarantineTable {
+  id: Generated<number>
+  bytes_id: BytesId
+  at_ms: number
+  mail_from: Address | ''
+  /** JSON: string[] */
+  recipients: string
+  message_id: string
+  reason: string
+}
+
+export interface CertificatesTable {
+  id: Generated<number>
+  address: Address
+  address_key: string
+  standard: StandardName
+  fingerprint: string
+  encoded: Uint8Array
+  trust: TrustLevel
+  source: string
+  first_seen_ms: number
+  last_seen_ms: number
+  revoked_ms: number | null
+}
+
+export interface AnchorsTable {
+  fingerprint: string
+  standard: StandardName
+  encoded: Uint8Array
+  source: string
+  added_ms: number
+}
+
+/** `owner_key` is the addressKey of a user, or the domain of an authority (which has no '@' and so never meets one). */
+export interface PrivateKeysTable {
+  id: Generated<number>
+  owner: string
+  owner_key: string
+  purpose: 'mail' | 'authority'
+  standard: StandardName
+  fingerprint: string
+  certificate: Uint8Array
+  /** JSON: base64 of each chain certificate */
+  chain: string
+  data_key_id: number
+  sealed: Uint8Array
+  created_ms: number
+  retired_ms: number | null
+}
+
+export interface AuditTable {
+  id: Generated<number>
+  at_ms: number
+  actor: string
+  operation: string
+  subject: string
+  detail: string
+}
+
+export interface TraceTable {
+  id: Generated<number>
+  at_ms: number
+  message_id: string
+  event: string
+  detail: string
+}

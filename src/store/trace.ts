@@ -1,0 +1,43 @@
+/** What happened to each message, keyed by its Message-ID, for `sealpost trace`. */
+import { inSlices } from './bytes/release.ts'
+import type { Db, Tx } from './schema.ts'
+
+export interface TraceEntry {
+  readonly atMs: number
+  /** The Message-ID field's msg-id, angle brackets included (RFC 5322 §3.6.4). */
+  readonly messageId: string
+  readonly event: string
+  readonly detail: string
+}
+
+/** One entry, or all entries of one step in one statement. */
+export async function addTrace(tx: Tx, entries: TraceEntry | readonly TraceEntry[]): Promise<void> {
+  for (const some of inSlices([entries].flat()))
+    await tx
+      .insertInto('trace')
+      .values(
+        some.map((entry) => ({
+          at_ms: entry.atMs,
+          message_id: entry.messageId,
+          event: entry.event,
+          detail: entry.detail,
+        })),
+      )
+      .execute()
+}
+
+/** In the order in which it happened. */
+export async function traceOf(db: Db, messageId: string): Promise<readonly TraceEntry[]> {
+  const rows = await db.selectFrom('trace').selectAll().where('message_id', '=', messageId).orderBy('id').execute()
+  return rows.map((row) => ({ atMs: row.at_ms, messageId: row.message_id, event: row.event, detail: row.detail }))
+}
+
+/** Forgets at most `limit` entries older than `beforeMs`; returns how many, so that the caller goes on until it is 0. */
+export async function expireTrace(
+  tx: Tx,
+  options: { readonly beforeMs: number; readonly limit: number },
+): Promise<number> {
+  const old = tx.selectFrom('trace').select('id').where('at_ms', '<', options.beforeMs).limit(options.limit)
+  const gone = await tx.deleteFrom('trace').where('id', 'in', old).returning('id').execute()
+  return gone.length
+}

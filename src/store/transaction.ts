@@ -1,0 +1,103 @@
+/** Group commit: everything that waits at one moment shares one transaction, and so one fsync. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Dialect } from './dialect/dialect.ts'
+import type { Tx } from './schema.ts'
+
+/** Works in one transaction at most, so that the first does not wait too long for the last. */
+const GROUP_MAX = 256
+
+interface Waiting {
+  readonly work: (tx: Tx) => Promise<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** Files to be removed once the transaction that forgot them is durable, for each transaction that runs. */
+const releasedFiles = new WeakMap<Tx, string[]>()
+
+/** Notes that `file` (a name in the bytes folder) has no row any more; it is removed after the commit, never before. */
+export function removeFileAfterCommit(tx: Tx, file: string): void {
+  const files = releasedFiles.get(tx)
+  if (files === undefined) throw new Error('removeFileAfterCommit outside a transaction')
+  files.push(file)
+}
+
+export class Committer {
+  readonly #dialect: Dialect
+  readonly #removeFiles: (files: readonly string[]) => Promise<void>
+  readonly #waiting: Waiting[] = []
+  #running: Promise<void> | undefined
+  #closed = false
+
+  constructor(dialect: Dialect, removeFiles: (files: readonly string[]) => Promise<void>) {
+    this.#dialect = dialect
+    this.#removeFiles = removeFiles
+  }
+
+  /**
+   * Runs `work` in a transaction that it shares with all other works waiting at that moment, each under a savepoint of its
+   * own. Resolves with what `work` returned, after the transaction is durable. Rejects when `work` throws (then only its
+   * own changes are undone) or when the commit fails (then nothing of the whole group has happened).
+   * `work` must await nothing but calls on `tx`: everybody else's commit waits for it.
+   */
+  commit<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new Error('The store is closed'))
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#waiting.push({ work, resolve: (value) => resolve(value as T), reject })
+    this.#running ??= this.#drain()
+    return promise
+  }
+
+  /** Finishes what waits, then refuses more. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#running
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await nextTurn() // lets everything that arrived with this turn of the event loop join the group
+      const group = this.#waiting.splice(0, GROUP_MAX)
+      try {
+        await this.#commitGroup(group)
+      } catch (error) {
+        for (const { reject } of group) reject(error)
+      }
+    }
+    this.#running = undefined
+  }
+
+  async #commitGroup(group: readonly Waiting[]): Promise<void> {
+    const tx = this.#dialect.writer as Tx
+    const files: string[] = []
+    const done: (() => void)[] = []
+    await this.#dialect.begin()
+    releasedFiles.set(tx, files)
+    try {
+      for (const job of group) await this.#runOne(tx, job, files, done)
+      await this.#dialect.commit()
+    } catch (error) {
+      await this.#dialect.rollback()
+      throw error
+    } finally {
+      releasedFiles.delete(tx)
+    }
+    for (const resolve of done) resolve()
+    if (files.length > 0) await this.#removeFiles(files)
+  }
+
+  async #runOne(tx: Tx, job: Waiting, files: string[], done: (() => void)[]): Promise<void> {
+    const filesBefore = files.length
+    await this.#dialect.savepoint()
+    try {
+      const value = await job.work(tx)
+      done.push(() => job.resolve(value))
+    } catch (error) {
+      files.length = filesBefore
+      await this.#dialect.rollbackToSavepoint() // throws when the database gave up the transaction (disk full): then all fail
+      job.reject(error)
+      return
+    }
+    await this.#dialect.releaseSavepoint()
+  }
+}
