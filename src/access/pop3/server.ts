@@ -1,0 +1,139 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { negative, printReply } from '../../protocol/pop3-reply.ts'
+import { Connection } from './connection.ts'
+import type { Pop3Deps } from './deps.ts'
+import { POP3_LIMITS, type Pop3Limits } from './limits.ts'
+import { Session } from './session.ts'
+
+/** A certificate chain and its key, both in PEM. */
+export interface Pop3Tls {
+  readonly certificatePem: string
+  readonly keyPem: string
+}
+
+/** One POP3 listener. */
+export interface Pop3Options {
+  readonly host: string
+  /** 0 picks a free port. */
+  readonly port: number
+  /** True for pop3s (port 995): TLS from the first octet. False for pop3 (port 110): STLS is offered if `tls` is there. */
+  readonly implicitTls: boolean
+  readonly tls: Pop3Tls | undefined
+  /** Lets clients on this machine sign in without TLS. */
+  readonly allowPlainOnLoopback: boolean
+  /** What differs from `POP3_LIMITS`. */
+  readonly limits?: Partial<Pop3Limits>
+}
+
+/** Listens; rejects when it cannot, and when the certificate or its key is none. */
+export async function startPop3(options: Pop3Options, deps: Pop3Deps): Promise<Pop3Server> {
+  const server = new Pop3Server(options, deps)
+  await server.listen()
+  return server
+}
+
+/** A listening POP3 server with its sessions. */
+export class Pop3Server {
+  readonly #options: Pop3Options
+  readonly #deps: Pop3Deps
+  readonly #limits: Pop3Limits
+  readonly #listener: Server
+  readonly #sessions = new Map<Session, { readonly connection: Connection; readonly done: Promise<void> }>()
+  readonly #connectionsOf = new Map<string, number>()
+  #tlsContext: SecureContext | undefined
+  #sessionCount = 0
+
+  constructor(options: Pop3Options, deps: Pop3Deps) {
+    this.#options = options
+    this.#deps = deps
+    this.#limits = { ...POP3_LIMITS, ...options.limits }
+    if (options.tls !== undefined) this.setTls(options.tls)
+    // Half-open: a client may send all its commands, close its side and then read the answers.
+    this.#listener = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket))
+  }
+
+  async listen(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#listener.once('error', reject)
+    this.#listener.listen(this.#options.port, this.#options.host, resolve)
+    await promise
+  }
+
+  /** Where it listens, with the port that was picked. */
+  get address(): { readonly host: string; readonly port: number } {
+    const bound = this.#listener.address() as AddressInfo
+    return { host: bound.address, port: bound.port }
+  }
+
+  /** Takes another certificate for the TLS sessions that begin from now on. Throws when it is none. */
+  setTls(tls: Pop3Tls): void {
+    this.#tlsContext = createSecureContext({ cert: tls.certificatePem, key: tls.keyPem, minVersion: 'TLSv1.2' })
+  }
+
+  /**
+   * Accepts nobody any more and lets sessions end what they have begun: a message on its way, a QUIT. A session whose
+   * client is silent is closed soon, and all are after the grace period; nothing is deleted by that.
+   */
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()))
+    for (const session of this.#sessions.keys()) session.stop()
+    const timer = setTimeout(() => {
+      for (const { connection } of this.#sessions.values()) connection.destroy()
+    }, this.#limits.stopGraceMs)
+    await Promise.all(Array.from(this.#sessions.values(), ({ done }) => done))
+    clearTimeout(timer)
+    await closed
+  }
+
+  #onConnection(socket: Socket): void {
+    const peerAddress = socket.remoteAddress
+    if (peerAddress === undefined) {
+      socket.destroy() // gone before we looked
+      return
+    }
+    const ofAddress = this.#connectionsOf.get(peerAddress) ?? 0
+    if (this.#sessions.size >= this.#limits.connectionsMax) this.#turnAway(socket, peerAddress, 'connections-max')
+    else if (ofAddress >= this.#limits.connectionsPerAddressMax)
+      this.#turnAway(socket, peerAddress, 'connections-per-address-max')
+    else this.#begin(socket, peerAddress)
+  }
+
+  #begin(socket: Socket, peerAddress: string): void {
+    const connection = new Connection(socket, this.#limits.writeTimeoutMs)
+    const session = new Session(
+      connection,
+      {
+        id: `pop3-${++this.#sessionCount}`,
+        peerAddress,
+        plainAllowed: this.#options.allowPlainOnLoopback && isLoopback(peerAddress),
+        implicitTls: this.#options.implicitTls,
+        tlsContext: () => this.#tlsContext,
+      },
+      this.#deps,
+      this.#limits,
+    )
+    this.#connectionsOf.set(peerAddress, (this.#connectionsOf.get(peerAddress) ?? 0) + 1)
+    const done = session.run().finally(() => this.#forget(session, peerAddress))
+    this.#sessions.set(session, { connection, done })
+  }
+
+  #forget(session: Session, peerAddress: string): void {
+    this.#sessions.delete(session)
+    const left = (this.#connectionsOf.get(peerAddress) ?? 1) - 1
+    if (left === 0) this.#connectionsOf.delete(peerAddress)
+    else this.#connectionsOf.set(peerAddress, left)
+  }
+
+  #turnAway(socket: Socket, peerAddress: string, why: 'connections-max' | 'connections-per-address-max'): void {
+    this.#deps.events.turnedAway(peerAddress, why)
+    socket.on('error', () => {}) // it is closed anyway
+    if (this.#options.implicitTls) socket.destroy()
+    else socket.end(printReply(negative('Too many connections', 'SYS/TEMP')), () => socket.destroy())
+  }
+}
+
+/** 127.0.0.0/8 and ::1, also IPv4 as IPv6 sockets show it. */
+function isLoopback(address: string): boolean {
+  return /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address) || address === '::1'
+}

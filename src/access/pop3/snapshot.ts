@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import type { Maildrop, MaildropMessage } from './maildrop.ts'
+import type { OpenMaildrop } from './session-state.ts'
+
+/** The maildrop with nothing marked as deleted. Throws when a unique-id is none, since clients would lose track of mail. */
+export function openMaildrop(maildrop: Maildrop): OpenMaildrop {
+  for (const message of maildrop.messages) assert.match(message.uidl, UNIQUE_ID)
+  return { maildrop, deleted: new Set() }
+}
+
+/** The message of that number, unless there is none or it is marked as deleted. */
+export function findMessage(open: OpenMaildrop, number: number): MaildropMessage | undefined {
+  return open.deleted.has(number) ? undefined : open.maildrop.messages[number - 1]
+}
+
+/** Numbers and messages, without those marked as deleted. */
+export function* remaining(open: OpenMaildrop): Generator<readonly [number: number, message: MaildropMessage], void> {
+  for (const [index, message] of open.maildrop.messages.entries())
+    if (!open.deleted.has(index + 1)) yield [index + 1, message]
+}
+
+/** Count and size of what is not marked as deleted. */
+export function tally(open: OpenMaildrop): { readonly count: number; readonly sizeBytes: number } {
+  let count = 0
+  let sizeBytes = 0
+  for (const [, message] of remaining(open)) {
+    count++
+    sizeBytes += message.sizeBytes
+  }
+  return { count, sizeBytes }
+}
+
+const UNIQUE_ID = /^[\x21-\x7e]{1,70}$/ // RFC 1939 §7
