@@ -1,0 +1,304 @@
+/**
+ * One SMTP session with a next hop, kept open for several messages. The only file that knows nodemailer's
+ * smtp-connection; what we use beyond its types is named in `Inner`.
+ */
+// oxlint-disable no-underscore-dangle -- the library's own names, all of them in `Inner`
+import assert from 'node:assert/strict'
+import { isIP, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
+import { reply, type Reply } from '../protocol/smtp-reply.ts'
+import type { TlsFacts } from '../protocol/smtp-session.ts'
+import { LineEndCheck } from './line-ends.ts'
+import { parseRemoteReply, REPLY_MAX_BYTES } from './remote-reply.ts'
+import { BareLineEnd, endingOf, resultsOf, type Ending, type Failure, type Stage } from './ending.ts'
+import { rcptParameters, refusalBeforeMail, type Offers } from './extensions.ts'
+import { connectSocket } from './connect-socket.ts'
+import type { RelayTimeouts } from './timeouts.ts'
+
+export interface ConnectTo {
+  readonly address: string
+  readonly port: number
+  /** Name for SNI, certificate and reports; the address when the route has no name. */
+  readonly hostName: string
+  /** What we call ourselves in EHLO. */
+  readonly helo: string
+  readonly tls: 'off' | 'if-offered' | 'always'
+  readonly verify: boolean
+  /** Trust anchors in PEM; Node's own when missing. */
+  readonly anchorsPem?: readonly string[]
+  readonly timeouts: RelayTimeouts
+}
+
+/** How far opening came. `reply` is the host's when `remoteSaid`, else our own words. */
+export type Opened =
+  | { readonly kind: 'open'; readonly connection: RelayConnection }
+  | {
+      readonly kind: 'closed'
+      readonly stage: 'connect' | 'hello' | 'tls'
+      readonly reply: Reply
+      readonly remoteSaid: boolean
+    }
+
+export interface SendReport {
+  readonly results: readonly RecipientResult[]
+  /** The session was gone before it said a word about this message: safe to send on a new one. */
+  readonly untouched: boolean
+}
+
+/** Connects, greets, and starts TLS as asked. Never throws for what the peer does. */
+export async function openConnection(to: ConnectTo): Promise<Opened> {
+  const socket = await connectSocket(to.address, to.port, to.timeouts.connectMs)
+  if (!('socket' in socket))
+    return { kind: 'closed', stage: 'connect', reply: noConnection(to, socket.why), remoteSaid: false }
+  const smtp = new SMTPConnection({
+    connection: socket.socket,
+    host: to.hostName,
+    port: to.port,
+    secure: false,
+    name: to.helo,
+    ignoreTLS: to.tls === 'off',
+    requireTLS: to.tls === 'always',
+    opportunisticTLS: to.tls === 'if-offered',
+    greetingTimeout: to.timeouts.greetingMs,
+    connectionTimeout: to.timeouts.greetingMs + to.timeouts.helloMs,
+    socketTimeout: to.timeouts.commandMs,
+    maxResponseSize: REPLY_MAX_BYTES,
+    // RFC 8996: nothing older. Without `verify` the certificate proves nothing and is not asked to (RFC 7435)
+    tls: { rejectUnauthorized: to.verify, minVersion: 'TLSv1.2', ...(to.anchorsPem && { ca: [...to.anchorsPem] }) },
+  })
+  const failure = await new Promise<Failure | undefined>((resolve) => {
+    // the library's own limits end with the greeting; this one holds whatever trickles in
+    const limit = setTimeout(
+      () => resolve({ code: 'ETIMEDOUT', message: 'Timeout before the session was set up' }),
+      to.timeouts.greetingMs + to.timeouts.helloMs,
+    )
+    const settle = (error?: Failure): void => {
+      clearTimeout(limit)
+      resolve(error)
+    }
+    smtp.on('error', settle) // stays: a later error must find a listener
+    smtp.connect((error) => settle(error))
+  })
+  if (failure === undefined) return { kind: 'open', connection: new RelayConnection(smtp, to) }
+  const stage = smtp.upgrading === true || failure.code === 'ETLS' ? 'tls' : 'hello'
+  smtp.close()
+  const said = failure.response === undefined ? undefined : parseRemoteReply(failure.response)
+  return { kind: 'closed', stage, reply: said ?? noSession(to, stage, failure), remoteSaid: said !== undefined }
+}
+
+export class RelayConnection {
+  readonly hostName: string
+  readonly tls: (TlsFacts & { readonly verified: boolean }) | undefined
+  /** Messages that were tried here. */
+  messages = 0
+  /** Called once when the session ends for whatever reason. */
+  onEnd: () => void = () => {}
+  readonly #smtp: SMTPConnection
+  readonly #inner: Inner
+  readonly #timeouts: RelayTimeouts
+  #ended = false
+  /** A transaction may be open at the server: RSET first. */
+  #dirty = false
+  #current: OutgoingMail | undefined
+  #rcptIndex = 0
+
+  constructor(smtp: SMTPConnection, to: ConnectTo) {
+    this.#smtp = smtp
+    this.#inner = innerOf(smtp)
+    this.#timeouts = to.timeouts
+    this.hostName = to.hostName
+    this.tls = tlsOf(this.#socket())
+    const sendCommand = this.#inner._sendCommand.bind(smtp)
+    this.#inner._sendCommand = (line, logLine) => sendCommand(this.#withParameters(line), logLine)
+    smtp.once('end', () => this.#end())
+  }
+
+  get usable(): boolean {
+    return !this.#ended
+  }
+
+  /** Before another message: ends what the last one left open. False when the session cannot be used any more. */
+  async ready(): Promise<boolean> {
+    if (this.#ended || !this.#dirty) return !this.#ended
+    const cleared = await new Promise<boolean>((resolve) => {
+      const limit = setTimeout(() => resolve(false), this.#timeouts.farewellMs)
+      const settle = (done: boolean): void => {
+        clearTimeout(limit)
+        this.#smtp.off('end', onEnd)
+        resolve(done)
+      }
+      const onEnd = (): void => settle(false)
+      this.#smtp.on('end', onEnd)
+      // after "all recipients refused" the library leaves the transaction open (RFC 5321 §4.1.1.5)
+      this.#smtp.reset((error) => settle(error === null))
+    })
+    if (cleared) this.#dirty = false
+    else this.close()
+    return cleared
+  }
+
+  /**
+   * Sends one message. Never throws for what the peer does; the answer holds every recipient once. Throws what `content`
+   * throws: nothing was accepted then.
+   */
+  async send(mail: OutgoingMail, content: ContentSource): Promise<SendReport> {
+    assert(!this.#ended && this.#current === undefined, 'one message at a time')
+    const offers = this.#offers()
+    const refusal = refusalBeforeMail(mail, offers, this.hostName)
+    if (refusal !== undefined) return { results: this.#all(mail, 'failed', refusal, false), untouched: false }
+    this.messages++
+    this.#dirty = true
+    this.#current = mail
+    this.#rcptIndex = 0
+    const ending = await this.#transact(mail, content)
+    this.#current = undefined
+    if (ending.why === undefined && ending.stage === 'sent') this.#dirty = false
+    if (ending.stage === 'sending' || ending.lost) this.close()
+    if (ending.unreadable !== undefined) throw ending.unreadable
+    const untouched = ending.lost && ending.stage === 'envelope' && ending.refused.size === 0 && !ending.timedOut
+    return { results: resultsOf(mail, ending, this.hostName, offers.extensions.has('DSN')), untouched }
+  }
+
+  /** Says good-bye and closes, without waiting for it. */
+  quit(): void {
+    if (this.#ended) return
+    this.#smtp.quit()
+    setTimeout(() => this.close(), this.#timeouts.farewellMs).unref()
+  }
+
+  close(): void {
+    this.#smtp.close()
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.onEnd()
+  }
+
+  #socket(): Socket | undefined {
+    return this.#smtp._socket || undefined
+  }
+
+  #offers(): Offers {
+    return {
+      extensions: new Set(this.#inner._supportedExtensions),
+      sizeMaxBytes: this.#inner._maxAllowedSize,
+      secure: this.#smtp.secure,
+    }
+  }
+
+  /** MAIL to the reply after the final dot. */
+  #transact(mail: OutgoingMail, content: ContentSource): Promise<Ending> {
+    return new Promise((resolve) => {
+      const progress: Progress = { stage: 'envelope', limit: undefined }
+      const envelope: Envelope = {
+        from: mail.mailFrom,
+        to: mail.recipients.map((path) => path.address),
+        size: mail.sizeBytes,
+        use8BitMime: mail.eightBit,
+        requireTLSExtensionEnabled: mail.requireTls,
+        ...((mail.ret ?? mail.envid) && { dsn: { ret: mail.ret, envid: mail.envid } }),
+      }
+      const source = Readable.from(
+        this.#tracked(content, progress, (error) => settle(error)),
+        { objectMode: false },
+      )
+      const settle = (error: Failure | undefined, response?: string): void => {
+        clearTimeout(progress.limit)
+        source.destroy()
+        this.#socket()?.setTimeout(this.#timeouts.commandMs)
+        resolve(endingOf(progress.stage, envelope.rejectedErrors ?? [], error, response))
+      }
+      this.#limit(progress, this.#timeouts.envelopeMs, 'Timeout in the envelope', settle)
+      this.#smtp.send(envelope, source, (error, info) => settle(error ?? undefined, info?.response))
+    })
+  }
+
+  /** The content on its way: proves its line ends and moves the time limit on. */
+  async *#tracked(content: ContentSource, progress: Progress, settle: GiveUp): AsyncGenerator<Uint8Array> {
+    // from here on our own limits hold: silence after the final dot is longer than between commands
+    this.#socket()?.setTimeout(0)
+    progress.stage = 'sending'
+    const lineEnds = new LineEndCheck()
+    for await (const chunk of content()) {
+      if (!lineEnds.accepts(chunk)) throw new BareLineEnd()
+      this.#limit(progress, this.#timeouts.dataBlockMs, 'Timeout while sending data', settle)
+      if (chunk.length > 0) yield chunk
+    }
+    if (!lineEnds.ends()) throw new BareLineEnd()
+    progress.stage = 'sent'
+    this.#limit(progress, this.#timeouts.dataTerminationMs, 'Timeout after the final dot', settle)
+  }
+
+  #limit(progress: Progress, ms: number, why: string, settle: GiveUp): void {
+    clearTimeout(progress.limit)
+    progress.limit = setTimeout(() => settle({ code: 'ETIMEDOUT', message: why }), ms)
+  }
+
+  /** Parameters that the library does not know per recipient, or not without a UTF-8 address. */
+  #withParameters(line: string): string {
+    const mail = this.#current
+    if (mail === undefined) return line
+    if (line.startsWith('MAIL FROM:') && mail.smtpUtf8 && !line.endsWith(' SMTPUTF8')) {
+      return / SMTPUTF8(?: |$)/.test(line) ? line : `${line} SMTPUTF8` // RFC 6531 §3.4
+    }
+    if (!line.startsWith('RCPT TO:')) return line
+    const path = mail.recipients[this.#rcptIndex++]
+    return path === undefined ? line : line + rcptParameters(path, this.#offers())
+  }
+
+  #all(mail: OutgoingMail, outcome: 'deferred' | 'failed', answer: Reply, remoteSaid: boolean): RecipientResult[] {
+    return mail.recipients.map(({ address }) => ({
+      recipient: address,
+      outcome,
+      reply: answer,
+      ...(remoteSaid && { remote: this.hostName }),
+      dsnPassedOn: false,
+    }))
+  }
+}
+
+/** What we use of the library beyond its types; the constructor proves that it is there. */
+interface Inner {
+  _supportedExtensions: string[]
+  _maxAllowedSize: number
+  _sendCommand(line: string, logLine?: string): void
+}
+
+type GiveUp = (error: Failure) => void
+
+type Envelope = Parameters<SMTPConnection['send']>[0] & { readonly rejectedErrors?: readonly Failure[] }
+
+interface Progress {
+  stage: Stage
+  limit: NodeJS.Timeout | undefined
+}
+
+function innerOf(smtp: SMTPConnection): Inner {
+  const inner = smtp as unknown as Inner
+  assert(Array.isArray(inner._supportedExtensions), 'smtp-connection changed: _supportedExtensions')
+  assert(typeof inner._maxAllowedSize === 'number', 'smtp-connection changed: _maxAllowedSize')
+  assert(typeof inner._sendCommand === 'function', 'smtp-connection changed: _sendCommand')
+  return inner
+}
+
+function tlsOf(socket: Socket | undefined): (TlsFacts & { readonly verified: boolean }) | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined
+  const cipher = socket.getCipher()
+  return { protocol: socket.getProtocol() ?? 'unknown', cipher: cipher.standardName, verified: socket.authorized }
+}
+
+const where = (to: ConnectTo): string =>
+  isIP(to.hostName) === 0 ? `${to.hostName} [${to.address}]:${to.port}` : `[${to.address}]:${to.port}`
+
+const noConnection = (to: ConnectTo, why: string): Reply => reply(451, '4.4.1', `No connection to ${where(to)}: ${why}`)
+
+function noSession(to: ConnectTo, stage: 'hello' | 'tls', failure: Failure): Reply {
+  if (stage === 'tls') return reply(454, '4.7.0', `No TLS with ${where(to)}: ${failure.message}`)
+  return reply(451, '4.4.2', `No session with ${where(to)}: ${failure.message}`)
+}

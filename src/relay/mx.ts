@@ -1,0 +1,142 @@
+/** Which hosts take mail for a domain: MX look-up (RFC 5321 §5.1). The only DNS of the relay. */
+import { Resolver } from 'node:dns/promises'
+import { BlockList, isIP } from 'node:net'
+import { reply, type Reply } from '../protocol/smtp-reply.ts'
+
+export interface MxRecord {
+  readonly preference: number
+  /** Lower-case, without the root dot; '' is the root. */
+  readonly exchange: string
+}
+
+/** Hosts in the order to try, or why there are none. */
+export type MailHosts =
+  | { readonly kind: 'hosts'; readonly names: readonly string[] }
+  | { readonly kind: 'failed' | 'deferred'; readonly reply: Reply }
+
+export type HostAddresses =
+  | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
+  | { readonly kind: 'failed' | 'deferred'; readonly reply: Reply }
+
+export interface MxOptions {
+  /** Our own names: an MX list that holds one of them is cut there (RFC 5321 §5.1). */
+  readonly ownNames: readonly string[]
+  /** `dns.resolver`: address or address:port; the system's resolvers when missing. */
+  readonly resolver?: string
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  /** Addresses on this host and link are no place for a stranger's MX to point to; tests use them. */
+  readonly allowLocalAddresses: boolean
+}
+
+export const DNS_TIMEOUT_MS = 5_000
+export const DNS_TRIES = 3
+/** An MX list longer than this is cut. */
+export const MX_HOSTS_MAX = 10
+/** Addresses of one host that are tried, IPv6 and IPv4 in turn (RFC 5321 §5.1 asks for two at least). */
+export const HOST_ADDRESSES_MAX = 4
+
+export class MxResolver {
+  readonly #resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
+  readonly #options: MxOptions
+
+  constructor(options: MxOptions) {
+    this.#options = options
+    if (options.resolver !== undefined) this.#resolver.setServers([options.resolver])
+  }
+
+  /** Mail hosts of a domain name; the domain itself when it has no MX record (RFC 5321 §5.1). */
+  async mailHosts(domain: string): Promise<MailHosts> {
+    const answer = await this.#ask(() => this.#resolver.resolveMx(domain))
+    switch (answer.kind) {
+      case 'records':
+        return mailHostsOf(
+          domain,
+          answer.records.map((mx) => ({ preference: mx.priority, exchange: hostName(mx.exchange) })),
+          this.#options,
+        )
+      case 'none':
+        return { kind: 'hosts', names: [domain] }
+      case 'no-domain':
+        return { kind: 'failed', reply: reply(550, '5.1.2', `There is no domain ${domain}`) }
+      case 'trouble':
+        return { kind: 'deferred', reply: reply(451, '4.4.3', `DNS does not answer for ${domain}: ${answer.why}`) }
+    }
+  }
+
+  /** Addresses of a host, IPv6 and IPv4 in turn. An IP address is its own. */
+  async addresses(host: string): Promise<HostAddresses> {
+    if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host] }
+    const [v6, v4] = await Promise.all([
+      this.#ask(() => this.#resolver.resolve6(host)),
+      this.#ask(() => this.#resolver.resolve4(host)),
+    ])
+    const found = interleave(v6.kind === 'records' ? v6.records : [], v4.kind === 'records' ? v4.records : [])
+    const usable = found.filter((address) => this.#options.allowLocalAddresses || !isLocalAddress(address))
+    if (usable.length > 0) return { kind: 'addresses', addresses: usable.slice(0, HOST_ADDRESSES_MAX) }
+    const trouble = [v6, v4].find((answer) => answer.kind === 'trouble')
+    if (trouble !== undefined)
+      return { kind: 'deferred', reply: reply(451, '4.4.3', `DNS does not answer for ${host}: ${trouble.why}`) }
+    const why = found.length > 0 ? 'has only addresses that mean "this host"' : 'has no address'
+    return { kind: 'failed', reply: reply(550, '5.4.4', `Mail host ${host} ${why}`) }
+  }
+
+  async #ask<T>(question: () => Promise<T[]>): Promise<Answer<T>> {
+    try {
+      const records = await question()
+      return records.length > 0 ? { kind: 'records', records } : { kind: 'none' }
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EUNKNOWN'
+      if (code === 'ENODATA') return { kind: 'none' }
+      if (code === 'ENOTFOUND') return { kind: 'no-domain' }
+      return { kind: 'trouble', why: code }
+    }
+  }
+}
+
+/** From MX records to hosts in order: equals shuffled, ourselves and what is behind us dropped (RFC 5321 §5.1). Pure. */
+export function mailHostsOf(
+  domain: string,
+  records: readonly MxRecord[],
+  options: Pick<MxOptions, 'ownNames' | 'random'>,
+): MailHosts {
+  // RFC 7505 §3: one record, the root as exchange
+  if (records.every((mx) => mx.exchange === ''))
+    return { kind: 'failed', reply: reply(556, '5.1.10', `The domain ${domain} takes no mail (null MX)`) }
+  const ordered = records
+    .filter((mx) => mx.exchange !== '')
+    .map((mx) => ({ ...mx, tie: options.random() }))
+    .toSorted((a, b) => a.preference - b.preference || a.tie - b.tie)
+  const own = ordered.find((mx) => options.ownNames.includes(mx.exchange))
+  const before = own === undefined ? ordered : ordered.filter((mx) => mx.preference < own.preference)
+  if (before.length === 0)
+    return { kind: 'failed', reply: reply(554, '5.4.6', `Mail for ${domain} would loop back to this host`) }
+  return { kind: 'hosts', names: [...new Set(before.map((mx) => mx.exchange))].slice(0, MX_HOSTS_MAX) }
+}
+
+/** Loopback, unspecified, link-local, multicast: never where a mail host of the Internet lives. */
+export function isLocalAddress(address: string): boolean {
+  return LOCAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}
+
+type Answer<T> =
+  | { readonly kind: 'records'; readonly records: readonly T[] }
+  | { readonly kind: 'none' | 'no-domain' }
+  | { readonly kind: 'trouble'; readonly why: string }
+
+const LOCAL = new BlockList()
+LOCAL.addSubnet('0.0.0.0', 8, 'ipv4')
+LOCAL.addSubnet('127.0.0.0', 8, 'ipv4')
+LOCAL.addSubnet('169.254.0.0', 16, 'ipv4')
+LOCAL.addSubnet('224.0.0.0', 3, 'ipv4')
+LOCAL.addSubnet('::', 127, 'ipv6')
+LOCAL.addSubnet('fe80::', 10, 'ipv6')
+LOCAL.addSubnet('ff00::', 8, 'ipv6')
+
+const hostName = (exchange: string): string => exchange.toLowerCase().replace(/\.$/, '')
+
+function interleave(a: readonly string[], b: readonly string[]): string[] {
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => [a[i], b[i]])
+    .flat()
+    .filter((address) => address !== undefined)
+}

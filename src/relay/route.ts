@@ -1,0 +1,57 @@
+/** Where mail for a domain goes first: a configured next hop, an address literal, or what DNS says. Pure. */
+import { isIP } from 'node:net'
+import type { Domain } from '../message/address.ts'
+import { fail, ok, type Result } from '../base/result.ts'
+
+export interface NextHop {
+  /** Host name or IP address (IPv6 without brackets). */
+  readonly host: string
+  readonly port: number
+}
+
+export type Route = ({ readonly kind: 'host' } & NextHop) | { readonly kind: 'mx'; readonly domain: Domain }
+
+/** `relay.routes`: domain, or '*' for every domain without a row of its own (a smarthost) → next hop. */
+export type Routes = ReadonlyMap<string, NextHop>
+
+export const SMTP_PORT = 25
+
+/** Which way mail for `domain` takes. */
+export function routeOf(domain: Domain, routes: Routes): Route {
+  const configured = routes.get(domain) ?? routes.get('*')
+  if (configured !== undefined) return { kind: 'host', ...configured }
+  const literal = addressLiteral(domain)
+  return literal === undefined ? { kind: 'mx', domain } : { kind: 'host', host: literal, port: SMTP_PORT }
+}
+
+/** Reads `relay.routes` of the configuration; the error names the row and what to write. */
+export function parseRoutes(rows: Readonly<Record<string, string>>): Result<Routes> {
+  const routes = new Map<string, NextHop>()
+  for (const [domain, text] of Object.entries(rows)) {
+    const hop = parseNextHop(text)
+    if (hop === undefined) return fail(`relay.routes: "${text}" for ${domain} is not host:port`)
+    routes.set(domain.toLowerCase(), hop)
+  }
+  return ok(routes)
+}
+
+/** `host:port`, `host`, `[v6]:port`, `[v6]`; without a port, 25. */
+export function parseNextHop(text: string): NextHop | undefined {
+  const found = NEXT_HOP.exec(text)
+  if (found === null) return undefined
+  const host = found[1] ?? found[2] ?? ''
+  const port = found[3] === undefined ? SMTP_PORT : Number(found[3])
+  if (port < 1 || port > 65_535) return undefined
+  if (found[1] !== undefined && isIP(host) !== 6) return undefined
+  return { host: host.toLowerCase(), port }
+}
+
+/** The address of a domain literal (RFC 5321 §4.1.3), or `undefined` when `domain` is a name. */
+function addressLiteral(domain: Domain): string | undefined {
+  if (!domain.startsWith('[') || !domain.endsWith(']')) return undefined
+  const inner = domain.slice(1, -1)
+  const address = /^ipv6:/i.test(inner) ? inner.slice(5) : inner
+  return isIP(address) === 0 ? undefined : address
+}
+
+const NEXT_HOP = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::(\d{1,5}))?$/
