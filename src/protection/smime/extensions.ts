@@ -45,7 +45,7 @@ export interface BasicConstraints {
 export function readBasicConstraints(value: Uint8Array): BasicConstraints {
   const fields = derNode(value, TAG.SEQUENCE, 'basicConstraints').children
   const hasFlag = fields[0]?.tag === TAG.BOOLEAN
-  const isAuthority = hasFlag && readBoolean(fields[0].content)
+  const isAuthority = hasFlag && readBoolean(fields[0]?.content ?? new Uint8Array())
   const [length, more] = fields.slice(hasFlag ? 1 : 0)
   if (length === undefined) return { isAuthority }
   if (more !== undefined) throw new Malformed('basicConstraints is malformed')

@@ -1,7 +1,10 @@
 /** How the readers of small structures (X.509, CRL, PKCS#12) leave early: thrown inside, a Result outside. */
+import { hex } from '../../base/bytes.ts'
 import { type Result, fail, ok } from '../../base/result.ts'
 import { type Node, parseDer, readOid } from './asn1/der-reader.ts'
 import { TAG } from './asn1/tlv.ts'
+
+const OID_MAX_BYTES = 128
 
 /** The peer's structure is wrong. Never leaves a public function: `attempt` turns it into a Result. */
 export class Malformed extends Error {}
@@ -33,6 +36,12 @@ export function expectTag(node: Node | undefined, tag: number, what: string): No
   return node
 }
 
+/** Dotted text; an identifier with arcs too large for that (2.25 and a UUID) as `hex:` and its content. */
 export function oidOf(node: Node | undefined, what: string): string {
-  return need(readOid(expectTag(node, TAG.OID, what).content), `${what} is malformed`)
+  const { content } = expectTag(node, TAG.OID, what)
+  const dotted = readOid(content)
+  if (dotted !== undefined) return dotted
+  if (content.length === 0 || content.length > OID_MAX_BYTES || ((content.at(-1) ?? 0) & 0x80) !== 0)
+    throw new Malformed(`${what} is malformed`)
+  return `hex:${hex(content)}`
 }

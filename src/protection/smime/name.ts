@@ -50,6 +50,9 @@ export function describeName(name: DistinguishedName): string {
   return text.length <= NAME_TEXT_MAX ? text : `${text.slice(0, NAME_TEXT_MAX).toWellFormed()}…`
 }
 
+/** The key of one RDN given as its attributes, as nameRelativeToCRLIssuer has it; throws Malformed. */
+export const relativeNameKey = (attributes: readonly Node[]): string => rdnKey(attributes.map(readAttribute))
+
 function readAttribute(node: Node): NameAttribute {
   expectTag(node, TAG.SEQUENCE, 'name attribute')
   const [type, value] = node.children

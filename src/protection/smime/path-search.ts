@@ -1,0 +1,196 @@
+/**
+ * Finds a path from a certificate to an anchor (RFC 5280 §6, RFC 4158): candidates are tried depth first, every
+ * signature is checked once at most, and the work is bounded whatever a hostile message carries.
+ */
+import { equalBytes } from '../../base/bytes.ts'
+import type { TrustFinding } from '../standard.ts'
+import { readAlgorithm, verifySignature } from './algorithms.ts'
+import { TAG } from './asn1/tlv.ts'
+import type { SmimeCertificate } from './certificate.ts'
+import type { Crl } from './crl.ts'
+import { attempt, derNode } from './malformed.ts'
+import { type PathProblem, type PathRules, checkPath, subjectOf, untrusted } from './path-check.ts'
+import { checkRevocation } from './revocation.ts'
+
+export const PATH_CERTIFICATES_MAX = 10 // anchor and leaf included
+export const SIGNATURE_CHECKS_MAX = 64
+export const SEARCH_STEPS_MAX = 2000
+export const CANDIDATES_MAX = 256 // certificates that are looked at; more are ignored
+
+export interface PathRequest extends PathRules {
+  readonly certificate: SmimeCertificate
+  /** Certificates that may stand between; in any order, duplicates allowed. */
+  readonly untrusted: readonly SmimeCertificate[]
+  readonly anchors: readonly SmimeCertificate[]
+  readonly crls?: readonly Crl[]
+  /** Refuse where no CRL tells the status. Without it only issuers of whom a CRL is at hand must answer. */
+  readonly requireStatus?: boolean
+}
+
+interface Search {
+  readonly request: PathRequest
+  readonly bySubject: ReadonlyMap<string, readonly SmimeCertificate[]>
+  readonly anchors: ReadonlySet<string>
+  /** Issuer's key and certificate → undefined when the signature is good, else why not. */
+  readonly edges: Map<string, string | undefined>
+  /** Shared with the searches for the issuers of CRLs. */
+  readonly budget: { signatures: number; steps: number; readonly pending: Set<string> }
+  problem: PathProblem
+  problemRank: number
+}
+
+/** The first good path, or the most telling reason why there is none. */
+export function searchPath(request: PathRequest): TrustFinding {
+  return search(request, { signatures: SIGNATURE_CHECKS_MAX, steps: SEARCH_STEPS_MAX, pending: new Set() })
+}
+
+function search(request: PathRequest, budget: Search['budget']): TrustFinding {
+  const state: Search = {
+    request,
+    bySubject: indexBySubject([...request.anchors, ...request.untrusted.slice(0, CANDIDATES_MAX)]),
+    anchors: new Set(request.anchors.map(({ fingerprint }) => fingerprint)),
+    edges: new Map(),
+    budget,
+    problem: untrusted('the certificate does not lead to a trust anchor'),
+    problemRank: 0,
+  }
+  const path = extend(state, [request.certificate])
+  return path === undefined
+    ? { trusted: false, ...state.problem }
+    : { trusted: true, path: path.map(({ fingerprint }) => fingerprint) }
+}
+
+function indexBySubject(certificates: readonly SmimeCertificate[]): ReadonlyMap<string, readonly SmimeCertificate[]> {
+  const unique = new Map(certificates.map((certificate) => [certificate.fingerprint, certificate]))
+  return Map.groupBy(unique.values(), ({ subjectKey }) => subjectKey)
+}
+
+/** `chain` leads from the certificate in question (first) upwards. Returns it, complete, when all is well. */
+function extend(state: Search, chain: readonly SmimeCertificate[]): readonly SmimeCertificate[] | undefined {
+  const { request, budget } = state
+  const current = chain.at(-1)
+  if (current === undefined || --budget.steps < 0) return undefined
+  if (state.anchors.has(current.fingerprint)) {
+    const problem = judgeComplete(state, chain.toReversed())
+    if (problem === undefined) return chain
+    note(state, problem, COMPLETE_RANK[problem.verdict])
+  }
+  if (chain.length >= PATH_CERTIFICATES_MAX) return undefined
+  for (const issuer of candidatesFor(state, current, request.atMs)) {
+    if (chain.some((earlier) => earlier.subjectKey === issuer.subjectKey && equalBytes(earlier.spki, issuer.spki)))
+      continue
+    const broken = checkEdge(state, current, issuer)
+    if (broken !== undefined) {
+      note(state, untrusted(`${subjectOf(current)}: ${broken}`), 1)
+      continue
+    }
+    const path = extend(state, [...chain, issuer])
+    if (path !== undefined) return path
+  }
+  return undefined
+}
+
+const COMPLETE_RANK = { untrusted: 2, expired: 3, revoked: 4 } as const
+
+function note(state: Search, problem: PathProblem, rank: number): void {
+  if (rank <= state.problemRank) return
+  state.problem = problem
+  state.problemRank = rank
+}
+
+/** Certificates whose subject is the issuer's name; the likely ones first (RFC 4158 §3.2). */
+function candidatesFor(state: Search, current: SmimeCertificate, atMs: number): readonly SmimeCertificate[] {
+  const score = (issuer: SmimeCertificate): number => {
+    const keyMatches =
+      current.authorityKeyId !== undefined &&
+      issuer.subjectKeyId !== undefined &&
+      equalBytes(current.authorityKeyId, issuer.subjectKeyId)
+    const timely = issuer.notBeforeMs <= atMs && atMs <= issuer.notAfterMs
+    return (keyMatches ? 4 : 0) + (timely ? 2 : 0) + (state.anchors.has(issuer.fingerprint) ? 1 : 0)
+  }
+  return (state.bySubject.get(current.issuerKey) ?? []).toSorted((a, b) => score(b) - score(a))
+}
+
+/** Why `issuer` cannot have issued `certificate`; `undefined` when it has. */
+function checkEdge(state: Search, certificate: SmimeCertificate, issuer: SmimeCertificate): string | undefined {
+  if (!issuer.isAuthority && !state.anchors.has(issuer.fingerprint))
+    return 'the issuing certificate is not an authority'
+  const edge = `${certificate.fingerprint} ${Buffer.from(issuer.spki).toString('base64')}`
+  if (state.edges.has(edge)) return state.edges.get(edge)
+  const { tbs, signatureAlgorithm, signature } = certificate
+  const broken = checkSignature(state, issuer, { message: tbs, signatureAlgorithm, signature })
+  state.edges.set(edge, broken)
+  return broken
+}
+
+interface SignedBytes {
+  readonly message: Uint8Array
+  readonly signatureAlgorithm: Uint8Array
+  readonly signature: Uint8Array
+}
+
+function checkSignature(state: Search, signer: SmimeCertificate, signed: SignedBytes): string | undefined {
+  if (--state.budget.signatures < 0) return 'too many signatures to check'
+  const algorithm = attempt(() => derNode(signed.signatureAlgorithm, TAG.SEQUENCE, 'signature algorithm'))
+  if (!algorithm.ok) return algorithm.error
+  const id = readAlgorithm(algorithm.value)
+  if (!id.ok) return id.error
+  const verified = verifySignature({
+    algorithm: id.value,
+    key: signer.publicKey,
+    message: signed.message,
+    signature: signed.signature,
+    allowWeak: state.request.allowWeak === true,
+  })
+  return verified.ok ? undefined : verified.error
+}
+
+/** A path from the anchor (first) whose signatures are good: are its contents, and is nothing in it revoked? */
+function judgeComplete(state: Search, path: readonly SmimeCertificate[]): PathProblem | undefined {
+  const problem = checkPath(path, state.request)
+  if (problem?.verdict === 'untrusted') return problem
+  const revocation = checkStatuses(state, path)
+  return revocation?.verdict === 'revoked' ? revocation : (problem ?? revocation)
+}
+
+function checkStatuses(state: Search, path: readonly SmimeCertificate[]): PathProblem | undefined {
+  const { request, budget } = state
+  const { crls, atMs, requireStatus } = request
+  const anchor = path[0]
+  if (anchor === undefined || (crls === undefined && requireStatus !== true)) return undefined
+  let unknown: PathProblem | undefined
+  for (const [i, certificate] of path.entries()) {
+    const issuer = path[i - 1]
+    if (issuer === undefined) continue
+    const problem = checkRevocation(certificate, issuer, {
+      crls: crls ?? [],
+      atMs,
+      requireStatus: requireStatus === true,
+      signersNamed: (name) => state.bySubject.get(name) ?? [],
+      isSignedBy: (crl, signer) => {
+        const { tbs, signatureAlgorithm, signature } = crl
+        return checkSignature(state, signer, { message: tbs, signatureAlgorithm, signature }) === undefined
+      },
+      isTrustedSigner: (signer) => isTrustedSigner(request, budget, signer, anchor),
+    })
+    if (problem?.verdict === 'revoked') return problem
+    unknown ??= problem
+  }
+  return unknown
+}
+
+/** The issuer of a CRL needs a path to the same anchor (RFC 5280 §6.3.3 (f)), for any purpose and policy. */
+function isTrustedSigner(
+  request: PathRequest,
+  budget: Search['budget'],
+  signer: SmimeCertificate,
+  anchor: SmimeCertificate,
+): boolean {
+  if (signer.fingerprint === anchor.fingerprint) return true
+  if (budget.pending.has(signer.fingerprint)) return false // its status would depend on itself
+  const { purposes: _purposes, policies: _policies, ...rest } = request
+  budget.pending.add(signer.fingerprint)
+  const found = search({ ...rest, certificate: signer, anchors: [anchor] }, budget)
+  budget.pending.delete(signer.fingerprint)
+  return found.trusted
+}
