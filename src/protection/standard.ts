@@ -4,6 +4,8 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { ByteSink } from '../base/byte-sink.ts'
+import type { Result } from '../base/result.ts'
+import type { Address } from '../message/address.ts'
 import type { HeaderField, Part } from '../message/part.ts'
 
 export type StandardName = 'smime' | 'openpgp'
@@ -16,7 +18,7 @@ export interface Certificate {
   /** As it came: DER (S/MIME) or the binary transferable public key (OpenPGP). */
   readonly encoded: Uint8Array
   /** Addresses the key speaks for: rfc822Name SANs or user ids, comparable by `sameAddress` (message/address.ts). */
-  readonly addresses: readonly string[]
+  readonly addresses: readonly Address[]
   readonly subject: string
   /** `rsa-2048`, `ec-p256`, `ed25519` … */
   readonly algorithm: string
@@ -119,6 +121,8 @@ export interface ProtectedSink {
 
 export interface ProtectionStandard {
   readonly name: StandardName
+  /** Reads one public key in the standard's own encoding (`Certificate.encoded`). */
+  readCertificate(encoded: Uint8Array): Result<Certificate>
   /** Structure only. `undefined` means "not ours", which is never an error. */
   recognise(part: Part): LayerKind | undefined
   /** Opens one layer. Hostile input yields `broken` and why; it never throws. */

@@ -2,6 +2,7 @@
 import { type KeyObject, createHash } from 'node:crypto'
 import { equalBytes } from '../../base/bytes.ts'
 import type { Result } from '../../base/result.ts'
+import { type Address, parseAddress } from '../../message/address.ts'
 import type { Certificate } from '../standard.ts'
 import { type Node, readSmallInteger, readTimeMs } from './asn1/der-reader.ts'
 import { TAG, context, contextConstructed } from './asn1/tlv.ts'
@@ -238,10 +239,10 @@ function allows(keyUsage: number | undefined, wanted: number): boolean {
 }
 
 /** Mailboxes of the subjectAltName; the subject's emailAddress counts only when there are none (RFC 8550 §3). */
-function mailAddresses(altNames: readonly GeneralName[], name: DistinguishedName): readonly string[] {
+function mailAddresses(altNames: readonly GeneralName[], name: DistinguishedName): readonly Address[] {
   const mailboxes = altNames.filter((altName) => altName.kind === 'email' || altName.kind === 'utf8-email')
-  if (mailboxes.length > 0) return mailboxes.map(({ text }) => text).filter(isPlainAddress)
-  return subjectAddresses(name).filter(isPlainAddress)
+  const texts = mailboxes.length > 0 ? mailboxes.map(({ text }) => text) : subjectAddresses(name)
+  return texts.filter(isPlainAddress).flatMap((text) => parseAddress(text) ?? [])
 }
 
 /** emailAddress attributes of a subject name (RFC 5280 §4.1.2.6), unchecked. */
