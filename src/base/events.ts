@@ -1,0 +1,235 @@
+/**
+ * What happens, said in one place: one function per event (invariant 10, docs/architecture.md). Each publishes on the
+ * diagnostics channel, where metrics, audit and the crash test listen, and writes one line of log. Never a secret, never
+ * a subject or content; addresses, Message-IDs and reasons are what operators need.
+ */
+import diagnostics from 'node:diagnostics_channel'
+import { foreignText } from './limits.ts'
+import type { Logger, LogLevel } from './log.ts'
+
+export const EVENT_CHANNEL = 'sealpost:event'
+
+/** The names, as they stand in log and trace. */
+export const EVENT = {
+  ready: 'ready',
+  stopped: 'stopped',
+  reloaded: 'reloaded',
+  messageReceived: 'message-received',
+  verdict: 'verdict',
+  messageProtected: 'message-protected',
+  queued: 'queued',
+  stored: 'stored',
+  delivered: 'delivered',
+  deferred: 'deferred',
+  returned: 'returned',
+  refused: 'refused',
+  quarantined: 'quarantined',
+  discarded: 'discarded',
+  loginSucceeded: 'login-succeeded',
+  loginFailed: 'login-failed',
+  fetched: 'fetched',
+  workerReplaced: 'worker-replaced',
+  keyHarvested: 'key-harvested',
+  trouble: 'trouble',
+} as const
+
+export type EventName = (typeof EVENT)[keyof typeof EVENT]
+
+/** What listeners of the channel get. */
+export type SealpostEvent = Readonly<Record<string, unknown>> & { readonly event: EventName }
+
+const channel = diagnostics.channel(EVENT_CHANNEL)
+let log: Logger | undefined
+
+/** Where events are written from now on; without it they are only published. */
+export function setEventLog(logger: Logger | undefined): void {
+  log = logger
+}
+
+/** One mail, as events speak of it: enough to find it again, nothing of what it says. */
+export interface MailFacts {
+  /** The Message-ID field, with its angle brackets; what `sealpost trace` takes. */
+  readonly messageId: string
+  /** The SMTP session it came in by, when there was one. */
+  readonly session?: string
+}
+
+export interface Listening {
+  readonly host: string
+  readonly port: number
+}
+
+/** Every listener is up (docs/operating: scripts wait for this line). */
+export function ready(facts: { readonly listeners: Readonly<Record<string, Listening>> }): void {
+  const where = Object.entries(facts.listeners).map(([name, at]) => `${name} on ${at.host}:${at.port}`)
+  happened(EVENT.ready, 'info', facts, `ready: ${where.join(', ')}`)
+}
+
+export function stopped(facts: { readonly why: string }): void {
+  happened(EVENT.stopped, 'info', facts, `stopped: ${facts.why}`)
+}
+
+export function reloaded(facts: { readonly what: readonly string[] }): void {
+  happened(EVENT.reloaded, 'info', facts, `reloaded ${facts.what.join(', ')}`)
+}
+
+/** The last byte of a mail has arrived; nothing has been promised yet. */
+export function messageReceived(
+  facts: MailFacts & {
+    readonly by: 'mx' | 'submission'
+    readonly mailFrom: string
+    readonly rcptTo: readonly string[]
+    readonly peerAddress: string
+    readonly sizeBytes: number
+  },
+): void {
+  const text = `${facts.by}: ${facts.sizeBytes} bytes from <${facts.mailFrom}> for ${facts.rcptTo.join(', ')}`
+  happened(EVENT.messageReceived, 'info', facts, text)
+}
+
+/** What one recipient's mail was found to be, and what is done with it for that. */
+export function verdict(
+  facts: MailFacts & {
+    readonly recipient: string
+    readonly outcome: string
+    /** The row of the policy that decided. */
+    readonly rule: string
+    readonly signature: string
+    readonly encrypted: boolean
+    readonly signer?: string
+    readonly why?: string
+  },
+): void {
+  const seal = `${facts.encrypted ? 'encrypted' : 'not encrypted'}, signature ${facts.signature}`
+  const reason = facts.why === undefined ? '' : `: ${facts.why}`
+  const level = facts.signature === 'invalid' ? 'warn' : 'info'
+  happened(EVENT.verdict, level, facts, `${facts.outcome} for ${facts.recipient} (${seal})${reason}`)
+}
+
+/** An outbound mail was signed, and encrypted for those who have a key. */
+export function messageProtected(
+  facts: MailFacts & {
+    readonly sender: string
+    readonly encryptedFor: readonly string[]
+    readonly signedOnlyFor: readonly string[]
+    readonly layering: string
+  },
+): void {
+  const counts = `encrypted for ${facts.encryptedFor.length}, signed only for ${facts.signedOnlyFor.length}`
+  happened(EVENT.messageProtected, 'info', facts, `${facts.layering}: ${counts}`)
+}
+
+/** The mail is durable in the queue: from here on it is ours to deliver or to return. */
+export function queued(facts: MailFacts & { readonly recipients: readonly string[] }): void {
+  happened(EVENT.queued, 'info', facts, `queued for ${facts.recipients.join(', ')}`)
+}
+
+/** The mail is durable in a mailbox. */
+export function stored(facts: MailFacts & { readonly recipient: string; readonly sizeBytes: number }): void {
+  happened(EVENT.stored, 'info', facts, `stored for ${facts.recipient}`)
+}
+
+/** One recipient, one try. */
+export interface Attempt extends MailFacts {
+  readonly recipient: string
+  /** The next hop that answered, or should have. */
+  readonly remote?: string
+  readonly reply?: string
+}
+
+export function delivered(facts: Attempt): void {
+  happened(EVENT.delivered, 'info', facts, `delivered to ${facts.recipient}${atRemote(facts)}`)
+}
+
+export function deferred(facts: Attempt & { readonly nextAttemptMs: number }): void {
+  happened(EVENT.deferred, 'warn', facts, `not delivered yet to ${facts.recipient}${atRemote(facts)}`)
+}
+
+/** The sender is told that it was not, or not yet, delivered. */
+export function returned(facts: Attempt & { readonly action: 'failed' | 'delayed' }): void {
+  happened(EVENT.returned, 'warn', facts, `${facts.action}: sender told about ${facts.recipient}${atRemote(facts)}`)
+}
+
+/** A mail or a command was answered with 4xx or 5xx. */
+export function refused(facts: {
+  readonly messageId?: string
+  readonly session?: string
+  readonly by: 'mx' | 'submission' | 'pop3'
+  readonly peerAddress?: string
+  readonly reply: string
+  readonly why?: string
+}): void {
+  happened(EVENT.refused, 'warn', facts, `${facts.by}: refused with ${facts.reply}`)
+}
+
+export function quarantined(facts: MailFacts & { readonly why: string }): void {
+  happened(EVENT.quarantined, 'warn', facts, `held for the postmaster: ${facts.why}`)
+}
+
+export function discarded(facts: MailFacts & { readonly why: string }): void {
+  happened(EVENT.discarded, 'warn', facts, `discarded: ${facts.why}`)
+}
+
+export interface LoginFacts {
+  readonly by: 'submission' | 'pop3'
+  /** As typed by the peer. */
+  readonly name: string
+  readonly peerAddress: string
+  readonly session?: string
+}
+
+export function loginSucceeded(facts: LoginFacts): void {
+  happened(EVENT.loginSucceeded, 'info', facts, `${facts.by}: ${facts.name} logged in`)
+}
+
+export function loginFailed(facts: LoginFacts): void {
+  happened(EVENT.loginFailed, 'warn', facts, `${facts.by}: login failed for ${facts.name} from ${facts.peerAddress}`)
+}
+
+/** A reading session ended, with what it read and deleted. */
+export function fetched(facts: {
+  readonly address: string
+  readonly peerAddress: string
+  readonly messages: number
+  readonly deleted: number
+}): void {
+  happened(EVENT.fetched, 'info', facts, `${facts.address} fetched ${facts.messages}, deleted ${facts.deleted}`)
+}
+
+/** A worker thread died; `why` is what it said, never what it worked on. */
+export function workerReplaced(facts: { readonly pool: string; readonly why: string }): void {
+  happened(EVENT.workerReplaced, 'error', facts, `${facts.pool} worker replaced: ${facts.why}`)
+}
+
+/** A certificate came with a mail and was kept: as `chained` it is used from now on, as `candidate` it is not. */
+export function keyHarvested(facts: {
+  readonly address: string
+  readonly fingerprint: string
+  readonly trust: 'chained' | 'candidate'
+}): void {
+  happened(EVENT.keyHarvested, 'info', facts, `${facts.trust} key of ${facts.address} kept`)
+}
+
+/** Something of ours failed: a disk, a resolver, a bug. `during` says what was tried. */
+export function trouble(facts: { readonly during: string; readonly error: unknown }): void {
+  const text = facts.error instanceof Error ? facts.error.message : String(facts.error)
+  happened(EVENT.trouble, 'error', facts, `${facts.during}: ${text}`)
+}
+
+function atRemote(facts: Attempt): string {
+  const reply = facts.reply === undefined ? '' : `: ${facts.reply}`
+  return `${facts.remote === undefined ? '' : ` at ${facts.remote}`}${reply}`
+}
+
+function happened(event: EventName, level: Exclude<LogLevel, 'silent'>, facts: object, text: string): void {
+  const said: SealpostEvent = { event, ...cleanFacts(facts) }
+  log?.[level](said, foreignText(text))
+  channel.publish(said)
+}
+
+/** Text in facts may come from a peer: each is made one printable line of bounded length. */
+function cleanFacts(facts: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [name, typeof value === 'string' ? foreignText(value) : value]),
+  )
+}

@@ -1,0 +1,166 @@
+/**
+ * Figure 4 of the patent on one screen: a protected mail for a registered user comes in (B1), its signature is verified
+ * with the sender's public key (B2, B3) before anything is decrypted; untampered, it is decrypted with the recipient's
+ * private key and stored (B4); tampered, it is refused while the sender's server still listens (B5).
+ */
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
+import * as events from '../base/events.ts'
+import { ownCopy } from '../base/serve-jobs.ts'
+import type { TrustAnchors } from '../keys/anchors.ts'
+import type { PrivateKeys } from '../keys/private-keys.ts'
+import type { PublicKeys } from '../keys/public-keys.ts'
+import { type Address, type Domain, domainOf } from '../message/address.ts'
+import { parsePart } from '../message/parse.ts'
+import type { Part } from '../message/part.ts'
+import { type InboundDecision, decideInbound } from '../policy/decide-inbound.ts'
+import { explainRefusal } from '../policy/explain.ts'
+import type { InboundPolicy } from '../policy/settings.ts'
+import { type PackedRing, type PeelReport, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
+import { authorOf } from '../protection/peel.ts'
+import type { OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
+import { type EnhancedCode, type Reply, isPositive, isTransient, reply, replyText } from '../protocol/smtp-reply.ts'
+import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
+import { type Account, findAccount } from '../store/accounts.ts'
+import type { Store } from '../store/database.ts'
+import { HOPS_MAX, hopCount, receivedField } from './annotate.ts'
+import { collect } from './collect.ts'
+import { messageIdOf } from './submitted-header.ts'
+import { type ProtectionPool, peelFor } from './protect.ts'
+import { type Incoming, settle } from './settle-inbound.ts'
+
+export interface InboundDeps {
+  readonly clock: Clock
+  readonly hostname: string
+  readonly pool: ProtectionPool
+  readonly privateKeys: PrivateKeys
+  readonly publicKeys: PublicKeys
+  readonly anchors: TrustAnchors
+  readonly store: Store
+  policyFor(domain: Domain): InboundPolicy
+  /** Algorithms that are too weak today count: for archives and test suites only. */
+  readonly allowWeak: boolean
+  /** Keep the protected original beside the opened mail. */
+  readonly keepEvidence: boolean
+}
+
+export interface Inbound extends Inbox {
+  /** For mail of our own users to our own users: the same way in, without the wire. */
+  deliver(mail: OutgoingMail, content: AsyncIterable<Uint8Array>): Promise<readonly RecipientResult[]>
+}
+
+export function createInbound(deps: InboundDeps): Inbound {
+  return {
+    accept: (mail) => accept(deps, mail),
+    deliver: (mail, content) => deliver(deps, mail, content),
+  }
+}
+
+async function accept(deps: InboundDeps, mail: ReceivedMail): Promise<Reply> {
+  const id = randomUUID()
+  const nowMs = deps.clock.nowMs()
+  const recipients = mail.envelope.rcptTo.map((path) => path.address)
+  const [only, ...others] = recipients
+  const named = others.length === 0 ? only : undefined
+  const trace = receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: named, nowMs })
+  const raw = await collect(mail.content)
+  const { id: session, peerAddress } = mail.session
+  const origin = { by: 'mx' as const, session, peerAddress }
+  return process(deps, { id, origin, nowMs, raw, trace: [trace], mailFrom: mail.envelope.mailFrom.address, recipients })
+}
+
+async function deliver(
+  deps: InboundDeps,
+  mail: OutgoingMail,
+  content: AsyncIterable<Uint8Array>,
+): Promise<readonly RecipientResult[]> {
+  const { mailFrom } = mail
+  const origin = { by: 'local' as const }
+  const raw = await collect(content)
+  const incoming = { id: randomUUID(), origin, nowMs: deps.clock.nowMs(), raw, trace: [], mailFrom }
+  const results: RecipientResult[] = []
+  for (const { address } of mail.recipients) {
+    const answer = await process(deps, { ...incoming, recipients: [address] })
+    const outcome = isPositive(answer) ? 'delivered' : isTransient(answer) ? 'deferred' : 'failed'
+    results.push({ recipient: address, outcome, reply: answer, dsnPassedOn: false })
+  }
+  return results
+}
+
+/** One mail, one answer: what one recipient's policy refuses is refused for all that came with it. */
+async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
+  const { id, origin, nowMs, raw, recipients, mailFrom } = incoming
+  const message = parsePart(raw)
+  const mail = { messageId: messageIdOf(message.fields), ...(origin.session && { session: origin.session }) }
+  events.messageReceived({ ...mail, ...origin, mailFrom, rcptTo: recipients, sizeBytes: raw.length })
+  const refuse = (answer: Reply): Reply => {
+    events.refused({ ...mail, ...origin, reply: replyText(answer) })
+    return answer
+  }
+  if (hopCount(message.fields) > HOPS_MAX) return refuse(reply(554, '5.4.6', 'Routing loop: too many Received fields'))
+
+  const accounts = await Promise.all(recipients.map((address) => activeAccount(deps.store, address)))
+  const missing = recipients.find((_address, index) => accounts[index] === undefined)
+  if (missing !== undefined) return refuse(reply(550, '5.1.1', `No such user here: ${missing}`))
+
+  const rings = await ringsFor(deps, message, recipients)
+  const reports = await peelFor(deps.pool, { kind: 'peel', raw: ownCopy(raw), atMs: nowMs, rings })
+  if ('code' in reports) return refuse(reports)
+  const decided = recipients.map((address, index) => {
+    const report = reports[index] as PeelReport
+    const decision = decideInbound(report.summary, report.sealed, deps.policyFor(domainOf(address)))
+    sayVerdict(mail, address, report, decision)
+    return { address, account: accounts[index] as Account, report, decision }
+  })
+  const refusing = decided.find((each) => each.decision.action === 'refuse')
+  if (refusing !== undefined) return refuse(refusal(refusing.report, refusing.decision))
+  await settle(deps, { incoming, message, mail, decided })
+  return reply(250, '2.0.0', `Delivered as ${id}`)
+}
+
+function sayVerdict(
+  mail: events.MailFacts,
+  recipient: Address,
+  { summary }: PeelReport,
+  decision: InboundDecision,
+): void {
+  const { signature, encrypted, signer, reason } = summary
+  const known = { ...(signer !== null && { signer }), ...(reason !== null && { why: reason }) }
+  events.verdict({ ...mail, recipient, outcome: decision.action, rule: decision.rule, signature, encrypted, ...known })
+}
+
+async function activeAccount(store: Store, address: Address): Promise<Account | undefined> {
+  const account = await findAccount(store.db, address)
+  return account?.status === 'removed' ? undefined : account
+}
+
+/** Each recipient's own private keys, and what 222 knows of whoever the mail says it is from. */
+async function ringsFor(deps: InboundDeps, message: Part, recipients: readonly Address[]): Promise<PackedRing[]> {
+  const author = authorOf(message)
+  const known = 'address' in author ? await deps.publicKeys.known(author.address) : []
+  const anchors = await deps.anchors.list()
+  return Promise.all(
+    recipients.map(async (address) => ({
+      decryptionKeys: (await deps.privateKeys.decryptionKeys(address)).map(packKey),
+      known: known.map(packKnown),
+      anchors: anchors.map(packCertificate),
+      allowWeak: deps.allowWeak,
+    })),
+  )
+}
+
+/** RFC 3463 §3.8: X.7.7 when the message was changed, X.7.5 when it cannot be opened, X.7.1 when policy says no. */
+function refusal(report: PeelReport, decision: InboundDecision): Reply {
+  const codes: Readonly<Record<InboundDecision['rule'], EnhancedCode>> = {
+    tampered: '5.7.7',
+    mismatch: '5.7.7',
+    'no-private-key': '5.7.5',
+    revoked: '5.7.1',
+    'unknown-key': '5.7.1',
+    'not-trusted': '5.7.1',
+    unsigned: '5.7.1',
+    unprotected: '5.7.1',
+    valid: '5.7.1',
+  }
+  return reply(550, codes[decision.rule], explainRefusal(report.summary, decision))
+}

@@ -1,0 +1,216 @@
+/**
+ * Figure 3 of the patent on one screen: a registered user's plaintext mail comes in (A1), is encrypted with each
+ * recipient's public key (A2), signed with the sender's private key (A3), and queued for the Internet (A4). The reply to
+ * the end of the data is given when everything is durable; the plaintext is never written anywhere.
+ */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { isAscii } from 'node:buffer'
+import type { Clock } from '../base/clock.ts'
+import * as events from '../base/events.ts'
+import type { PrivateKeys } from '../keys/private-keys.ts'
+import type { PublicKeys } from '../keys/public-keys.ts'
+import { type Address, type Domain, domainOf } from '../message/address.ts'
+import { writeFields } from '../message/header-field.ts'
+import type { Part } from '../message/part.ts'
+import { type Copy, type OutboundPlan, decideOutbound } from '../policy/decide-outbound.ts'
+import { explainNoKey, explainQueued } from '../policy/explain.ts'
+import type { OutboundPolicy } from '../policy/settings.ts'
+import { type PackedCopy, STANDARDS, packCertificate, packKey } from '../protection/jobs.ts'
+import type { OwnKey } from '../protection/standard.ts'
+import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
+import { type Reply, reply, replyText } from '../protocol/smtp-reply.ts'
+import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
+import type { Store } from '../store/database.ts'
+import { type NewQueueItem, enqueue } from '../store/queue.ts'
+import { addTrace } from '../store/trace.ts'
+import type { Tx } from '../store/schema.ts'
+import { HOPS_MAX, hopCount, receivedField } from './annotate.ts'
+import { refusalNotice } from './notice.ts'
+import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
+import { askedFor, checkAuthor, messageIdOf, namedRecipients, outgoingFields, readHead } from './submitted-header.ts'
+
+export interface OutboundDeps {
+  readonly clock: Clock
+  readonly hostname: string
+  readonly pool: ProtectionPool
+  readonly privateKeys: PrivateKeys
+  readonly publicKeys: PublicKeys
+  readonly store: Store
+  policyFor(domain: Domain): OutboundPolicy
+  /** Users may write `X-Sealpost: require` into a mail. */
+  readonly usersMayAsk: boolean
+  readonly encryptToSender: boolean
+  readonly alreadyProtected: 'pass' | 'refuse'
+  /** There is new work in the queue. */
+  wakeQueue(): void
+}
+
+export function createOutbound(deps: OutboundDeps): Inbox {
+  return { accept: (mail) => accept(deps, mail) }
+}
+
+async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
+  const { login } = mail.session
+  assert(login !== undefined, 'submission takes mail from signed-in users only')
+  const id = randomUUID()
+  const nowMs = deps.clock.nowMs()
+  const head = await readHead(mail.content)
+  if ('code' in head) return head
+  const wrong = checkAuthor(head.part, login) ?? checkLoop(head.part)
+  if (wrong !== undefined) return refuse(mail, wrong)
+  const fields = outgoingFields(head.part, login, nowMs, id)
+  const messageId = messageIdOf(fields)
+
+  const signer = await deps.privateKeys.signingKey(login)
+  if (signer === undefined)
+    return refuse(mail, reply(451, '4.3.5', 'No signing key for your address; tell your postmaster'))
+  const plan = await planFor(deps, head.part, mail.envelope, signer, nowMs)
+  if ('code' in plan) return refuse(mail, plan)
+  if (plan.copies.length === 0) return refuse(mail, reply(554, '5.7.5', explainNoKey(plan.refused)))
+
+  const trace = [receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: undefined, nowMs })]
+  const job = {
+    kind: 'wrap' as const,
+    header: writeFields(fields),
+    trace: writeFields(trace),
+    signingTimeMs: nowMs,
+    copies: plan.copies.map((copy) => packCopy(copy, signer)),
+  }
+  const body = counted(head.rest)
+  const copies = await protectCopies(deps.pool, deps.store.bytes, job, body.chunks)
+  if ('code' in copies) return refuse(mail, copies)
+  const facts = { messageId, session: mail.session.id }
+  events.messageReceived({ ...facts, ...receivedFacts(mail, login, job.header.length + body.sizeBytes()) })
+  events.messageProtected({ ...facts, sender: login, ...protectedFacts(plan) })
+
+  const utf8Header = !isAscii(job.header)
+  await deps.store.commit(async (tx) => {
+    for (const [index, copy] of plan.copies.entries())
+      await queueCopy(deps, tx, { mail, copy, made: copies[index] as ProtectedCopy, messageId, nowMs, utf8Header })
+    if (plan.refused.length > 0)
+      await refusalNotice(deps, tx, {
+        sender: login,
+        refused: plan.refused,
+        header: job.header,
+        mail,
+        nowMs,
+        messageId,
+      })
+    await addTrace(tx, { atMs: nowMs, messageId, event: 'queued', detail: queuedText(plan) })
+  })
+  events.queued({ ...facts, recipients: plan.copies.flatMap((copy) => copy.recipients) })
+  deps.wakeQueue()
+  return reply(250, '2.0.0', queuedText(plan))
+}
+
+function refuse(mail: ReceivedMail, answer: Reply): Reply {
+  const { id: session, peerAddress } = mail.session
+  events.refused({ session, peerAddress, by: 'submission', reply: replyText(answer) })
+  return answer
+}
+
+async function planFor(
+  deps: OutboundDeps,
+  part: Part,
+  envelope: SmtpEnvelope,
+  signer: OwnKey,
+  nowMs: number,
+): Promise<OutboundPlan | Reply> {
+  const recipients = await Promise.all(
+    envelope.rcptTo.map(async ({ address }) => ({
+      address,
+      certificates: await deps.publicKeys.encryptionCertificates(address, nowMs),
+      policy: deps.policyFor(domainOf(address)),
+    })),
+  )
+  const alreadyProtected = STANDARDS.some((standard) => standard.recognise(part) !== undefined)
+  if (alreadyProtected && deps.alreadyProtected === 'refuse')
+    return reply(550, '5.7.1', 'The message is protected already; send it in plain, the server protects it')
+  return decideOutbound({
+    recipients,
+    named: namedRecipients(part),
+    asked: deps.usersMayAsk ? askedFor(part) : undefined,
+    alreadyProtected,
+    senderStandards: [signer.certificate.standard],
+    senderCertificate: deps.encryptToSender && signer.certificate.canEncrypt ? signer.certificate : undefined,
+  })
+}
+
+function packCopy({ protection }: Copy, signer: OwnKey): PackedCopy {
+  if (protection.kind === 'as-is') return protection
+  const { layering, signing, encryption, headerProtection } = protection
+  const recipients = protection.certificates.map(packCertificate)
+  return { kind: 'wrapped', layering, signer: packKey(signer), recipients, signing, encryption, headerProtection }
+}
+
+interface CopyToQueue {
+  readonly mail: ReceivedMail
+  readonly copy: Copy
+  readonly made: ProtectedCopy
+  readonly messageId: string
+  readonly nowMs: number
+  readonly utf8Header: boolean
+}
+
+async function queueCopy(
+  deps: OutboundDeps,
+  tx: Tx,
+  { mail, copy, made, messageId, nowMs, utf8Header }: CopyToQueue,
+): Promise<void> {
+  const { envelope } = mail
+  const bytesId = await deps.store.bytes.insert(tx, made.bytes)
+  const sealed = copy.protection.kind === 'wrapped' && copy.protection.layering !== 'sign'
+  const items = copy.recipients.map((recipient): NewQueueItem => {
+    const dsn = envelope.rcptTo.find((path) => path.address === recipient)?.dsn ?? {}
+    return {
+      bytesId,
+      mailFrom: envelope.mailFrom.address,
+      recipient,
+      domain: domainOf(recipient),
+      queuedMs: nowMs,
+      nextAttemptMs: nowMs,
+      messageId,
+      dsn: { ...envelope.dsn, ...dsn },
+      requireTls: false,
+      smtpUtf8: utf8Header || !isAscii(Buffer.from(recipient + envelope.mailFrom.address)),
+      eightBit: made.eightBit,
+      bodyKind: sealed ? 'sealed' : 'plain',
+    }
+  })
+  await enqueue(tx, items)
+}
+
+function checkLoop(part: Part): Reply | undefined {
+  return hopCount(part.fields) > HOPS_MAX ? reply(554, '5.4.6', 'Routing loop: too many Received fields') : undefined
+}
+
+function queuedText(plan: OutboundPlan): string {
+  const { encryptedFor, signedOnlyFor } = protectedFacts(plan)
+  return explainQueued(encryptedFor.length, signedOnlyFor, plan.refused)
+}
+
+function protectedFacts(plan: OutboundPlan): { encryptedFor: Address[]; signedOnlyFor: Address[]; copies: number } {
+  const encryptedFor: Address[] = []
+  const signedOnlyFor: Address[] = []
+  for (const { protection, recipients } of plan.copies)
+    if (protection.kind === 'wrapped')
+      (protection.layering === 'sign' ? signedOnlyFor : encryptedFor).push(...recipients)
+  return { encryptedFor, signedOnlyFor, copies: plan.copies.length }
+}
+
+function receivedFacts(mail: ReceivedMail, mailFrom: string, sizeBytes: number) {
+  const rcptTo = mail.envelope.rcptTo.map((path) => path.address)
+  return { by: 'submission' as const, mailFrom, rcptTo, peerAddress: mail.session.peerAddress, sizeBytes }
+}
+
+function counted(chunks: AsyncIterable<Uint8Array>): { chunks: AsyncIterable<Uint8Array>; sizeBytes(): number } {
+  let sizeBytes = 0
+  async function* count(): AsyncIterable<Uint8Array> {
+    for await (const chunk of chunks) {
+      sizeBytes += chunk.length
+      yield chunk
+    }
+  }
+  return { chunks: count(), sizeBytes: () => sizeBytes }
+}

@@ -1,0 +1,44 @@
+/** The script of a protection worker: does the jobs of protection/jobs.ts in a thread of its own. */
+import type { ByteSink } from '../base/byte-sink.ts'
+import { Collector } from '../base/byte-sink.ts'
+import { concatBytes } from '../base/bytes.ts'
+import { type JobOutput, serveJobs } from '../base/serve-jobs.ts'
+import { type PeelJob, type PeelReport, type WrapJob, runPeel, startWrap } from '../protection/jobs.ts'
+
+/** `body` is given when the whole message is at hand; otherwise it is streamed. */
+export type ProtectionJob = PeelJob | (WrapJob & { readonly body?: Uint8Array })
+
+export type ProtectionOutcome =
+  | { readonly kind: 'peeled'; readonly reports: readonly PeelReport[] }
+  /** The protected copies; empty when they went out as a stream. */
+  | { readonly kind: 'wrapped'; readonly copies: readonly Uint8Array[] }
+
+serveJobs<ProtectionJob, ProtectionOutcome>({
+  run(job) {
+    if (job.kind === 'peel') return { kind: 'peeled', reports: runPeel(job) }
+    const outputs = job.copies.map(() => new Collector())
+    const body = startWrap(job, outputs)
+    if (job.body !== undefined) body.write(job.body)
+    body.end()
+    return { kind: 'wrapped', copies: outputs.map((output) => concatBytes(output.take())) }
+  },
+  open(job, output) {
+    if (job.kind === 'peel') throw new TypeError('a message is opened in one piece')
+    const body = startWrap(
+      job,
+      job.copies.map((_copy, channel) => channelSink(output, channel)),
+    )
+    return {
+      write: (chunk) => body.write(chunk),
+      end() {
+        body.end()
+        return { kind: 'wrapped', copies: [] }
+      },
+    }
+  },
+})
+
+const channelSink = (output: JobOutput, channel: number): ByteSink => ({
+  write: (chunk) => output.write(chunk, channel),
+  end: () => undefined,
+})

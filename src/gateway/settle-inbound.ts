@@ -1,0 +1,135 @@
+/** Stores what was decided about an incoming mail: mailbox, quarantine, evidence, and what was learned about keys. */
+import { concatBytes } from '../base/bytes.ts'
+import * as events from '../base/events.ts'
+import type { PublicKeys } from '../keys/public-keys.ts'
+import type { Address } from '../message/address.ts'
+import { makeField, writeFields } from '../message/header-field.ts'
+import { parsePart } from '../message/parse.ts'
+import { type HeaderField, type Part, bodyOf } from '../message/part.ts'
+import type { InboundDecision } from '../policy/decide-inbound.ts'
+import { type PeelReport, unpackCertificate } from '../protection/jobs.ts'
+import type { Account } from '../store/accounts.ts'
+import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
+import type { Store } from '../store/database.ts'
+import { addToMailbox } from '../store/mailboxes.ts'
+import { addToQuarantine } from '../store/quarantine.ts'
+import type { BytesId, Tx } from '../store/schema.ts'
+import { addTrace } from '../store/trace.ts'
+import { authenticationResults, statusField, withoutForged } from './annotate.ts'
+
+export interface Incoming {
+  readonly id: string
+  readonly origin: { readonly by: 'mx' | 'local'; readonly session?: string; readonly peerAddress?: string }
+  readonly nowMs: number
+  /** The message as it came. */
+  readonly raw: Uint8Array
+  /** Fields that our border adds in front. */
+  readonly trace: readonly HeaderField[]
+  readonly mailFrom: Address | ''
+  readonly recipients: readonly Address[]
+}
+
+export interface Decided {
+  readonly address: Address
+  readonly account: Account
+  readonly report: PeelReport
+  readonly decision: InboundDecision
+}
+
+interface Settling {
+  readonly incoming: Incoming
+  readonly message: Part
+  readonly mail: events.MailFacts
+  readonly decided: readonly Decided[]
+}
+
+interface SettleDeps {
+  readonly hostname: string
+  readonly store: Store
+  readonly publicKeys: PublicKeys
+  readonly keepEvidence: boolean
+}
+
+/** Durable when it resolves; all of it happens or nothing. */
+export async function settle(deps: SettleDeps, settling: Settling): Promise<void> {
+  const { incoming, decided } = settling
+  const { bytes } = deps.store
+  const kept = decided.filter((each) => each.decision.action === 'accept')
+  const held = decided.filter((each) => each.decision.action === 'quarantine')
+  const opened = kept.map((each) => readersMessage(deps.hostname, settling, each))
+  const sealed = await Promise.all(opened.map((message) => bytes.seal(message)))
+  const wantsOriginal = held.length > 0 || (deps.keepEvidence && kept.some((each) => each.report.layers.length > 0))
+  const original = wantsOriginal ? await bytes.seal(incoming.raw) : undefined
+  await deps.store.commit(async (tx) => {
+    const originalId = original === undefined ? undefined : await bytes.insert(tx, original)
+    for (const [index, each] of kept.entries()) {
+      const finished = sealed[index] as FinishedBytes
+      await addToMailbox(tx, {
+        accountId: each.account.id,
+        bytesId: await bytes.insert(tx, finished),
+        sizeBytes: finished.sizeBytes,
+        receivedMs: incoming.nowMs,
+        ...(originalId === undefined || each.report.layers.length === 0 ? {} : { evidenceBytesId: originalId }),
+      })
+    }
+    if (held.length > 0) await quarantine(tx, settling, held, originalId as BytesId)
+    for (const each of decided) await trace(tx, settling, each)
+    await harvest(deps, tx, settling)
+  })
+  for (const [index, each] of kept.entries())
+    events.stored({ ...settling.mail, recipient: each.address, sizeBytes: (sealed[index] as FinishedBytes).sizeBytes })
+  for (const { decision, report } of decided) {
+    const facts = { ...settling.mail, why: report.summary.reason ?? decision.rule }
+    if (decision.action === 'discard') events.discarded(facts)
+    if (decision.action === 'quarantine') events.quarantined(facts)
+  }
+}
+
+/** What the terminal will fetch: our fields in front, forged ones out, everything else byte for byte. */
+function readersMessage(hostname: string, { incoming, message }: Settling, { report, decision }: Decided): Uint8Array {
+  const shown = decision.asReceived || report.message === undefined ? message : parsePart(report.message)
+  const returnPath = makeField('Return-Path', `<${incoming.mailFrom}>`)
+  const ours = [authenticationResults(hostname, report.summary, report.layers), statusField(report.summary, decision)]
+  const fields = [returnPath, ...ours, ...incoming.trace, ...withoutForged(shown.fields, hostname)]
+  const separator = shown.raw.length > shown.bodyOffset || endsInEmptyLine(shown) ? CRLF : EMPTY
+  return concatBytes([writeFields(fields), separator, bodyOf(shown)])
+}
+
+async function quarantine(
+  tx: Tx,
+  { incoming, mail }: Settling,
+  held: readonly Decided[],
+  bytesId: BytesId,
+): Promise<void> {
+  const reasons = new Set(held.map((each) => each.report.summary.reason ?? each.decision.rule))
+  await addToQuarantine(tx, {
+    bytesId,
+    mailFrom: incoming.mailFrom,
+    recipients: held.map((each) => each.address),
+    reason: [...reasons].join('; '),
+    atMs: incoming.nowMs,
+    messageId: mail.messageId,
+  })
+}
+
+function trace(tx: Tx, { incoming, mail }: Settling, { address, report, decision }: Decided): Promise<void> {
+  const { signature, encrypted, reason } = report.summary
+  const detail = `${address}: signature ${signature}, ${encrypted ? 'encrypted' : 'not encrypted'}${reason === null ? '' : ` (${reason})`}`
+  return addTrace(tx, { atMs: incoming.nowMs, messageId: mail.messageId, event: decision.action, detail })
+}
+
+/** A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. */
+async function harvest(deps: SettleDeps, tx: Tx, { incoming, decided }: Settling): Promise<void> {
+  const [first] = decided
+  for (const signer of first?.report.signers ?? []) {
+    if (signer.verdict === 'mismatch' || signer.verdict === 'revoked' || signer.verdict === 'invalid') continue
+    const certificate = unpackCertificate(signer)
+    const trust = signer.verdict === 'valid' ? 'chained' : 'candidate'
+    for (const address of certificate.addresses)
+      await deps.publicKeys.add(tx, { address, certificate, trust, source: 'harvested', nowMs: incoming.nowMs })
+  }
+}
+
+const endsInEmptyLine = (part: Part): boolean => part.raw.subarray(-4).join(' ') === '13 10 13 10'
+const CRLF = Uint8Array.of(0x0d, 0x0a)
+const EMPTY = new Uint8Array(0)

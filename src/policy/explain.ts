@@ -1,0 +1,74 @@
+/** Verdicts and decisions in one sentence, for the reader of a mail, the SMTP reply and the log. */
+import type { Address } from '../message/address.ts'
+import type { Summary } from '../protection/summary.ts'
+import type { InboundDecision } from './decide-inbound.ts'
+
+/** What `X-Sealpost-Status` says to the reader. */
+export function explainToReader(summary: Summary, decision: InboundDecision): string {
+  if (decision.rule === 'no-private-key') return 'Still encrypted: it was not encrypted for any key of yours.'
+  const secrecy = summary.encrypted ? 'Encrypted on the way' : 'Not encrypted on the way'
+  const because = summary.reason === null ? '' : ` (${summary.reason})`
+  switch (summary.signature) {
+    case 'valid':
+      return `${secrecy}. Signature valid: written by ${summary.signer ?? 'the sender'}, not changed since.`
+    case 'none':
+      return summary.encrypted ? 'Encrypted on the way, not signed: nobody vouches for the sender.' : 'Not protected.'
+    case 'expired':
+      return `${secrecy}. Signed with a certificate that is out of date${because}.`
+    case 'untrusted':
+      return `${secrecy}. Signed by a key that nobody we trust vouches for${because}.`
+    case 'unknown-key':
+      return `${secrecy}. Signed by an unknown key${because}.`
+    case 'mismatch':
+      return `Warning: ${summary.reason ?? 'the signer is not the sender'}. Shown as it came.`
+    case 'revoked':
+      return `Warning: signed with a revoked key${because}. Shown as it came.`
+    case 'invalid':
+      return `Warning: changed on the way${because}. Shown as it came.`
+  }
+}
+
+/** What the SMTP reply of a refusal says. It never tells which step of a decryption failed. */
+export function explainRefusal(summary: Summary, decision: InboundDecision): string {
+  switch (decision.rule) {
+    case 'tampered':
+      return 'Message integrity failure: the message was changed after it was protected'
+    case 'mismatch':
+      return `Message integrity failure: ${summary.reason ?? 'the signer is not the author in From'}`
+    case 'revoked':
+      return 'The signing certificate is revoked'
+    case 'unknown-key':
+      return "The signer's key is not known here; ask the recipient's postmaster to add it"
+    case 'not-trusted':
+      return `The signer's certificate is not trusted here: ${summary.reason ?? 'no trust anchor'}`
+    case 'unsigned':
+      return 'This recipient takes signed mail only'
+    case 'unprotected':
+      return 'This recipient takes encrypted or signed mail only'
+    case 'no-private-key':
+      return 'The message is not encrypted for a key of this recipient'
+    case 'valid':
+      return 'Refused'
+  }
+}
+
+/** The end of the "250": who got it how, so that the sender can see it in the log of any client. */
+export function explainQueued(sealed: number, signedOnly: readonly Address[], refused: readonly Address[]): string {
+  const parts = [
+    ...(sealed > 0 ? [`encrypted and signed for ${sealed}`] : []),
+    ...(signedOnly.length > 0 ? [`only signed for ${listed(signedOnly)} (no key known)`] : []),
+    ...(refused.length > 0 ? [`not sent to ${listed(refused)} (no key known, encryption required)`] : []),
+  ]
+  return parts.length === 0 ? 'Queued as it came: already protected' : `Queued: ${parts.join('; ')}`
+}
+
+export function explainNoKey(refused: readonly Address[]): string {
+  return `Encryption is required, and no key is known for ${listed(refused)}; ask them for their certificate, or the postmaster to import it`
+}
+
+const LISTED_MAX = 5
+
+function listed(addresses: readonly Address[]): string {
+  const more = addresses.length - LISTED_MAX
+  return addresses.slice(0, LISTED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}

@@ -1,0 +1,28 @@
+/** What a postmaster may decide, with the words of docs/operating/configuration.md; defaults are in config/schema.ts. */
+import type { EncryptionChoice, SigningChoice } from '../protection/standard.ts'
+
+export type NoKeyPolicy = 'prefer' | 'require'
+export type LayeringPolicy = 'auto' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
+
+/** For mail to one recipient domain. */
+export interface OutboundPolicy {
+  /** Recipient without a usable key: `prefer` sends signed only, `require` refuses that recipient. */
+  readonly noKey: NoKeyPolicy
+  readonly layering: LayeringPolicy
+  /** The domain is behind a surrogate: `auto` then means the patent's order. */
+  readonly surrogate: boolean
+  readonly headerProtection: boolean
+  readonly encryption: EncryptionChoice
+  readonly signing: SigningChoice
+}
+
+/** For mail to one of our own domains. */
+export interface InboundPolicy {
+  readonly onTampered: 'refuse' | 'discard' | 'quarantine' | 'deliver-marked'
+  /** Signed by somebody who is not From. */
+  readonly onMismatch: 'refuse' | 'deliver-marked'
+  readonly onUnknownKey: 'deliver' | 'refuse'
+  readonly onUnsigned: 'deliver' | 'refuse'
+  readonly onUnprotected: 'deliver' | 'refuse'
+  readonly onNoPrivateKey: 'deliver' | 'refuse'
+}

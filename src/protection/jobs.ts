@@ -1,0 +1,173 @@
+/**
+ * The work of protection as data: what a worker thread is given and what it gives back. Keys travel as handles,
+ * certificates in their encoding, so that a job is cheap to post and each thread keeps its own parsed certificates.
+ */
+import type { KeyObject } from 'node:crypto'
+import type { ByteSink } from '../base/byte-sink.ts'
+import { concatBytes } from '../base/bytes.ts'
+import { parsePart } from '../message/parse.ts'
+import { writeFields } from '../message/header-field.ts'
+import type { Defect } from '../message/part.ts'
+import { peel } from './peel.ts'
+import { smime } from './smime/smime.ts'
+import type {
+  Certificate,
+  EncryptionChoice,
+  KeyRing,
+  KnownCertificate,
+  OwnKey,
+  ProtectionStandard,
+  SignatureVerdict,
+  SigningChoice,
+  StandardName,
+  TrustLevel,
+} from './standard.ts'
+import type { LayerReport, Summary } from './summary.ts'
+import { type Layering, wrap } from './wrap.ts'
+
+/** Every standard there is; the one list that `peel` and `wrap` work through. */
+export const STANDARDS: readonly ProtectionStandard[] = [smime]
+
+export function standardNamed(name: StandardName): ProtectionStandard {
+  const standard = STANDARDS.find((each) => each.name === name)
+  if (standard === undefined) throw new TypeError(`no such protection standard: ${name}`)
+  return standard
+}
+
+export interface PackedCertificate {
+  readonly standard: StandardName
+  readonly encoded: Uint8Array
+}
+
+export interface PackedKey extends PackedCertificate {
+  readonly chain: readonly PackedCertificate[]
+  readonly key: KeyObject
+}
+
+export interface PackedRing {
+  readonly decryptionKeys: readonly PackedKey[]
+  readonly known: readonly (PackedCertificate & { readonly trust: TrustLevel })[]
+  readonly anchors: readonly PackedCertificate[]
+  readonly allowWeak: boolean
+}
+
+/** How one copy of a message is to be protected; `as-is` only gets the trace fields. */
+export type PackedCopy =
+  | { readonly kind: 'as-is' }
+  | {
+      readonly kind: 'wrapped'
+      readonly layering: Layering
+      readonly signer: PackedKey
+      readonly recipients: readonly PackedCertificate[]
+      readonly signing: SigningChoice
+      readonly encryption: EncryptionChoice
+      readonly headerProtection: boolean
+    }
+
+export interface WrapJob {
+  readonly kind: 'wrap'
+  /** Header fields of the author's message, each with its line end; without the empty line. */
+  readonly header: Uint8Array
+  /** Trace fields that go in front of every copy. */
+  readonly trace: Uint8Array
+  readonly signingTimeMs: number
+  readonly copies: readonly PackedCopy[]
+}
+
+export interface PeelJob {
+  readonly kind: 'peel'
+  readonly raw: Uint8Array
+  readonly atMs: number
+  /** One for each recipient: the keys that may open the mail for that recipient, nobody else's. */
+  readonly rings: readonly PackedRing[]
+}
+
+export interface PeelReport {
+  readonly summary: Summary
+  readonly layers: readonly LayerReport[]
+  readonly errant: number
+  readonly defects: readonly Defect[]
+  /** For the reader's eyes; `undefined` when a signature failed. */
+  readonly message: Uint8Array | undefined
+  /** Encrypted, and the recipient holds no key for it; `message` is then the mail as it came. */
+  readonly sealed: boolean
+  readonly signers: readonly (PackedCertificate & {
+    readonly carried: readonly PackedCertificate[]
+    readonly verdict: SignatureVerdict
+  })[]
+}
+
+/** One sink for each copy, all fed with the body of the author's message. */
+export function startWrap(job: WrapJob, outputs: readonly ByteSink[]): ByteSink {
+  const { fields } = parsePart(concatBytes([job.header, CRLF]))
+  const traceFields = parsePart(concatBytes([job.trace, CRLF])).fields
+  const sinks = job.copies.map((copy, index) => {
+    const out = outputs[index] as ByteSink
+    if (copy.kind === 'as-is') {
+      out.write(concatBytes([job.trace, writeFields(fields), CRLF]))
+      return out
+    }
+    const plan = {
+      ...copy,
+      signer: unpackKey(copy.signer),
+      recipients: copy.recipients.map(unpackCertificate),
+      signingTimeMs: job.signingTimeMs,
+    }
+    return wrap(standardNamed(copy.signer.standard), fields, traceFields, plan, out)
+  })
+  return {
+    write: (chunk) => sinks.forEach((sink) => sink.write(chunk)),
+    end: () => sinks.forEach((sink) => sink.end()),
+  }
+}
+
+export function runPeel(job: PeelJob): PeelReport[] {
+  const message = parsePart(job.raw)
+  return job.rings.map((ring) => {
+    const peeled = peel(STANDARDS, message, unpackRing(ring), job.atMs)
+    return {
+      ...peeled,
+      message: peeled.message === undefined ? undefined : concatBytes(peeled.message),
+      signers: peeled.signers.map(({ certificate, carried, verdict }) => ({
+        ...packCertificate(certificate),
+        carried: carried.map(packCertificate),
+        verdict,
+      })),
+    }
+  })
+}
+
+export const packCertificate = ({ standard, encoded }: Certificate): PackedCertificate => ({ standard, encoded })
+
+export const packKey = (own: OwnKey): PackedKey => ({
+  ...packCertificate(own.certificate),
+  chain: own.chain.map(packCertificate),
+  key: own.key,
+})
+
+export const packKnown = (known: KnownCertificate): PackedRing['known'][number] => ({
+  ...packCertificate(known.certificate),
+  trust: known.trust,
+})
+
+/** Certificates are packed by us from parsed ones: one that does not parse is our own bug. */
+export function unpackCertificate(packed: PackedCertificate): Certificate {
+  const certificate = standardNamed(packed.standard).readCertificate(packed.encoded)
+  if (!certificate.ok) throw new TypeError(`a stored certificate cannot be read: ${certificate.error}`)
+  return certificate.value
+}
+
+function unpackKey(packed: PackedKey): OwnKey {
+  return { certificate: unpackCertificate(packed), chain: packed.chain.map(unpackCertificate), key: packed.key }
+}
+
+function unpackRing(ring: PackedRing): KeyRing {
+  return {
+    decryptionKeys: ring.decryptionKeys.map(unpackKey),
+    known: ring.known.map((known) => ({ certificate: unpackCertificate(known), trust: known.trust })),
+    anchors: ring.anchors.map(unpackCertificate),
+    allowWeak: ring.allowWeak,
+  }
+}
+
+const CRLF = Uint8Array.of(0x0d, 0x0a)

@@ -1,0 +1,78 @@
+/**
+ * Mail encryption means 211 and signature attaching means 213: puts the author's message, header included, into the
+ * Cryptographic Layers that the plan names, in one pass.
+ */
+import type { ByteSink } from '../base/byte-sink.ts'
+import { fromLatin1 } from '../base/bytes.ts'
+import { makeField, writeFields } from '../message/header-field.ts'
+import type { HeaderField } from '../message/part.ts'
+import { isStructural, payloadFields } from './header-protection.ts'
+import type {
+  Certificate,
+  EncryptionChoice,
+  OwnKey,
+  ProtectedSink,
+  ProtectionStandard,
+  SigningChoice,
+} from './standard.ts'
+
+/** Order of the layers as they are made: `encrypt-sign` is the patent's, `triple` is RFC 2634 §1.1. */
+export type Layering = 'sign' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
+
+export interface WrapPlan {
+  readonly layering: Layering
+  readonly signer: OwnKey
+  /** Who can read it; empty for `sign` only. */
+  readonly recipients: readonly Certificate[]
+  readonly signing: SigningChoice
+  readonly encryption: EncryptionChoice
+  readonly headerProtection: boolean
+  readonly signingTimeMs: number
+}
+
+type Step = 'sign' | 'encrypt'
+
+/** From the payload outwards. */
+const STEPS: Readonly<Record<Layering, readonly Step[]>> = {
+  sign: ['sign'],
+  'encrypt-sign': ['encrypt', 'sign'],
+  'sign-encrypt': ['sign', 'encrypt'],
+  triple: ['sign', 'encrypt', 'sign'],
+}
+
+/**
+ * Returns the sink for the body of the message whose header fields are `fields`; the protected message comes out of
+ * `out`, beginning with `trace` and its own header.
+ */
+export function wrap(
+  standard: ProtectionStandard,
+  fields: readonly HeaderField[],
+  trace: readonly HeaderField[],
+  plan: WrapPlan,
+  out: ByteSink,
+): ByteSink {
+  const outermostFirst = STEPS[plan.layering].toReversed()
+  const outerFields = [...trace, ...fields.filter((field) => !isStructural(field)), makeField('MIME-Version', '1.0')]
+  let into: ByteSink = out
+  let entityFields: readonly HeaderField[] = outerFields
+  for (const step of outermostFirst) {
+    const layer = layerSink(standard, step, plan, into)
+    writeHeader(into, [...entityFields, ...layer.fields])
+    into = layer.sink
+    entityFields = []
+  }
+  const hp = plan.layering === 'sign' ? 'clear' : 'cipher'
+  writeHeader(into, payloadFields(fields, plan.headerProtection ? hp : undefined))
+  return into
+}
+
+function layerSink(standard: ProtectionStandard, step: Step, plan: WrapPlan, out: ByteSink): ProtectedSink {
+  return step === 'sign'
+    ? standard.sign(plan.signer, plan.signing, plan.signingTimeMs, out)
+    : standard.encrypt(plan.recipients, plan.encryption, out)
+}
+
+function writeHeader(out: ByteSink, fields: readonly HeaderField[]): void {
+  out.write(writeFields(fields))
+  out.write(fromLatin1('\r\n'))
+}
