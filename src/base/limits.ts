@@ -1,0 +1,15 @@
+/** Limits that more than one folder obeys; a limit of one folder stands where it is enforced. */
+
+/** The longest text from outside (a peer's reply, a reason, a host name) that goes into log, audit or a report. */
+export const FOREIGN_TEXT_MAX_CHARACTERS = 500
+
+/** Text from outside as one line of printable characters, cut to `max`; for logs and for people. */
+export function foreignText(text: string, max = FOREIGN_TEXT_MAX_CHARACTERS): string {
+  // Twice the room is looked at, so that a run of control characters costs no unbounded work.
+  const line = text
+    .slice(0, 2 * max)
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim()
+    .toWellFormed()
+  return line.length <= max ? line : `${line.slice(0, max - 1).toWellFormed()}…`
+}
