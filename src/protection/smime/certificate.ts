@@ -238,20 +238,17 @@ function allows(keyUsage: number | undefined, wanted: number): boolean {
   return wanted !== 0 && (keyUsage === undefined || (keyUsage & wanted) !== 0)
 }
 
-/** Mailboxes of the subjectAltName; the subject's emailAddress counts only when there are none (RFC 8550 §3). */
+/**
+ * Mailboxes of the subjectAltName; the subject's emailAddress counts only when there are none (RFC 8550 §3). What is no
+ * address, for a NUL or another invisible character above all, does not count.
+ */
 function mailAddresses(altNames: readonly GeneralName[], name: DistinguishedName): readonly Address[] {
   const mailboxes = altNames.filter((altName) => altName.kind === 'email' || altName.kind === 'utf8-email')
   const texts = mailboxes.length > 0 ? mailboxes.map(({ text }) => text) : subjectAddresses(name)
-  return texts.filter(isPlainAddress).flatMap((text) => parseAddress(text) ?? [])
+  return texts.flatMap((text) => parseAddress(text) ?? [])
 }
 
 /** emailAddress attributes of a subject name (RFC 5280 §4.1.2.6), unchecked. */
 export function subjectAddresses(name: DistinguishedName): readonly string[] {
   return name.rdns.flat().flatMap(({ oid, text }) => (oid === EMAIL_ADDRESS && text !== undefined ? [text] : []))
-}
-
-/** A NUL or another invisible character would let an address look like a different one. */
-function isPlainAddress(text: string): boolean {
-  const at = text.lastIndexOf('@')
-  return at > 0 && at < text.length - 1 && !/[\p{C}\p{Zl}\p{Zp}]/u.test(text)
 }

@@ -1,5 +1,6 @@
 /** Name constraints (RFC 5280 §4.2.1.10): what an authority may speak for, and whether a certificate keeps to it. */
 import { isIP } from 'node:net'
+import { addressKey, domainOf, localPart, parseAddress } from '../../message/address.ts'
 import type { Node } from './asn1/der-reader.ts'
 import { TAG, contextConstructed } from './asn1/tlv.ts'
 import { type SmimeCertificate, findExtension, subjectAddresses } from './certificate.ts'
@@ -124,20 +125,20 @@ function isWithin(name: GeneralName, base: GeneralName, list: 'permitted' | 'exc
 }
 
 /** A mailbox, a host, or ".domain" for every host within it. */
-function mailWithin(address: string, base: string, uncertain: boolean): boolean {
-  const at = address.lastIndexOf('@')
-  const host = address.slice(at + 1).toLowerCase()
-  if (at < 1 || !isHost(host)) return uncertain
-  const baseAt = base.lastIndexOf('@')
-  if (baseAt >= 0) {
-    const local = address.slice(0, at)
-    const baseLocal = base.slice(0, baseAt)
-    // Excluded mailboxes are compared without case: most hosts deliver both spellings to the same person.
-    const sameLocal = uncertain ? local.toLowerCase() === baseLocal.toLowerCase() : local === baseLocal
-    return sameLocal && host === base.slice(baseAt + 1).toLowerCase()
+function mailWithin(text: string, base: string, uncertain: boolean): boolean {
+  const address = parseAddress(text)
+  if (address === undefined) return uncertain
+  const host: string = domainOf(address)
+  if (!isHost(host)) return uncertain
+  if (!base.includes('@')) {
+    const domain = base.toLowerCase()
+    return domain.startsWith('.') ? host.endsWith(domain) : host === domain
   }
-  const domain = base.toLowerCase()
-  return domain.startsWith('.') ? host.endsWith(domain) : host === domain
+  const mailbox = parseAddress(base)
+  if (mailbox === undefined) return uncertain
+  // Excluded mailboxes are compared without case: most hosts deliver both spellings to the same person.
+  if (uncertain) return addressKey(address) === addressKey(mailbox)
+  return localPart(address) === localPart(mailbox) && domainOf(address) === domainOf(mailbox)
 }
 
 /** Zero or more labels in front of `base`; a wildcard name reaches into an excluded subtree below it. */
@@ -167,9 +168,7 @@ function uriHost(uri: string): string | undefined {
 }
 
 function isMailConstraint(text: string): boolean {
-  const at = text.lastIndexOf('@')
-  if (at === 0) return false
-  return isHost(at > 0 ? text.slice(at + 1) : text.replace(/^\./, ''))
+  return text.includes('@') ? parseAddress(text) !== undefined : isHost(text.replace(/^\./, ''))
 }
 
 /** Labels of letters, digits, hyphen and underscore; no empty label, no address. */

@@ -113,6 +113,7 @@ function checkAuthority(certificate: SmimeCertificate, isAnchor: boolean): strin
   // An anchor of version 1 has nowhere to say that it is an authority.
   if (!certificate.isAuthority && !(isAnchor && certificate.version === 1))
     return 'the issuing certificate is not an authority'
+  if (certificate.subjectKey === '') return 'an authority without a name' // RFC 5280 §4.1.2.6
   const { keyUsage } = certificate
   return keyUsage === undefined || (keyUsage & KEY_USAGE.keyCertSign) !== 0
     ? undefined

@@ -171,7 +171,9 @@ function checkStatuses(state: Search, path: readonly SmimeCertificate[]): PathPr
         const { tbs, signatureAlgorithm, signature } = crl
         return checkSignature(state, signer, { message: tbs, signatureAlgorithm, signature }) === undefined
       },
-      isTrustedSigner: (signer) => isTrustedSigner(request, budget, signer, anchor),
+      // A CRL issuer may have no other list than its own (PKITS 4.14.30); its path has just been checked.
+      isTrustedSigner: (signer) =>
+        signer.fingerprint === certificate.fingerprint || isTrustedSigner(request, budget, signer, anchor),
     })
     if (problem?.verdict === 'revoked') return problem
     unknown ??= problem

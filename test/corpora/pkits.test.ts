@@ -1,0 +1,87 @@
+/**
+ * NIST PKITS, edition of 2011: every vector of pkits.json, with its CRLs and its policy inputs, at a day on which the suite was valid.
+ */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { parseCrl } from '../../src/protection/smime/crl.ts'
+import { type PathRequest, searchPath } from '../../src/protection/smime/path-search.ts'
+import type { TrustFinding } from '../../src/protection/standard.ts'
+
+const FOLDER = join(import.meta.dirname, '../../../shared/corpora/pkits/tests/fixtures/nist_pkits')
+const AT_MS = Date.UTC(2024, 0, 1)
+
+interface Vector {
+  readonly id: string
+  readonly name: string
+  readonly cert: string
+  readonly other_certs?: readonly string[]
+  readonly crls?: readonly string[]
+  readonly revocation?: boolean
+  readonly error?: object
+  readonly params?: {
+    readonly user_initial_policy_set?: readonly string[]
+    readonly initial_explicit_policy?: boolean
+    readonly initial_policy_mapping_inhibit?: boolean
+    readonly initial_any_policy_inhibit?: boolean
+  }
+}
+
+/** Valid paths that are refused, and why we mean to. */
+const REFUSED_ON_PURPOSE: Readonly<Record<string, string>> = {
+  valid_dsa_signatures_test4: 'DSA is not supported',
+  valid_dsa_parameter_inheritance_test5: 'DSA is not supported',
+}
+
+test('PKITS', { skip: existsSync(FOLDER) ? false : 'no corpora' }, (t) => {
+  const vectors = readVectors()
+  assert.equal(vectors.length, 247)
+  const wrong: string[] = []
+  let right = 0
+  for (const vector of vectors) {
+    const found = judge(vector)
+    const mustBeTrusted = vector.error === undefined && !(vector.name in REFUSED_ON_PURPOSE)
+    if (found.trusted === mustBeTrusted) right++
+    else wrong.push(`${vector.id} ${vector.name}: ${found.trusted ? 'trusted' : found.why}`)
+    if (vector.revocation === true && !found.trusted) assert.notEqual(found.verdict, 'expired', vector.name)
+  }
+  t.diagnostic(
+    `PKITS: ${right} of ${vectors.length} as expected, ${Object.keys(REFUSED_ON_PURPOSE).length} of them refused on purpose`,
+  )
+  assert.deepEqual(wrong, [])
+})
+
+function readVectors(): readonly Vector[] {
+  return JSON.parse(readFileSync(join(FOLDER, 'pkits.json'), 'utf8')) as readonly Vector[]
+}
+
+function judge(vector: Vector): TrustFinding {
+  const read = (file: string) => parseCertificate(readFileSync(join(FOLDER, 'certs', file)))
+  const certificate = read(vector.cert)
+  if (!certificate.ok) return { trusted: false, verdict: 'untrusted', why: certificate.error }
+  const anchor = read('TrustAnchorRootCertificate.crt')
+  assert.ok(anchor.ok)
+  const { params = {} } = vector
+  const policies = {
+    ...(params.user_initial_policy_set === undefined ? {} : { acceptable: new Set(params.user_initial_policy_set) }),
+    requireExplicit: params.initial_explicit_policy === true,
+    inhibitMapping: params.initial_policy_mapping_inhibit === true,
+    inhibitAny: params.initial_any_policy_inhibit === true,
+  }
+  const crls = ['TrustAnchorRootCRL.crl', ...(vector.crls ?? [])].flatMap((file) => {
+    const crl = parseCrl(readFileSync(join(FOLDER, 'crls', file)))
+    return crl.ok ? [crl.value] : []
+  })
+  const request: PathRequest = {
+    certificate: certificate.value,
+    untrusted: (vector.other_certs ?? []).map(read).flatMap((other) => (other.ok ? [other.value] : [])),
+    anchors: [anchor.value],
+    atMs: AT_MS,
+    crls,
+    requireStatus: true,
+    policies,
+  }
+  return searchPath(request)
+}

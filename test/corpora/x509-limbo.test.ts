@@ -1,0 +1,155 @@
+/**
+ * x509-limbo (C2SP): path validation cases made for TLS. Host name matching and the web's own rules are not ours; each
+ * case that we answer otherwise is named here with the reason.
+ */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { parseCrl } from '../../src/protection/smime/crl.ts'
+import { searchPath } from '../../src/protection/smime/path-search.ts'
+import type { TrustFinding } from '../../src/protection/standard.ts'
+
+const FILE = join(import.meta.dirname, '../../../shared/corpora/x509-limbo/limbo.json')
+const DURATION_MAX_MS = 500 // a case; the bombs among them too
+
+const PURPOSES = { SERVER: '1.3.6.1.5.5.7.3.1', CLIENT: '1.3.6.1.5.5.7.3.2' } as const
+
+interface Case {
+  readonly id: string
+  readonly validation_kind: keyof typeof PURPOSES
+  readonly trusted_certs: readonly string[]
+  readonly untrusted_intermediates: readonly string[]
+  readonly peer_certificate: string
+  readonly validation_time: string | null
+  readonly expected_result: 'SUCCESS' | 'FAILURE'
+  readonly max_chain_depth: number | null
+  readonly crls: readonly string[]
+}
+
+/** Why we trust what a case wants refused, and which cases those are. We refuse nothing that a case wants trusted. */
+const TRUSTED_NEVERTHELESS: Readonly<Record<string, readonly string[]>> = {
+  'host names are not compared here; mail has addresses, and they are compared with From': [
+    'rfc5280::ca-as-leaf-wrong-san',
+    'rfc5280::san::underscore-dns',
+    'rfc5280::san::ip-in-dns',
+    'webpki::cn::ipv4-hex-mismatch',
+    'webpki::cn::ipv4-leading-zeros-mismatch',
+    'webpki::cn::ipv6-uppercase-mismatch',
+    'webpki::cn::ipv6-uncompressed-mismatch',
+    'webpki::cn::ipv6-non-rfc5952-mismatch',
+    'webpki::cn::punycode-not-in-san',
+    'webpki::cn::utf8-vs-punycode-mismatch',
+    'webpki::cn::not-in-san',
+    'webpki::cn::case-mismatch',
+    'webpki::san::mismatch-domain-san',
+    'webpki::san::mismatch-subdomain-san',
+    'webpki::san::mismatch-subdomain-apex-san',
+    'webpki::san::mismatch-apex-subdomain-san',
+    'webpki::san::public-suffix-wildcard-san',
+    'webpki::san::public-suffix-multi-label-wildcard-san',
+    'webpki::san::public-suffix-private-namespace-wildcard-san',
+    'webpki::san::wildcard-embedded-leftmost-san',
+    'webpki::san::wildcard-not-in-leftmost-san',
+    'webpki::san::wildcard-match-across-labels-san',
+    'webpki::san::wildcard-embedded-ulabel-san',
+    'webpki::san::unicode-emoji-san',
+    'webpki::san::no-san',
+    'webpki::san::san-wildcard-only',
+    'webpki::san::san-wildcard-only-tld',
+  ],
+  'a rule for web servers only': [
+    'webpki::aki::root-with-aki-missing-keyidentifier',
+    'webpki::aki::root-with-aki-authoritycertissuer',
+    'webpki::aki::root-with-aki-authoritycertserialnumber',
+    'webpki::aki::root-with-aki-all-fields',
+    'webpki::aki::root-with-aki-ski-mismatch',
+    'webpki::eku::ee-anyeku',
+    'webpki::eku::ee-critical-eku',
+    'webpki::eku::ee-without-eku',
+    'webpki::eku::root-has-eku',
+    'webpki::san::san-critical-with-nonempty-subject',
+    'webpki::malformed-aia',
+    'webpki::forbidden-rsa-not-divisible-by-8-in-root',
+    'webpki::forbidden-rsa-key-not-divisible-by-8-in-leaf',
+    'webpki::v1-cert',
+    'webpki::ee-basicconstraints-ca',
+    'webpki::ca-as-leaf',
+  ],
+  'a duty of the issuer (RFC 5280) whose neglect says nothing about the name or the key': [
+    'crl::crlnumber-missing',
+    'rfc5280::aki::leaf-missing-aki',
+    'rfc5280::aki::intermediate-missing-aki',
+    'rfc5280::aki::cross-signed-root-missing-aki',
+    'rfc5280::ski::root-missing-ski',
+    'rfc5280::ski::intermediate-missing-ski',
+    'rfc5280::san::noncritical-with-empty-subject',
+  ],
+  'the extension should be critical, is not, and is obeyed all the same (as PKITS 4.6.4 wants)': [
+    'rfc5280::nc::permitted-dns-match-noncritical',
+    'rfc5280::pc::ica-noncritical-pc',
+    'rfc5280::root-non-critical-basic-constraints',
+  ],
+  'PKITS 4.4.14 to 4.4.18 want such serial numbers taken': [
+    'rfc5280::serial::too-long',
+    'rfc5280::serial::zero',
+    'rfc5280::serial::negative',
+  ],
+  'our limit on the length of a path is a constant': [
+    'pathlen::max-chain-depth-0-exhausted',
+    'pathlen::max-chain-depth-1-exhausted',
+  ],
+}
+
+test('x509-limbo', { skip: existsSync(FILE) ? false : 'no corpora' }, (t) => {
+  const testcases = readCases()
+  assert.equal(testcases.length, 207)
+  const differing: string[] = []
+  const refusedWrongly: string[] = []
+  let slowestMs = 0
+  for (const limboCase of testcases) {
+    const startedMs = performance.now()
+    const found = judge(limboCase)
+    slowestMs = Math.max(slowestMs, performance.now() - startedMs)
+    if (found.trusted && limboCase.expected_result === 'FAILURE') differing.push(limboCase.id)
+    if (!found.trusted && limboCase.expected_result === 'SUCCESS') refusedWrongly.push(`${limboCase.id}: ${found.why}`)
+  }
+  const counts = Object.entries(TRUSTED_NEVERTHELESS).map(([why, ids]) => `${ids.length}: ${why}`)
+  t.diagnostic(
+    `x509-limbo: ${testcases.length - differing.length} of ${testcases.length} as expected; the others: ${counts.join('; ')}`,
+  )
+  assert.deepEqual(refusedWrongly, [])
+  assert.deepEqual(differing.toSorted(), Object.values(TRUSTED_NEVERTHELESS).flat().toSorted())
+  assert.ok(slowestMs < DURATION_MAX_MS, `the slowest case took ${Math.round(slowestMs)} ms`)
+})
+
+function readCases(): readonly Case[] {
+  const { testcases } = JSON.parse(readFileSync(FILE, 'utf8')) as { readonly testcases: readonly Case[] }
+  return testcases
+}
+
+function judge(limboCase: Case): TrustFinding {
+  const leaf = read(limboCase.peer_certificate)
+  if (leaf === undefined) return { trusted: false, verdict: 'untrusted', why: 'unreadable' }
+  return searchPath({
+    certificate: leaf,
+    untrusted: limboCase.untrusted_intermediates.flatMap((pem) => read(pem) ?? []),
+    anchors: limboCase.trusted_certs.flatMap((pem) => read(pem) ?? []),
+    atMs: limboCase.validation_time === null ? Date.now() : Date.parse(limboCase.validation_time),
+    purposes: [PURPOSES[limboCase.validation_kind]],
+    ...(limboCase.crls.length === 0 ? {} : { crls: limboCase.crls.flatMap(readCrl) }),
+  })
+}
+
+function read(pem: string): SmimeCertificate | undefined {
+  const parsed = parseCertificate(derOf(pem))
+  return parsed.ok ? parsed.value : undefined
+}
+
+function readCrl(pem: string) {
+  const parsed = parseCrl(derOf(pem))
+  return parsed.ok ? [parsed.value] : []
+}
+
+const derOf = (pem: string): Uint8Array => Buffer.from(pem.replaceAll(/-----[^-]*-----|\s/g, ''), 'base64')
