@@ -76,10 +76,11 @@ export function reloaded(facts: { readonly what: readonly string[] }): void {
 /** The last byte of a mail has arrived; nothing has been promised yet. */
 export function messageReceived(
   facts: MailFacts & {
-    readonly by: 'mx' | 'submission'
+    /** `local`: from our own queue, for one of our own users. */
+    readonly by: 'mx' | 'submission' | 'local'
     readonly mailFrom: string
     readonly rcptTo: readonly string[]
-    readonly peerAddress: string
+    readonly peerAddress?: string
     readonly sizeBytes: number
   },
 ): void {
@@ -112,11 +113,12 @@ export function messageProtected(
     readonly sender: string
     readonly encryptedFor: readonly string[]
     readonly signedOnlyFor: readonly string[]
-    readonly layering: string
+    /** One protected message for each group of recipients. */
+    readonly copies: number
   },
 ): void {
   const counts = `encrypted for ${facts.encryptedFor.length}, signed only for ${facts.signedOnlyFor.length}`
-  happened(EVENT.messageProtected, 'info', facts, `${facts.layering}: ${counts}`)
+  happened(EVENT.messageProtected, 'info', facts, `${facts.copies} protected: ${counts}`)
 }
 
 /** The mail is durable in the queue: from here on it is ours to deliver or to return. */
@@ -154,7 +156,7 @@ export function returned(facts: Attempt & { readonly action: 'failed' | 'delayed
 export function refused(facts: {
   readonly messageId?: string
   readonly session?: string
-  readonly by: 'mx' | 'submission' | 'pop3'
+  readonly by: 'mx' | 'submission' | 'local' | 'pop3'
   readonly peerAddress?: string
   readonly reply: string
   readonly why?: string
