@@ -45,6 +45,8 @@ export type TrustLevel = 'own' | 'confirmed' | 'chained' | 'candidate'
 export interface KnownCertificate {
   readonly certificate: Certificate
   readonly trust: TrustLevel
+  /** Revoked by an administrator at this time, whatever its issuer says: what was signed later is not believed. */
+  readonly revokedMs?: number
 }
 
 /** Everything that opening one message for one recipient may use. Plain data. */
