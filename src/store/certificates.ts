@@ -21,6 +21,11 @@ export interface CertificateRow {
 /** Higher beats lower; a binding never sinks by itself. */
 const TRUST_ORDER: Readonly<Record<TrustLevel, number>> = { own: 3, confirmed: 2, chained: 1, candidate: 0 }
 
+/** Of one address: who sends mail in somebody's name, signed by ever new keys, shall not fill the store. */
+export const CANDIDATES_MAX = 20
+/** `lastSeenMs` is this exact, so that not every mail writes a row. */
+export const SEEN_STEP_MS = 60 * 60_000
+
 /** What `keepCertificate` did. */
 export type Kept = 'added' | 'raised' | 'seen'
 
@@ -38,11 +43,12 @@ export async function keepCertificate(
   const key = addressKey(address)
   const row = await tx
     .selectFrom('certificates')
-    .select(['id', 'trust'])
+    .select(['id', 'trust', 'last_seen_ms'])
     .where('address_key', '=', key)
     .where('fingerprint', '=', fingerprint)
     .executeTakeFirst()
   if (row === undefined) {
+    if (rest.trust === 'candidate') await makeRoomForCandidate(tx, key)
     await tx
       .insertInto('certificates')
       .values({
@@ -59,6 +65,7 @@ export async function keepCertificate(
     return 'added'
   }
   const raised = TRUST_ORDER[rest.trust] > TRUST_ORDER[row.trust]
+  if (!raised && nowMs < row.last_seen_ms + SEEN_STEP_MS) return 'seen'
   await tx
     .updateTable('certificates')
     .set({ last_seen_ms: nowMs, ...(raised ? { trust: rest.trust, source: rest.source } : {}) })
@@ -104,6 +111,21 @@ export async function removeCertificate(tx: Tx, fingerprint: string, address?: A
   const rows = await query.returning('id').execute()
   if (rows.length > 0) await noteChange(tx, 'certificates')
   return rows.length
+}
+
+/** Drops the candidates that were not seen for the longest time; a revoked one stays, it is there to be known. */
+async function makeRoomForCandidate(tx: Tx, key: string): Promise<void> {
+  const kept = await tx
+    .selectFrom('certificates')
+    .select('id')
+    .where('address_key', '=', key)
+    .where('trust', '=', 'candidate')
+    .where('revoked_ms', 'is', null)
+    .orderBy('last_seen_ms', 'desc')
+    .orderBy('id', 'desc')
+    .execute()
+  const surplus = kept.slice(CANDIDATES_MAX - 1).map((row) => row.id)
+  if (surplus.length > 0) await tx.deleteFrom('certificates').where('id', 'in', surplus).execute()
 }
 
 function toRow(row: Selectable<CertificatesTable>): CertificateRow {

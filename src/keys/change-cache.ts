@@ -1,0 +1,49 @@
+/** What the store holds under a key, kept in memory until somebody, in whatever process, changes that kind of thing. */
+import type { CachedNoun, Changes } from '../store/changes.ts'
+
+export class ChangeCache<Value> {
+  readonly #changes: Changes
+  readonly #noun: CachedNoun
+  readonly #entriesMax: number
+  readonly #load: (key: string) => Promise<Value>
+  /** In order of last use. Promises, so that many who ask at once load once. */
+  readonly #entries = new Map<string, Promise<Value>>()
+  #version = -1
+
+  constructor(options: {
+    readonly changes: Changes
+    readonly noun: CachedNoun
+    readonly entriesMax: number
+    readonly load: (key: string) => Promise<Value>
+  }) {
+    this.#changes = options.changes
+    this.#noun = options.noun
+    this.#entriesMax = options.entriesMax
+    this.#load = options.load
+  }
+
+  /** Never older than the moment of the call. */
+  async get(key: string): Promise<Value> {
+    const version = await this.#changes.of(this.#noun)
+    if (version !== this.#version) {
+      this.#entries.clear()
+      this.#version = version
+    }
+    const known = this.#entries.get(key)
+    this.#entries.delete(key)
+    const value = known ?? this.#load(key)
+    this.#entries.set(key, value)
+    if (known === undefined) this.#watch(key, value)
+    return value
+  }
+
+  /** A failed load is not kept, and the entry used longest ago makes room. */
+  #watch(key: string, value: Promise<Value>): void {
+    value.catch(() => {
+      if (this.#entries.get(key) === value) this.#entries.delete(key)
+    })
+    if (this.#entries.size <= this.#entriesMax) return
+    const oldest = this.#entries.keys().next()
+    if (!oldest.done) this.#entries.delete(oldest.value)
+  }
+}

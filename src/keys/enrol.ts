@@ -1,0 +1,140 @@
+/** How a user comes to an address and keys (S1–S4), and a domain to its authority. */
+import type { KeyObject } from 'node:crypto'
+import { fail, ok, type Result } from '../base/result.ts'
+import { domainOf, type Address, type Domain } from '../message/address.ts'
+import { parseCertificate } from '../protection/smime/certificate.ts'
+import type { Certificate, OwnKey } from '../protection/standard.ts'
+import { addAccount, findAccount, type Account } from '../store/accounts.ts'
+import { audit } from '../store/audit.ts'
+import type { Store } from '../store/database.ts'
+import type { Tx } from '../store/schema.ts'
+import type { TrustAnchors } from './anchors.ts'
+import { createAuthority, generateMailKey, issueMailCertificate } from './certificate-authority.ts'
+import type { PrivateKeys } from './private-keys.ts'
+import type { PublicKeys } from './public-keys.ts'
+
+export interface EnrolDeps {
+  readonly store: Store
+  readonly privateKeys: PrivateKeys
+  readonly publicKeys: PublicKeys
+  readonly anchors: TrustAnchors
+  /** The domains whose addresses we give out. */
+  readonly domains: readonly Domain[]
+}
+
+export type MailKeyAlgorithm = 'rsa-2048' | 'ec-p256'
+
+export interface KeyOrder {
+  readonly address: Address
+  readonly algorithm: MailKeyAlgorithm
+  readonly validityDays: number
+  readonly nowMs: number
+  /** For the audit row. */
+  readonly actor: string
+}
+
+/** Why an address or a key is not given. `taken`: somebody has, or once had, this address. */
+export type EnrolProblem = 'not-our-domain' | 'taken' | 'no-authority' | 'no-such-user'
+
+export interface Enrolled {
+  readonly account: Account
+  readonly certificate: Certificate
+}
+
+/**
+ * Gives `address` to a new user: account, key pair, certificate from the domain's authority and audit row, in one
+ * transaction. Generating the key may take a second.
+ */
+export async function enrol(
+  deps: EnrolDeps,
+  order: KeyOrder & { readonly passwordHash: string },
+): Promise<Result<Enrolled, EnrolProblem>> {
+  const { address, passwordHash, nowMs } = order
+  if (!deps.domains.includes(domainOf(address))) return fail('not-our-domain')
+  if ((await findAccount(deps.store.db, address)) !== undefined) return fail('taken')
+  const made = await makeKey(deps, order)
+  if (made === undefined) return fail('no-authority')
+  return deps.store.commit(async (tx) => {
+    const account = await addAccount(tx, { address, passwordHash, nowMs })
+    if (account === 'taken') return fail('taken')
+    await keepKey(deps, tx, order, made)
+    const detail = `${order.algorithm}, certificate ${made.certificate.fingerprint}`
+    await audit(tx, { nowMs, actor: order.actor, operation: 'user add', subject: address, detail })
+    return ok({ account, certificate: made.certificate })
+  })
+}
+
+/** A new key and certificate for a user; the old keys sign no more, but open old mail for ever. */
+export async function rotateKey(deps: EnrolDeps, order: KeyOrder): Promise<Result<Enrolled, EnrolProblem>> {
+  const { address, nowMs } = order
+  const account = await findAccount(deps.store.db, address)
+  if (account === undefined || account.status === 'removed') return fail('no-such-user')
+  const made = await makeKey(deps, order)
+  if (made === undefined) return fail('no-authority')
+  const old = await deps.privateKeys.keysOf(address)
+  await deps.store.commit(async (tx) => {
+    for (const { certificate, retiredMs } of old)
+      if (retiredMs === undefined) await deps.privateKeys.retire(tx, certificate.fingerprint, nowMs)
+    await keepKey(deps, tx, order, made)
+    const detail = `${order.algorithm}, certificate ${made.certificate.fingerprint}`
+    await audit(tx, { nowMs, actor: order.actor, operation: 'key rotate', subject: address, detail })
+  })
+  return ok({ account, certificate: made.certificate })
+}
+
+/** Makes the authority of one of our domains, whose certificate becomes a trust anchor here. One that is there already stays. */
+export async function establishAuthority(
+  deps: EnrolDeps,
+  { domain, nowMs, actor }: { readonly domain: Domain; readonly nowMs: number; readonly actor: string },
+): Promise<Certificate> {
+  const known = await deps.privateKeys.authorityKey(domain)
+  if (known !== undefined) return known.certificate
+  const made = await createAuthority({ domain, nowMs })
+  const certificate = mustParse(made.certificate)
+  await deps.store.commit(async (tx) => {
+    mustHold(await deps.privateKeys.addAuthority(tx, { domain, certificate, chain: [], key: made.key, nowMs }))
+    mustHold(await deps.anchors.add(tx, { encoded: certificate.encoded, source: 'own', nowMs }))
+    const detail = `certificate ${certificate.fingerprint}`
+    await audit(tx, { nowMs, actor, operation: 'authority create', subject: domain, detail })
+  })
+  return certificate
+}
+
+async function makeKey(
+  deps: EnrolDeps,
+  order: KeyOrder,
+): Promise<{ readonly certificate: Certificate; readonly key: KeyObject } | undefined> {
+  const authority = await deps.privateKeys.authorityKey(domainOf(order.address))
+  if (authority === undefined) return undefined
+  const { publicKey, privateKey } = await generateMailKey(order.algorithm)
+  const encoded = await issueMailCertificate(issuer(authority), {
+    address: order.address,
+    publicKey,
+    nowMs: order.nowMs,
+    validityDays: order.validityDays,
+  })
+  return { certificate: mustParse(encoded), key: privateKey }
+}
+
+async function keepKey(
+  deps: EnrolDeps,
+  tx: Tx,
+  { address, nowMs }: KeyOrder,
+  { certificate, key }: { readonly certificate: Certificate; readonly key: KeyObject },
+): Promise<void> {
+  mustHold(await deps.privateKeys.add(tx, { address, certificate, chain: [], key, nowMs }))
+  await deps.publicKeys.add(tx, { address, certificate, trust: 'own', source: 'own', nowMs })
+}
+
+const issuer = ({ certificate, key }: OwnKey) => ({ certificate: certificate.encoded, key })
+
+/** We have just made it ourselves. */
+function mustParse(encoded: Uint8Array): Certificate {
+  const parsed = parseCertificate(encoded)
+  if (!parsed.ok) throw new Error(`A certificate that we have issued cannot be read: ${parsed.error}`)
+  return parsed.value
+}
+
+function mustHold<T>(result: Result<T>): void {
+  if (!result.ok) throw new Error(result.error)
+}

@@ -1,0 +1,184 @@
+/**
+ * The private-key store (221), the vault: the only place where private keys are seen (invariant 6). Outside they are
+ * handles; at rest each is PKCS#8 (RFC 5958), sealed under a data key and bound to its owner and its certificate.
+ */
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { utf8 } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
+import { fail, ok, type Result } from '../base/result.ts'
+import { addressKey, type Address, type Domain } from '../message/address.ts'
+import type { Certificate, OwnKey } from '../protection/standard.ts'
+import { parseCertificate } from '../protection/smime/certificate.ts'
+import { openSmall, sealSmall } from '../store/bytes/sealing.ts'
+import type { Store } from '../store/database.ts'
+import {
+  addPrivateKeyRow,
+  listPrivateKeyRows,
+  privateKeyRowsOf,
+  retirePrivateKeyRow,
+  type PrivateKeyRow,
+} from '../store/private-key-rows.ts'
+import type { Tx } from '../store/schema.ts'
+import { ChangeCache } from './change-cache.ts'
+import { decodeCertificate } from './decode-certificate.ts'
+
+/** Owners whose keys are kept open in memory. */
+const CACHE_OWNERS_MAX = 2_000
+
+/** A private key with its history. */
+export interface StoredKey extends OwnKey {
+  readonly createdMs: number
+  /** Since when it signs no more; it opens old mail for ever. */
+  readonly retiredMs?: number
+}
+
+/** What may be told about a private key. */
+export interface PrivateKeyNote {
+  readonly owner: string
+  readonly purpose: 'mail' | 'authority'
+  readonly certificate: Certificate
+  readonly createdMs: number
+  readonly retiredMs?: number
+}
+
+interface NewKey {
+  readonly certificate: Certificate
+  /** Intermediate certificates that go out with a signature, without the anchor. */
+  readonly chain: readonly Certificate[]
+  readonly key: KeyObject
+  readonly nowMs: number
+}
+
+export class PrivateKeys {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #cache: ChangeCache<readonly StoredKey[]>
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+    this.#cache = new ChangeCache({
+      changes: store.changes,
+      noun: 'private-keys',
+      entriesMax: CACHE_OWNERS_MAX,
+      load: (cacheKey) => this.#load(cacheKey),
+    })
+  }
+
+  /** The newest that may sign now: not retired, and its certificate is in its time. */
+  async signingKey(address: Address): Promise<OwnKey | undefined> {
+    const nowMs = this.#clock.nowMs()
+    return (await this.keysOf(address)).find(
+      ({ certificate, retiredMs }) =>
+        retiredMs === undefined &&
+        certificate.canSign &&
+        certificate.notBeforeMs <= nowMs &&
+        nowMs <= certificate.notAfterMs,
+    )
+  }
+
+  /** Every one this address ever had, newest first, retired and expired ones included; nobody else's (invariant 11). */
+  async decryptionKeys(address: Address): Promise<readonly OwnKey[]> {
+    return (await this.keysOf(address)).filter(({ certificate }) => certificate.canEncrypt)
+  }
+
+  /** All of an address, newest first. For export: the caller asks for a right and writes an audit row. */
+  keysOf(address: Address): Promise<readonly StoredKey[]> {
+    return this.#cache.get(cacheKey('mail', addressKey(address)))
+  }
+
+  /** The key that issues the certificates of one of our domains. */
+  async authorityKey(domain: Domain): Promise<OwnKey | undefined> {
+    const keys = await this.#cache.get(cacheKey('authority', domain))
+    return keys.find(({ retiredMs }) => retiredMs === undefined)
+  }
+
+  /** Certificates of all keys, by owner; no key is opened for it. */
+  async list(): Promise<readonly PrivateKeyNote[]> {
+    return (await listPrivateKeyRows(this.#store.db)).flatMap((row) => {
+      const decoded = decodeCertificate(row.standard, row.certificate)
+      if (!decoded.ok) return []
+      const { owner, purpose, createdMs } = row
+      return [{ owner, purpose, certificate: decoded.value, createdMs, ...retired(row) }]
+    })
+  }
+
+  /** An error when the key is not the certificate's; adding the same certificate twice changes nothing. */
+  add(tx: Tx, entry: NewKey & { readonly address: Address }): Promise<Result<'added' | 'known'>> {
+    return this.#add(tx, 'mail', entry.address, addressKey(entry.address), entry)
+  }
+
+  addAuthority(tx: Tx, entry: NewKey & { readonly domain: Domain }): Promise<Result<'added' | 'known'>> {
+    return this.#add(tx, 'authority', entry.domain, entry.domain, entry)
+  }
+
+  /** From now on the key of this certificate signs no more. Returns how many there are. */
+  retire(tx: Tx, fingerprint: string, atMs: number): Promise<number> {
+    return retirePrivateKeyRow(tx, fingerprint, atMs)
+  }
+
+  async #add(
+    tx: Tx,
+    purpose: PrivateKeyRow['purpose'],
+    owner: string,
+    ownerKey: string,
+    { certificate, chain, key, nowMs }: NewKey,
+  ): Promise<Result<'added' | 'known'>> {
+    const parsed = parseCertificate(certificate.encoded)
+    if (!parsed.ok) return parsed
+    if (key.type !== 'private' || !parsed.value.publicKey.equals(createPublicKey(key)))
+      return fail(`The private key does not belong to the certificate ${certificate.fingerprint}`)
+    const dataKey = await this.#store.dataKeys.currentIn(tx)
+    const plain = key.export({ format: 'der', type: 'pkcs8' })
+    const { standard, fingerprint } = certificate
+    const sealed = sealSmall(dataKey, 'private-key', plain, boundTo(purpose, ownerKey, fingerprint))
+    plain.fill(0)
+    const added = await addPrivateKeyRow(tx, {
+      owner,
+      ownerKey,
+      purpose,
+      standard,
+      fingerprint,
+      certificate: certificate.encoded,
+      chain: chain.map(({ encoded }) => encoded),
+      dataKeyId: dataKey.id,
+      sealed,
+      createdMs: nowMs,
+    })
+    return ok(added ? 'added' : 'known')
+  }
+
+  async #load(key: string): Promise<readonly StoredKey[]> {
+    const purpose = key.startsWith('mail ') ? 'mail' : 'authority'
+    const ownerKey = key.slice(purpose.length + 1)
+    const rows = await privateKeyRowsOf(this.#store.db, purpose, ownerKey)
+    return Promise.all(rows.map((row) => this.#open(row)))
+  }
+
+  /** Throws when the row was changed or moved to another owner: that is no mail's fault, and must be heard. */
+  async #open(row: PrivateKeyRow): Promise<StoredKey> {
+    const certificate = decodeCertificate(row.standard, row.certificate)
+    if (!certificate.ok) throw new Error(`Private key of ${row.owner}: its certificate cannot be read`)
+    const dataKey = await this.#store.dataKeys.byId(row.dataKeyId)
+    const plain = openSmall(dataKey, 'private-key', row.sealed, boundTo(row.purpose, row.ownerKey, row.fingerprint))
+    const key = createPrivateKey({
+      key: Buffer.from(plain.buffer, plain.byteOffset, plain.length),
+      format: 'der',
+      type: 'pkcs8',
+    })
+    plain.fill(0)
+    const chain = row.chain.flatMap((encoded) => {
+      const decoded = decodeCertificate(row.standard, encoded)
+      return decoded.ok ? [decoded.value] : []
+    })
+    return { certificate: certificate.value, chain, key, createdMs: row.createdMs, ...retired(row) }
+  }
+}
+
+const cacheKey = (purpose: PrivateKeyRow['purpose'], ownerKey: string): string => `${purpose} ${ownerKey}`
+
+/** A sealed key that is moved to another row does not open there. */
+const boundTo = (purpose: string, ownerKey: string, fingerprint: string): Uint8Array =>
+  utf8(`${purpose}\n${ownerKey}\n${fingerprint}`)
+
+const retired = ({ retiredMs }: PrivateKeyRow): { retiredMs?: number } => (retiredMs === null ? {} : { retiredMs })

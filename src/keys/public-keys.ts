@@ -1,0 +1,132 @@
+/** The public-key store (222): which certificates are known for an address, local or not, and which may be used. */
+import { addressKey, parseAddress, type Address } from '../message/address.ts'
+import type { Certificate, KnownCertificate, TrustLevel } from '../protection/standard.ts'
+import {
+  certificatesOf,
+  keepCertificate,
+  listCertificates,
+  removeCertificate,
+  revokeCertificate,
+  type CertificateRow,
+  type Kept,
+} from '../store/certificates.ts'
+import type { Store } from '../store/database.ts'
+import type { Tx } from '../store/schema.ts'
+import { ChangeCache } from './change-cache.ts'
+import { decodeCertificate } from './decode-certificate.ts'
+
+/** Addresses whose certificates are kept parsed; those without any count too. */
+const CACHE_ADDRESSES_MAX = 10_000
+
+/** Where a certificate came from. */
+export type CertificateSource = 'own' | 'admin' | 'chain' | 'harvested'
+
+/** A certificate as 222 holds it for one address. */
+export interface StoredCertificate extends KnownCertificate {
+  readonly address: Address
+  readonly source: string
+  readonly firstSeenMs: number
+  readonly lastSeenMs: number
+  /** Set by an administrator; what was signed after it is not believed, and nothing is encrypted to it any more. */
+  readonly revokedMs?: number
+}
+
+export class PublicKeys {
+  readonly #store: Store
+  readonly #cache: ChangeCache<readonly StoredCertificate[]>
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#cache = new ChangeCache({
+      changes: store.changes,
+      noun: 'certificates',
+      entriesMax: CACHE_ADDRESSES_MAX,
+      load: (key) => this.#load(key),
+    })
+  }
+
+  /** All of an address, highest trust first; candidates, expired and revoked ones included, so that they can be judged. */
+  known(address: Address): Promise<readonly StoredCertificate[]> {
+    return this.#cache.get(addressKey(address))
+  }
+
+  /**
+   * Those to which mail may be encrypted at `atMs`, best first: higher trust before lower, then the one that was issued
+   * last. Never a candidate, a revoked one, or one out of its time; and none of these hides a good one.
+   */
+  async encryptionCertificates(address: Address, atMs: number): Promise<readonly Certificate[]> {
+    return (await this.known(address))
+      .filter(({ certificate, trust, revokedMs }) => {
+        const inTime = certificate.notBeforeMs <= atMs && atMs <= certificate.notAfterMs
+        return certificate.canEncrypt && trust !== 'candidate' && revokedMs === undefined && inTime
+      })
+      .toSorted((a, b) => TRUST_RANK[a.trust] - TRUST_RANK[b.trust] || byIssue(b) - byIssue(a))
+      .map(({ certificate }) => certificate)
+  }
+
+  /**
+   * Binds a certificate to an address. A lower trust never replaces a higher one, and a revoked one stays revoked.
+   * `changed` says that this is a new certificate for an address that had a believed one already: somebody should be told.
+   */
+  async add(
+    tx: Tx,
+    binding: {
+      readonly address: Address
+      readonly certificate: Certificate
+      readonly trust: TrustLevel
+      readonly source: CertificateSource
+      readonly nowMs: number
+    },
+  ): Promise<{ readonly kept: Kept; readonly changed: boolean }> {
+    const { certificate, ...rest } = binding
+    const before = await certificatesOf(tx, binding.address)
+    const { standard, fingerprint, encoded } = certificate
+    const kept = await keepCertificate(tx, { ...rest, standard, fingerprint, encoded })
+    const changed =
+      kept === 'added' &&
+      before.some((row) => row.standard === standard && row.trust !== 'candidate' && row.revokedMs === null)
+    return { kept, changed }
+  }
+
+  /** All bindings, by address. */
+  async list(): Promise<readonly StoredCertificate[]> {
+    return (await listCertificates(this.#store.db)).flatMap(toStored)
+  }
+
+  /** For every address it is bound to; an earlier revocation keeps its time. Returns the number of bindings. */
+  revoke(tx: Tx, fingerprint: string, atMs: number): Promise<number> {
+    return revokeCertificate(tx, fingerprint, atMs)
+  }
+
+  /** Forgets the certificate for one address, or for all. Returns the number of bindings. */
+  remove(tx: Tx, fingerprint: string, address?: Address): Promise<number> {
+    return removeCertificate(tx, fingerprint, address)
+  }
+
+  async #load(key: string): Promise<readonly StoredCertificate[]> {
+    const address = parseAddress(key)
+    return address === undefined ? [] : (await certificatesOf(this.#store.db, address)).flatMap(toStored)
+  }
+}
+
+const TRUST_RANK: Readonly<Record<TrustLevel, number>> = { own: 0, confirmed: 1, chained: 2, candidate: 3 }
+
+const byIssue = ({ certificate }: StoredCertificate): number => certificate.notBeforeMs
+
+/** A row whose certificate this version cannot read is as good as none. */
+function toStored(row: CertificateRow): StoredCertificate[] {
+  const decoded = decodeCertificate(row.standard, row.encoded)
+  if (!decoded.ok) return []
+  const { address, trust, source, firstSeenMs, lastSeenMs, revokedMs } = row
+  return [
+    {
+      certificate: decoded.value,
+      address,
+      trust,
+      source,
+      firstSeenMs,
+      lastSeenMs,
+      ...(revokedMs === null ? {} : { revokedMs }),
+    },
+  ]
+}
