@@ -2,6 +2,7 @@
  * Digests and signature algorithms of X.509 and CMS, one table row each, and the one place where a signature is
  * checked. RFC 3370, RFC 4055, RFC 5754, RFC 5758, RFC 8410, RFC 8419.
  */
+import assert from 'node:assert/strict'
 import { type KeyObject, constants, verify } from 'node:crypto'
 import { type Result, fail, ok } from '../../base/result.ts'
 import { type Node, parseDer, readOid, readSmallInteger } from './asn1/der-reader.ts'
@@ -78,11 +79,14 @@ export const RSA_MODULUS_MIN_BITS = 2048
 export const RSA_MODULUS_MAX_BITS = 8192
 
 const digestsByOid = new Map(DIGESTS.map((row) => [row.oid, row]))
-const digestsByName = new Map(DIGESTS.map((row) => [row.name, row]))
 const signaturesByOid = new Map(SIGNATURES.map((row) => [row.oid, row]))
 
 export const digestByOid = (dotted: string): Digest | undefined => digestsByOid.get(dotted)
-export const digestByName = (name: DigestName): Digest => digestsByName.get(name) as Digest
+export function digestByName(name: DigestName): Digest {
+  const row = DIGESTS.find((digest) => digest.name === name)
+  assert(row !== undefined)
+  return row
+}
 
 /** Reads an AlgorithmIdentifier that `parseDer` has parsed. */
 export function readAlgorithm(node: Node): Result<AlgorithmId> {
@@ -136,6 +140,12 @@ export function checkSignature(input: SignatureInput): Result<string, SignatureP
     : fail({ kind: 'wrong', why: 'the signature does not match' })
 }
 
+/** Name for reports of an algorithm that may be unknown or wrongly used; then its OID. */
+export function describeSignature(algorithm: AlgorithmId, digestOid: string): string {
+  const resolved = resolveSignature(algorithm, digestOid)
+  return resolved.ok ? signatureName(resolved.value.row, resolved.value.digest) : algorithm.oid
+}
+
 /** Name for reports; the digest is left out for EdDSA, which brings its own. */
 export function signatureName(row: SignatureRow, digest: Digest | undefined): string {
   switch (row.scheme) {
@@ -145,7 +155,7 @@ export function signatureName(row: SignatureRow, digest: Digest | undefined): st
     case 'ecdsa':
       return `${row.scheme}-${digest?.name ?? 'unknown'}`
     case 'eddsa':
-      return row.keyTypes[0] as string
+      return row.keyTypes.join()
   }
 }
 
@@ -279,7 +289,7 @@ function matches(
         return verify(digest?.name, message, key, signature)
       case 'rsa-pss': {
         const padding = constants.RSA_PKCS1_PSS_PADDING
-        return verify(digest?.name, message, { key, padding, saltLength: saltLengthBytes as number }, signature)
+        return verify(digest?.name, message, { key, padding, saltLength: saltLengthBytes ?? 0 }, signature)
       }
       case 'ecdsa':
         return verify(digest?.name, message, { key, dsaEncoding: 'der' }, signature)

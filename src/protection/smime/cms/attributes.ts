@@ -1,0 +1,140 @@
+/** Attributes of CMS (RFC 5652 §5.3 and §11, RFC 5035, RFC 8551 §2.5): read from a signature, and written into one. */
+import { createHash } from 'node:crypto'
+import { equalBytes } from '../../../base/bytes.ts'
+import { type Result, fail, ok } from '../../../base/result.ts'
+import { joinedOctets } from '../asn1/ber-reader.ts'
+import { type Node, readOid, readTimeMs } from '../asn1/der-reader.ts'
+import { contextTagged, octetString, oid, sequence, setOf, time } from '../asn1/der-writer.ts'
+import { TAG } from '../asn1/tlv.ts'
+import { type Digest, digestByName, readDigestAlgorithm } from '../algorithms.ts'
+import type { SmimeCertificate } from '../certificate.ts'
+import { CONTENT_TYPE } from './content-info.ts'
+import { OAEP_ALGORITHM } from './key-transport.ts'
+
+export const ATTRIBUTE = {
+  contentType: '1.2.840.113549.1.9.3',
+  messageDigest: '1.2.840.113549.1.9.4',
+  signingTime: '1.2.840.113549.1.9.5',
+  smimeCapabilities: '1.2.840.113549.1.9.15',
+  signingCertificate: '1.2.840.113549.1.9.16.2.12',
+  signingCertificateV2: '1.2.840.113549.1.9.16.2.47',
+} as const
+
+/** By type: the values. No type occurs twice. */
+export type Attributes = ReadonlyMap<string, readonly Node[]>
+
+/** SET OF Attribute, however it is tagged. A type that occurs twice is an error: which of the two would count? */
+export function readAttributes(set: Node): Result<Attributes> {
+  const attributes = new Map<string, readonly Node[]>()
+  for (const attribute of set.children) {
+    const [type, values, more] = attribute.children
+    const name = type?.tag === TAG.OID ? readOid(type.content) : undefined
+    if (attribute.tag !== TAG.SEQUENCE || name === undefined || values?.tag !== TAG.SET || more !== undefined)
+      return fail('malformed signed attribute')
+    if (attributes.has(name)) return fail(`signed attribute ${name} occurs twice`)
+    attributes.set(name, values.children)
+  }
+  return ok(attributes)
+}
+
+/** What the attributes that every S/MIME signature may carry say. */
+export interface SignedFacts {
+  readonly contentType: string
+  readonly messageDigest: Uint8Array
+  readonly signingTimeMs?: number
+  readonly certificateHash?: CertificateHash
+}
+
+/** Binds the signature to one certificate, so that another one with the same key cannot take its place (RFC 5035). */
+export interface CertificateHash {
+  /** Missing when the digest is not one we know. */
+  readonly digest: Digest | undefined
+  readonly hash: Uint8Array
+}
+
+/** Attributes that must have exactly one value (RFC 5652 §11.1–11.3, RFC 5035 §3, RFC 8551 §2.5). */
+export function readSignedFacts(attributes: Attributes): Result<SignedFacts> {
+  for (const type of Object.values(ATTRIBUTE)) {
+    const values = attributes.get(type)
+    if (values !== undefined && values.length !== 1)
+      return fail(`signed attribute ${type} has ${values.length} values where one is allowed`)
+  }
+  const single = (type: string): Node | undefined => attributes.get(type)?.[0]
+  const typeNode = single(ATTRIBUTE.contentType)
+  const digestNode = single(ATTRIBUTE.messageDigest)
+  const timeNode = single(ATTRIBUTE.signingTime)
+  const contentType = typeNode?.tag === TAG.OID ? readOid(typeNode.content) : undefined
+  if (contentType === undefined) return fail('signed attribute content-type is malformed or missing')
+  const messageDigest = digestNode === undefined ? undefined : joinedOctets(digestNode)
+  if (messageDigest === undefined) return fail('signed attribute message-digest is malformed or missing')
+  const signingTimeMs = timeNode === undefined ? undefined : readTime(timeNode)
+  if (timeNode !== undefined && signingTimeMs === undefined) return fail('signed attribute signing-time is malformed')
+  const ess = readCertificateHash(single(ATTRIBUTE.signingCertificateV2), single(ATTRIBUTE.signingCertificate))
+  if (!ess.ok) return ess
+  return ok({
+    contentType,
+    messageDigest,
+    ...(signingTimeMs === undefined ? {} : { signingTimeMs }),
+    ...(ess.value === undefined ? {} : { certificateHash: ess.value }),
+  })
+}
+
+const readTime = (node: Node): number | undefined =>
+  node.tag === TAG.UTC_TIME || node.tag === TAG.GENERALIZED_TIME ? readTimeMs(node.content) : undefined
+
+/** The first ESSCertIDv2, else the first ESSCertID (SHA-1): it names the signer's certificate (RFC 5035 §4, §6). */
+function readCertificateHash(v2: Node | undefined, v1: Node | undefined): Result<CertificateHash | undefined> {
+  const attribute = v2 ?? v1
+  if (attribute === undefined) return ok(undefined)
+  const fields = attribute.children[0]?.children[0]?.children ?? []
+  const algorithm = v2 !== undefined && fields[0]?.tag === TAG.SEQUENCE ? fields[0] : undefined
+  const hash = fields[algorithm === undefined ? 0 : 1]
+  if (hash?.tag !== TAG.OCTET_STRING) return fail('signed attribute signing-certificate is malformed')
+  if (algorithm !== undefined) return ok({ digest: readDigestAlgorithm(algorithm), hash: hash.content })
+  return ok({ digest: digestByName(v2 === undefined ? 'sha1' : 'sha256'), hash: hash.content })
+}
+
+/** Whether the hash is that of this certificate; `undefined` when its digest is unknown. */
+export function namesCertificate(named: CertificateHash, certificate: SmimeCertificate): boolean | undefined {
+  if (named.digest === undefined) return undefined
+  return equalBytes(createHash(named.digest.name).update(certificate.encoded).digest(), named.hash)
+}
+
+const attribute = (type: string, value: Uint8Array): Uint8Array => sequence(oid(type), setOf([value]))
+
+/** What we can open, best first (RFC 8551 §2.5.2): AES-256-GCM, AES-256-CBC, AES-128-CBC, RSA-OAEP. */
+const CAPABILITIES = attribute(
+  ATTRIBUTE.smimeCapabilities,
+  sequence(
+    sequence(oid('2.16.840.1.101.3.4.1.46')),
+    sequence(oid('2.16.840.1.101.3.4.1.42')),
+    sequence(oid('2.16.840.1.101.3.4.1.2')),
+    OAEP_ALGORITHM,
+  ),
+)
+const CONTENT_TYPE_DATA = attribute(ATTRIBUTE.contentType, oid(CONTENT_TYPE.data))
+
+/** The attributes of a signature by this certificate that do not depend on the message. */
+export function fixedAttributes(certificate: SmimeCertificate): readonly Uint8Array[] {
+  return [CONTENT_TYPE_DATA, CAPABILITIES, attribute(ATTRIBUTE.signingCertificateV2, signingCertificateV2(certificate))]
+}
+
+/** The signed attributes of one message as DER SET OF: these are the octets that are signed (RFC 5652 §5.4). */
+export function signedAttributesDer(
+  fixed: readonly Uint8Array[],
+  messageDigest: Uint8Array,
+  signingTimeMs: number,
+): Uint8Array {
+  return setOf([
+    ...fixed,
+    attribute(ATTRIBUTE.messageDigest, octetString(messageDigest)),
+    attribute(ATTRIBUTE.signingTime, time(signingTimeMs)),
+  ])
+}
+
+/** SigningCertificateV2 with SHA-256, which is its default and therefore not written (RFC 5035 §3, §4). */
+function signingCertificateV2(certificate: SmimeCertificate): Uint8Array {
+  const hash = octetString(createHash('sha256').update(certificate.encoded).digest())
+  const issuer = sequence(contextTagged(4, certificate.issuer)) // GeneralNames with one directoryName
+  return sequence(sequence(sequence(hash, sequence(issuer, certificate.serial))))
+}

@@ -1,0 +1,148 @@
+/**
+ * Opens EnvelopedData and AuthEnvelopedData with the recipient's own keys. Whatever goes wrong after a key was found
+ * looks the same from outside: a sender who sees our answers must not learn which step failed (RFC 3218).
+ */
+import { type KeyObject, randomBytes } from 'node:crypto'
+import { type Result, fail, ok } from '../../../base/result.ts'
+import { toDer } from '../asn1/ber-reader.ts'
+import { readOid } from '../asn1/der-reader.ts'
+import { TAG } from '../asn1/tlv.ts'
+import type { SmimeCertificate } from '../certificate.ts'
+import { ATTRIBUTE, readAttributes } from './attributes.ts'
+import { type ContentCipher, decryptContent, readContentCipher } from './content-cipher.ts'
+import { describeEntityId, isNamedBy, type EntityId } from './entity-id.ts'
+import { type Envelope, type RecipientInfo, readEnvelope } from './enveloped-data.ts'
+import { unwrapAgreedKey } from './key-agreement.ts'
+import { unwrapTransportedKey } from './key-transport.ts'
+
+/** A private-key operation costs half a millisecond; no honest message names one recipient many times. */
+const TRIES_MAX = 8
+/** Recipients that a report names. */
+const RECIPIENTS_SHOWN_MAX = 50
+const BROKEN = 'the message cannot be decrypted: the key or the content was changed'
+
+export interface DecryptionKey {
+  readonly certificate: SmimeCertificate
+  readonly key: KeyObject
+}
+
+export type OpenedEnvelope =
+  | {
+      readonly kind: 'decrypted'
+      readonly content: Uint8Array
+      /** Such as `aes-256-cbc`. */
+      readonly algorithm: string
+      /** A tag proved that nothing was changed. CBC proves nothing: whoever shows this content must know that (EFAIL). */
+      readonly authenticated: boolean
+      /** Fingerprint of the certificate whose key opened it. */
+      readonly openedBy: string
+    }
+  | { readonly kind: 'no-key'; readonly recipients: readonly string[] }
+  | { readonly kind: 'broken'; readonly why: string }
+
+/** Opens a whole message in its ContentInfo. Uses only keys that the message names. Never throws on foreign bytes. */
+export function openEnvelope(bytes: Uint8Array, keys: readonly DecryptionKey[]): OpenedEnvelope {
+  const read = readEnvelope(bytes)
+  if (!read.ok) return { kind: 'broken', why: read.error }
+  const envelope = read.value
+  const tries = findTries(envelope.recipientInfos, keys)
+  if (tries.length === 0) return { kind: 'no-key', recipients: describeRecipients(envelope.recipientInfos) }
+  const cipher = cipherOf(envelope)
+  if (!cipher.ok) return { kind: 'broken', why: cipher.error }
+  const associatedData = associatedDataOf(envelope)
+  if (!associatedData.ok) return { kind: 'broken', why: associatedData.error }
+  let why: string | undefined
+  for (const { unwrap, certificate } of tries) {
+    const contentKey = unwrap()
+    if (!contentKey.ok) {
+      why ??= contentKey.error
+      continue
+    }
+    const content = decrypt(cipher.value, contentKey.value, envelope, associatedData.value)
+    if (content === undefined) {
+      why = BROKEN
+      continue
+    }
+    const { name, mode } = cipher.value.row
+    return {
+      kind: 'decrypted',
+      content,
+      algorithm: name,
+      authenticated: mode === 'gcm',
+      openedBy: certificate.fingerprint,
+    }
+  }
+  return { kind: 'broken', why: why ?? BROKEN }
+}
+
+/** A content key that did not unwrap, or has the wrong length, is replaced by a random one: same path, same answer. */
+function decrypt(
+  cipher: ContentCipher,
+  unwrapped: Uint8Array | undefined,
+  envelope: Envelope,
+  associatedData: Uint8Array | undefined,
+): Uint8Array | undefined {
+  const random = randomBytes(cipher.row.keyBytes)
+  const contentKey = unwrapped?.length === random.length ? unwrapped : random
+  return decryptContent(cipher, contentKey, envelope.encryptedContent, envelope.mac, associatedData)
+}
+
+/** GCM belongs into AuthEnvelopedData and CBC into EnvelopedData: swapping them is the first step of an attack. */
+function cipherOf(envelope: Envelope): Result<ContentCipher> {
+  const cipher = readContentCipher(envelope.algorithm)
+  if (!cipher.ok) return cipher
+  const authenticated = envelope.kind === 'auth-enveloped-data'
+  return authenticated === (cipher.value.row.mode === 'gcm')
+    ? cipher
+    : fail(`${cipher.value.row.name} does not belong into ${envelope.kind}`)
+}
+
+/** Authenticated attributes as DER SET OF (RFC 5083 §2.2); a content-type among them must be that of the content. */
+function associatedDataOf(envelope: Envelope): Result<Uint8Array | undefined> {
+  const node = envelope.authenticatedAttributes
+  if (node === undefined) return ok(undefined)
+  const attributes = readAttributes(node)
+  if (!attributes.ok) return attributes
+  const type = attributes.value.get(ATTRIBUTE.contentType)?.[0]
+  if (type !== undefined && readOid(type.content) !== envelope.contentType)
+    return fail('the authenticated content-type is not that of the content')
+  return ok(toDer({ ...node, tag: TAG.SET }))
+}
+
+interface Try {
+  readonly certificate: SmimeCertificate
+  unwrap(): Result<Uint8Array | undefined>
+}
+
+/** Recipient infos that name one of the keys, in the order of the keys. */
+function findTries(infos: readonly RecipientInfo[], keys: readonly DecryptionKey[]): Try[] {
+  return keys.flatMap((key) => infos.flatMap((info) => triesOf(info, key))).slice(0, TRIES_MAX)
+}
+
+function triesOf(info: RecipientInfo, { certificate, key }: DecryptionKey): Try[] {
+  switch (info.kind) {
+    case 'key-transport':
+      return isNamedBy(info.id, certificate) ? [{ certificate, unwrap: () => unwrapTransportedKey(info, key) }] : []
+    case 'key-agreement':
+      return info.ids.flatMap((id, index) =>
+        isNamedBy(id, certificate) ? [{ certificate, unwrap: () => unwrapAgreedKey(info, index, key) }] : [],
+      )
+    case 'other':
+      return []
+  }
+}
+
+function describeRecipients(infos: readonly RecipientInfo[]): string[] {
+  return infos.flatMap(idsOf).slice(0, RECIPIENTS_SHOWN_MAX).map(describeEntityId)
+}
+
+function idsOf(info: RecipientInfo): readonly EntityId[] {
+  switch (info.kind) {
+    case 'key-transport':
+      return [info.id]
+    case 'key-agreement':
+      return info.ids
+    case 'other':
+      return []
+  }
+}

@@ -1,0 +1,254 @@
+/** SignedData (RFC 5652 §5): read, and checked signature by signature. What it says about trust is nothing at all. */
+import { createHash } from 'node:crypto'
+import { concatBytes, equalBytes } from '../../../base/bytes.ts'
+import { type Result, fail, ok } from '../../../base/result.ts'
+import { joinedOctets, toDer } from '../asn1/ber-reader.ts'
+import { type BerReader, type OnSlice, type Reading, readWhole } from '../asn1/ber-stream.ts'
+import { Asn1Error, type Node } from '../asn1/der-reader.ts'
+import { TAG, contextConstructed } from '../asn1/tlv.ts'
+import {
+  type AlgorithmId,
+  type Digest,
+  type SignatureInput,
+  type SignatureProblem,
+  checkSignature,
+  describeSignature,
+  digestByOid,
+  readAlgorithm,
+} from '../algorithms.ts'
+import type { SmimeCertificate } from '../certificate.ts'
+import { type SignedFacts, namesCertificate, readAttributes, readSignedFacts } from './attributes.ts'
+import {
+  CMS_ELEMENT_MAX_BYTES,
+  CONTENT_TYPE,
+  enterContentInfo,
+  leaveContentInfo,
+  oidOf,
+  parseElement,
+  readElement,
+} from './content-info.ts'
+import { type EntityId, isNamedBy, readEntityId } from './entity-id.ts'
+
+/** Each signer costs a hash over the whole content; S/MIME mails have one or two. */
+export const SIGNERS_MAX = 16
+/** Certificates that are kept; further ones are read over. */
+export const CERTIFICATES_MAX = 100
+
+/** SignerInfo (RFC 5652 §5.3). */
+export interface SignerInfo {
+  readonly id: EntityId
+  readonly digestOid: string
+  /** SignedAttributes as `[0]`, as received. */
+  readonly signedAttributes?: Node
+  readonly algorithm: AlgorithmId
+  readonly signature: Uint8Array
+}
+
+export interface SignedDataFrame {
+  /** eContentType; `CONTENT_TYPE.data` in mail. */
+  readonly contentType: string
+  /** Whether the content is inside, or elsewhere (the first part of multipart/signed). */
+  readonly detached: boolean
+  /** DER, as received and not looked into. */
+  readonly certificates: readonly Uint8Array[]
+  readonly signerInfos: readonly SignerInfo[]
+}
+
+export interface SignedData extends SignedDataFrame {
+  /** Missing when detached. A view on the input where it came in one piece. */
+  readonly content?: Uint8Array
+}
+
+/** Reads a whole SignedData in its ContentInfo, in BER or DER. */
+export function readSignedData(bytes: Uint8Array): Result<SignedData> {
+  const slices: Uint8Array[] = []
+  const frame = readWhole(bytes, (reader) => readSignedDataFrame(reader, (slice) => slices.push(slice)))
+  if (!frame.ok) return frame
+  return ok(frame.value.detached ? frame.value : { ...frame.value, content: concatBytes(slices) })
+}
+
+/** Reads a SignedData as it comes; its content is handed on in slices. */
+export function* readSignedDataFrame(reader: BerReader, onContent: OnSlice): Reading<SignedDataFrame> {
+  if ((yield* enterContentInfo(reader)) !== CONTENT_TYPE.signedData) throw new Asn1Error('not a SignedData')
+  yield* reader.enter(TAG.SEQUENCE, 'SignedData')
+  yield* readVersion(reader)
+  yield* reader.skip() // digestAlgorithms: each SignerInfo names its own
+  yield* reader.enter(TAG.SEQUENCE, 'encapContentInfo')
+  const contentType = oidOf(yield* readElement(reader))
+  const detached = (yield* reader.peek()) === undefined
+  if (!detached) {
+    yield* reader.enter(contextConstructed(0), 'eContent')
+    yield* reader.octets(onContent, 'eContent')
+    yield* reader.leave()
+  }
+  yield* reader.leave()
+  const certificates = yield* readCertificates(reader)
+  if ((yield* reader.peek())?.tag === contextConstructed(1)) yield* reader.skip() // revocation information
+  const signerInfos = yield* readSignerInfos(reader)
+  yield* reader.leave()
+  yield* leaveContentInfo(reader)
+  return { contentType, detached, certificates, signerInfos }
+}
+
+/** The certificate a signer names: the one whose hash is signed, else the first that fits. */
+export function findSigner(
+  signerInfo: SignerInfo,
+  certificates: readonly SmimeCertificate[],
+): SmimeCertificate | undefined {
+  const candidates = certificates.filter((certificate) => isNamedBy(signerInfo.id, certificate))
+  if (candidates.length < 2) return candidates[0]
+  const facts = readFacts(signerInfo)
+  const named = facts.ok ? facts.value?.certificateHash : undefined
+  if (named === undefined) return candidates[0]
+  return candidates.find((certificate) => namesCertificate(named, certificate) === true) ?? candidates[0]
+}
+
+export interface SignerCheck {
+  /** The signature was made by this certificate's key and covers this content and the signed attributes. */
+  readonly intact: boolean
+  /** Such as `rsa-sha256`; the OID when unknown. */
+  readonly algorithm: string
+  /** What the signer says about the time; not proven by anybody. Only there when intact. */
+  readonly signingTimeMs?: number
+  /** One sentence, when not intact. */
+  readonly why?: string
+  /** Whether something was changed (`wrong`), or the signature could not be judged or is too weak to prove anything. */
+  readonly problem?: SignatureProblem['kind']
+}
+
+/** Checks one signature of a SignedData over its content, inside or detached (RFC 5652 §5.4–5.6). Never throws. */
+export function verifySigner(
+  signedData: SignedDataFrame,
+  signerInfo: SignerInfo,
+  content: Uint8Array,
+  certificate: SmimeCertificate,
+  options: { readonly allowWeak: boolean },
+): SignerCheck {
+  const algorithm = describeSignature(signerInfo.algorithm, signerInfo.digestOid)
+  const checked = checkSigner(signedData, signerInfo, content, certificate, options.allowWeak)
+  if (!checked.ok) return { intact: false, algorithm, why: checked.error.why, problem: checked.error.kind }
+  const signingTimeMs = checked.value?.signingTimeMs
+  return { intact: true, algorithm, ...(signingTimeMs === undefined ? {} : { signingTimeMs }) }
+}
+
+const wrong = (why: string): { ok: false; error: SignatureProblem } => fail({ kind: 'wrong', why })
+
+function checkSigner(
+  signedData: SignedDataFrame,
+  signerInfo: SignerInfo,
+  content: Uint8Array,
+  certificate: SmimeCertificate,
+  allowWeak: boolean,
+): Result<SignedFacts | undefined, SignatureProblem> {
+  const digest = digestByOid(signerInfo.digestOid)
+  if (digest === undefined)
+    return fail({ kind: 'unsupported', why: `unknown digest algorithm ${signerInfo.digestOid}` })
+  if (digest.weak && !allowWeak) return fail({ kind: 'weak', why: `${digest.name} is too weak` })
+  const { algorithm, digestOid, signature } = signerInfo
+  const base = { algorithm, digestOid, signature, key: certificate.publicKey, allowWeak }
+  const facts = readFacts(signerInfo)
+  if (!facts.ok) return wrong(facts.error)
+  if (signerInfo.signedAttributes === undefined || facts.value === undefined) {
+    if (signedData.contentType !== CONTENT_TYPE.data) return wrong('signed attributes are missing') // RFC 5652 §5.3
+    const plain = checkSignature({ ...base, message: content })
+    return plain.ok ? ok(undefined) : plain
+  }
+  const problem = contradiction(facts.value, signedData, content, digest, certificate)
+  if (problem !== undefined) return fail(problem)
+  const covered = checkAttributes(base, signerInfo.signedAttributes)
+  return covered.ok ? ok(facts.value) : covered
+}
+
+function readFacts(signerInfo: SignerInfo): Result<SignedFacts | undefined> {
+  if (signerInfo.signedAttributes === undefined) return ok(undefined)
+  const attributes = readAttributes(signerInfo.signedAttributes)
+  return attributes.ok ? readSignedFacts(attributes.value) : attributes
+}
+
+/** What the signed attributes say against the message or the certificate in hand. */
+function contradiction(
+  facts: SignedFacts,
+  signedData: SignedDataFrame,
+  content: Uint8Array,
+  digest: Digest,
+  certificate: SmimeCertificate,
+): SignatureProblem | undefined {
+  if (facts.contentType !== signedData.contentType)
+    return { kind: 'wrong', why: 'the signed content-type is not that of the content' }
+  if (facts.certificateHash !== undefined) {
+    const named = namesCertificate(facts.certificateHash, certificate)
+    if (named === undefined)
+      return { kind: 'unsupported', why: 'the signing certificate is named by an unknown digest' }
+    if (!named) return { kind: 'wrong', why: 'the signature names another certificate' }
+  }
+  if (!equalBytes(createHash(digest.name).update(content).digest(), facts.messageDigest))
+    return { kind: 'wrong', why: 'the content was changed after it was signed' }
+  return undefined
+}
+
+/**
+ * The signature covers the attributes as DER SET OF (RFC 5652 §5.4). They are taken as received; when that fails, as DER,
+ * for senders that signed DER but sent BER, or the other way about. Both say the same, so both are as good.
+ */
+function checkAttributes(
+  base: Omit<SignatureInput, 'message'>,
+  signedAttributes: Node,
+): Result<string, SignatureProblem> {
+  const received = Uint8Array.from(signedAttributes.raw)
+  received[0] = TAG.SET
+  const first = checkSignature({ ...base, message: received })
+  if (first.ok || first.error.kind !== 'wrong') return first
+  const message = toDer({ ...signedAttributes, tag: TAG.SET })
+  return equalBytes(message, received) ? first : checkSignature({ ...base, message })
+}
+
+function* readVersion(reader: BerReader): Reading<void> {
+  if ((yield* readElement(reader)).tag !== TAG.INTEGER) throw new Asn1Error('version is missing')
+}
+
+function* readCertificates(reader: BerReader): Reading<Uint8Array[]> {
+  const certificates: Uint8Array[] = []
+  if ((yield* reader.peek())?.tag !== contextConstructed(0)) return certificates
+  yield* reader.enter(contextConstructed(0), 'certificates')
+  for (let next = yield* reader.peek(); next !== undefined; next = yield* reader.peek()) {
+    // The other choices of CertificateChoices (RFC 5652 §10.2.2) are context-tagged, and obsolete or attribute certificates.
+    if (next.tag === TAG.SEQUENCE && certificates.length < CERTIFICATES_MAX)
+      certificates.push(yield* reader.element(CMS_ELEMENT_MAX_BYTES))
+    else yield* reader.skip()
+  }
+  yield* reader.leave()
+  return certificates
+}
+
+function* readSignerInfos(reader: BerReader): Reading<SignerInfo[]> {
+  const signerInfos: SignerInfo[] = []
+  yield* reader.enter(TAG.SET, 'signerInfos')
+  while ((yield* reader.peek()) !== undefined) {
+    if (signerInfos.length === SIGNERS_MAX) throw new Asn1Error('too many signers')
+    signerInfos.push(readSignerInfo(parseElement(yield* reader.element(CMS_ELEMENT_MAX_BYTES))))
+  }
+  yield* reader.leave()
+  return signerInfos
+}
+
+function readSignerInfo(node: Node): SignerInfo {
+  const [version, sid, digestAlgorithm, ...rest] = node.children
+  const signedAttributes = rest[0]?.tag === contextConstructed(0) ? rest.shift() : undefined
+  const [signatureAlgorithm, signatureNode, unsigned, more] = rest
+  const id = readEntityId(sid)
+  const signature = signatureNode === undefined ? undefined : joinedOctets(signatureNode)
+  const unsignedFits = unsigned === undefined || unsigned.tag === contextConstructed(1)
+  if (node.tag !== TAG.SEQUENCE || version?.tag !== TAG.INTEGER || id === undefined || signature === undefined)
+    throw new Asn1Error('SignerInfo is malformed')
+  if (!unsignedFits || more !== undefined) throw new Asn1Error('SignerInfo is malformed')
+  const digest = algorithmOf(digestAlgorithm)
+  const algorithm = algorithmOf(signatureAlgorithm)
+  const info = { id, digestOid: digest.oid, algorithm, signature }
+  return signedAttributes === undefined ? info : { ...info, signedAttributes }
+}
+
+function algorithmOf(node: Node | undefined): AlgorithmId {
+  const algorithm = node === undefined ? fail('AlgorithmIdentifier is missing') : readAlgorithm(node)
+  if (!algorithm.ok) throw new Asn1Error(algorithm.error)
+  return algorithm.value
+}

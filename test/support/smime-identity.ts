@@ -1,0 +1,89 @@
+/** Key pairs with self-signed S/MIME certificates for tests; one of each kind a process, since RSA keys are slow to make. */
+import { type KeyObject, generateKeyPairSync, sign } from 'node:crypto'
+import {
+  bitString,
+  contextTagged,
+  der,
+  integer,
+  octetString,
+  oid,
+  sequence,
+  setOf,
+  time,
+} from '../../src/protection/smime/asn1/der-writer.ts'
+import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
+
+export type IdentityKind = 'rsa-2048' | 'p256' | 'p384' | 'p521' | 'ed25519'
+
+export interface SmimeIdentity {
+  readonly certificate: SmimeCertificate
+  readonly chain: readonly SmimeCertificate[]
+  readonly key: KeyObject
+}
+
+const known = new Map<string, SmimeIdentity>()
+
+/** The same pair for the same arguments. `address` goes into the subject and the SAN. */
+export function smimeIdentity(kind: IdentityKind, address = `${kind}@example.com`): SmimeIdentity {
+  const name = `${kind} ${address}`
+  const identity = known.get(name) ?? makeIdentity(kind, address)
+  known.set(name, identity)
+  return identity
+}
+
+function makeIdentity(kind: IdentityKind, address: string): SmimeIdentity {
+  const { publicKey, privateKey } = generatePair(kind)
+  const parsed = parseCertificate(selfSigned(publicKey, privateKey, address))
+  if (!parsed.ok) throw new Error(parsed.error)
+  return { certificate: parsed.value, chain: [], key: privateKey }
+}
+
+function generatePair(kind: IdentityKind): { publicKey: KeyObject; privateKey: KeyObject } {
+  switch (kind) {
+    case 'rsa-2048':
+      return generateKeyPairSync('rsa', { modulusLength: 2048 })
+    case 'p256':
+      return generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    case 'p384':
+      return generateKeyPairSync('ec', { namedCurve: 'secp384r1' })
+    case 'p521':
+      return generateKeyPairSync('ec', { namedCurve: 'secp521r1' })
+    case 'ed25519':
+      return generateKeyPairSync('ed25519')
+  }
+}
+
+let lastSerial = 1000
+
+function selfSigned(publicKey: KeyObject, privateKey: KeyObject, address: string): Uint8Array {
+  const algorithm = signatureAlgorithm(privateKey)
+  const email = der(TAG.IA5_STRING, Buffer.from(address))
+  const commonName = der(TAG.UTF8_STRING, Buffer.from(address))
+  const subject = sequence(setOf([sequence(oid('2.5.4.3'), commonName)]))
+  const san = der(0x81, email.subarray(2))
+  const keyId = Buffer.alloc(20, ++lastSerial % 256)
+  const extensions = sequence(
+    sequence(oid('2.5.29.17'), octetString(sequence(san))),
+    sequence(oid('2.5.29.14'), octetString(octetString(keyId))),
+    sequence(oid('2.5.29.37'), octetString(sequence(oid('1.3.6.1.5.5.7.3.4')))),
+  )
+  const tbs = sequence(
+    contextTagged(0, integer(2)),
+    integer(lastSerial),
+    algorithm.der,
+    subject,
+    sequence(time(Date.UTC(2020, 0, 1)), time(Date.UTC(2040, 0, 1))),
+    subject,
+    publicKey.export({ format: 'der', type: 'spki' }),
+    contextTagged(3, extensions),
+  )
+  return sequence(tbs, algorithm.der, bitString(sign(algorithm.digest, tbs, privateKey)))
+}
+
+function signatureAlgorithm(key: KeyObject): { der: Uint8Array; digest: string | undefined } {
+  const type: string = key.asymmetricKeyType ?? 'none'
+  if (type === 'rsa') return { der: sequence(oid('1.2.840.113549.1.1.11'), Uint8Array.of(5, 0)), digest: 'sha256' }
+  if (type === 'ec') return { der: sequence(oid('1.2.840.10045.4.3.2')), digest: 'sha256' }
+  return { der: sequence(oid('1.3.101.112')), digest: undefined }
+}
