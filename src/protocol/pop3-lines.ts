@@ -51,7 +51,7 @@ export class LineBuffer {
   }
 
   #unfinished(maxBytes: number): ClientLine | undefined {
-    if (this.#skippedBytes + this.#pending.length < maxBytes) return undefined
+    if (this.#pending.length === 0 || this.#skippedBytes + this.#pending.length < maxBytes) return undefined
     this.#skippedBytes += this.#pending.length
     this.#pending = Buffer.alloc(0)
     return this.#skippedBytes > OVERLONG_SKIP_MAX_BYTES ? { kind: 'endless' } : undefined
