@@ -1,0 +1,188 @@
+/**
+ * An SMTP server that does what a test tells it to, however wrong: one reply for each step, or silence, or a closed
+ * connection. It keeps what the client sent. The opposite of a real server, of which test/interop/ has some.
+ */
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+
+/** Text of a reply, without the last CRLF; or HANG or DROP. */
+export type Step = string
+/** Says nothing more, and listens no more. */
+export const HANG = 'hang'
+/** Closes the connection. */
+export const DROP = 'drop'
+
+export interface SmtpScript {
+  readonly greeting?: Step
+  /** Keywords of the EHLO reply, or a whole step. */
+  readonly ehlo?: readonly string[] | { readonly step: Step }
+  /** EHLO after STARTTLS; as before when missing. */
+  readonly ehloOverTls?: readonly string[]
+  readonly starttls?: Step
+  readonly mail?: Step
+  /** `nth`: 1 for the first RCPT of the transaction. */
+  readonly rcpt?: Step | ((line: string, nth: number) => Step)
+  readonly data?: Step
+  /** Said in the middle of the data, before its end. */
+  readonly midData?: Step
+  /** Reply to the final dot; `nth`: 1 for the first message of the server's life. */
+  readonly end?: Step | ((nth: number) => Step)
+  readonly rset?: Step
+  /** Makes STARTTLS work when it is among the keywords. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+}
+
+export interface ScriptedSmtp extends AsyncDisposable {
+  readonly port: number
+  /** Command lines, one list for each session. */
+  readonly sessions: string[][]
+  /** Data as it crossed the wire, final dot left out, dots not unstuffed. */
+  readonly messages: Buffer[]
+  close(): Promise<void>
+}
+
+const CRLF = '\r\n'
+
+/** Listens on a free port of 127.0.0.1. */
+export async function startScriptedSmtp(script: SmtpScript): Promise<ScriptedSmtp> {
+  const sessions: string[][] = []
+  const messages: Buffer[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    socket.setNoDelay(true)
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    const commands: string[] = []
+    sessions.push(commands)
+    // oxlint-disable-next-line no-new -- it lives as long as the socket whose events it answers
+    new ScriptedSession(socket, script, commands, messages)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => server.close(resolve))
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    sessions,
+    messages,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+class ScriptedSession {
+  readonly #script: SmtpScript
+  readonly #commands: string[]
+  readonly #messages: Buffer[]
+  readonly #plain: Socket
+  #socket: Socket
+  #buffered: Buffer = Buffer.alloc(0)
+  #inData = false
+  #recipients = 0
+  #stopped = false
+
+  constructor(plain: Socket, script: SmtpScript, commands: string[], messages: Buffer[]) {
+    this.#script = script
+    this.#commands = commands
+    this.#messages = messages
+    this.#plain = plain
+    this.#socket = plain
+    plain.on('error', () => plain.destroy())
+    plain.on('data', this.#onData)
+    this.#act(script.greeting ?? '220 scripted.example ESMTP')
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#buffered = Buffer.concat([this.#buffered, chunk])
+    while (!this.#stopped) {
+      if (this.#inData) {
+        if (!this.#takeData()) return
+        continue
+      }
+      const end = this.#buffered.indexOf(CRLF)
+      if (end < 0) return
+      const line = this.#buffered.subarray(0, end).toString('utf8')
+      this.#buffered = this.#buffered.subarray(end + 2)
+      this.#commands.push(line)
+      this.#answer(line)
+    }
+  }
+
+  #act(step: Step): void {
+    if (step === HANG) this.#stopped = true
+    else if (step === DROP) {
+      this.#stopped = true
+      this.#socket.destroy()
+    } else if (this.#socket.writable) this.#socket.write(step + CRLF, 'latin1')
+  }
+
+  #answer(line: string): void {
+    const script = this.#script
+    switch (line.slice(0, 4).toUpperCase()) {
+      case 'EHLO':
+        return this.#act(this.#ehlo())
+      case 'HELO':
+        return this.#act('250 scripted.example')
+      case 'STAR':
+        return this.#startTls()
+      case 'MAIL':
+        this.#recipients = 0
+        return this.#act(script.mail ?? '250 2.1.0 Ok')
+      case 'RCPT': {
+        this.#recipients++
+        const { rcpt = '250 2.1.5 Ok' } = script
+        return this.#act(typeof rcpt === 'function' ? rcpt(line, this.#recipients) : rcpt)
+      }
+      case 'DATA': {
+        const step = script.data ?? '354 Go'
+        this.#inData = step.startsWith('354')
+        return this.#act(step)
+      }
+      case 'RSET':
+        return this.#act(script.rset ?? '250 2.0.0 Ok')
+      case 'QUIT':
+        this.#act('221 2.0.0 Bye')
+        this.#socket.end()
+        return undefined
+      default:
+        return this.#act('500 5.5.1 What?')
+    }
+  }
+
+  #ehlo(): Step {
+    const { ehlo, ehloOverTls } = this.#script
+    const keywords = (this.#socket === this.#plain ? undefined : ehloOverTls) ?? ehlo ?? ['PIPELINING', '8BITMIME']
+    if ('step' in keywords) return keywords.step
+    const lines = ['scripted.example', ...keywords]
+    return lines.map((word, i) => `250${i < lines.length - 1 ? '-' : ' '}${word}`).join(CRLF)
+  }
+
+  #startTls(): void {
+    const { starttls = '220 2.0.0 Go ahead', tls } = this.#script
+    this.#act(starttls)
+    if (this.#stopped || tls === undefined || !starttls.startsWith('220')) return
+    this.#plain.removeListener('data', this.#onData)
+    this.#socket = new TLSSocket(this.#plain, { isServer: true, ...tls })
+    this.#socket.on('data', this.#onData)
+    this.#socket.on('error', () => this.#plain.destroy())
+  }
+
+  /** False when the end of the data is not there yet. */
+  #takeData(): boolean {
+    const { midData, end: answer = '250 2.0.0 Queued' } = this.#script
+    if (midData !== undefined && this.#buffered.length > 0) {
+      this.#act(midData)
+      this.#stopped = true
+      return false
+    }
+    const empty = this.#buffered.subarray(0, 3).equals(Buffer.from('.\r\n'))
+    const end = empty ? -2 : this.#buffered.indexOf('\r\n.\r\n')
+    if (end === -1) return false
+    this.#messages.push(Buffer.from(this.#buffered.subarray(0, end + 2)))
+    this.#buffered = this.#buffered.subarray(end + 5)
+    this.#inData = false
+    this.#act(typeof answer === 'function' ? answer(this.#messages.length) : answer)
+    return true
+  }
+}
