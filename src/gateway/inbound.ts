@@ -138,7 +138,7 @@ async function activeAccount(store: Store, address: Address): Promise<Account | 
 async function ringsFor(deps: InboundDeps, message: Part, recipients: readonly Address[]): Promise<PackedRing[]> {
   const author = authorOf(message)
   const known = 'address' in author ? await deps.publicKeys.known(author.address) : []
-  const anchors = await deps.anchors.list()
+  const anchors = await deps.anchors.certificates()
   return Promise.all(
     recipients.map(async (address) => ({
       decryptionKeys: (await deps.privateKeys.decryptionKeys(address)).map(packKey),

@@ -26,7 +26,7 @@ import { type NewQueueItem, enqueue } from '../store/queue.ts'
 import { addTrace } from '../store/trace.ts'
 import type { Tx } from '../store/schema.ts'
 import { HOPS_MAX, hopCount, receivedField } from './annotate.ts'
-import { refusalNotice } from './notice.ts'
+import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
 import { askedFor, checkAuthor, messageIdOf, namedRecipients, outgoingFields, readHead } from './submitted-header.ts'
 
@@ -84,19 +84,17 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   events.messageReceived({ ...facts, ...receivedFacts(mail, login, job.header.length + body.sizeBytes()) })
   events.messageProtected({ ...facts, sender: login, ...protectedFacts(plan) })
 
+  const { refused } = plan
+  const { hostname, store } = deps
+  const notice =
+    refused.length === 0
+      ? undefined
+      : await refusalNotice(store, { sender: login, refused, header: job.header, nowMs, hostname })
   const utf8Header = !isAscii(job.header)
   await deps.store.commit(async (tx) => {
     for (const [index, copy] of plan.copies.entries())
       await queueCopy(deps, tx, { mail, copy, made: copies[index] as ProtectedCopy, messageId, nowMs, utf8Header })
-    if (plan.refused.length > 0)
-      await refusalNotice(deps, tx, {
-        sender: login,
-        refused: plan.refused,
-        header: job.header,
-        mail,
-        nowMs,
-        messageId,
-      })
+    if (notice !== undefined) await queueNotice(deps.store, tx, notice, nowMs)
     await addTrace(tx, { atMs: nowMs, messageId, event: 'queued', detail: queuedText(plan) })
   })
   events.queued({ ...facts, recipients: plan.copies.flatMap((copy) => copy.recipients) })
@@ -124,7 +122,7 @@ async function planFor(
       policy: deps.policyFor(domainOf(address)),
     })),
   )
-  const alreadyProtected = STANDARDS.some((standard) => standard.recognise(part) !== undefined)
+  const alreadyProtected = STANDARDS.some((standard) => standard.recognise(part) === 'encrypted')
   if (alreadyProtected && deps.alreadyProtected === 'refuse')
     return reply(550, '5.7.1', 'The message is protected already; send it in plain, the server protects it')
   return decideOutbound({

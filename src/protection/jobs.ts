@@ -46,7 +46,7 @@ export interface PackedKey extends PackedCertificate {
 
 export interface PackedRing {
   readonly decryptionKeys: readonly PackedKey[]
-  readonly known: readonly (PackedCertificate & { readonly trust: TrustLevel })[]
+  readonly known: readonly (PackedCertificate & { readonly trust: TrustLevel; readonly revokedMs?: number })[]
   readonly anchors: readonly PackedCertificate[]
   readonly allowWeak: boolean
 }
@@ -145,9 +145,10 @@ export const packKey = (own: OwnKey): PackedKey => ({
   key: own.key,
 })
 
-export const packKnown = (known: KnownCertificate): PackedRing['known'][number] => ({
-  ...packCertificate(known.certificate),
-  trust: known.trust,
+export const packKnown = ({ certificate, trust, revokedMs }: KnownCertificate): PackedRing['known'][number] => ({
+  ...packCertificate(certificate),
+  trust,
+  ...(revokedMs === undefined ? {} : { revokedMs }),
 })
 
 /** Certificates are packed by us from parsed ones: one that does not parse is our own bug. */
@@ -164,7 +165,7 @@ function unpackKey(packed: PackedKey): OwnKey {
 function unpackRing(ring: PackedRing): KeyRing {
   return {
     decryptionKeys: ring.decryptionKeys.map(unpackKey),
-    known: ring.known.map((known) => ({ certificate: unpackCertificate(known), trust: known.trust })),
+    known: ring.known.map((known) => ({ ...known, certificate: unpackCertificate(known) })),
     anchors: ring.anchors.map(unpackCertificate),
     allowWeak: ring.allowWeak,
   }

@@ -6,7 +6,7 @@
 import { type Address, sameAddress } from '../message/address.ts'
 import { fieldBody, isField, writeFields } from '../message/header-field.ts'
 import { parseMailboxList } from '../message/mailbox-list.ts'
-import { walk } from '../message/parse.ts'
+import { walk } from '../message/mime-tree.ts'
 import { type Defect, type Part, bodyOf } from '../message/part.ts'
 import { openedFields, readProtectedHeader } from './header-protection.ts'
 import type { Certificate, KeyRing, Opened, ProtectionStandard, SignatureVerdict, SignerFinding } from './standard.ts'
@@ -147,7 +147,7 @@ function judgeSigner(
   const speaksFor =
     'address' in author ? certificate.addresses.find((each) => sameAddress(each, author.address)) : undefined
   const signer = speaksFor ?? certificate.addresses[0] ?? null
-  if (!finding.intact) return { finding, verdict: 'invalid', signer, why }
+  if (!finding.intact && finding.weak !== true) return { finding, verdict: 'invalid', signer, why }
   if ('problem' in author) return { finding, verdict: 'mismatch', signer, why: author.problem }
   if (speaksFor === undefined)
     return {
@@ -156,6 +156,7 @@ function judgeSigner(
       signer,
       why: `signed by ${signer ?? 'a key without address'}, not by ${author.address}`,
     }
+  if (!finding.intact) return { finding, verdict: 'untrusted', signer, why }
   if (!certificate.canSign)
     return { finding, verdict: 'untrusted', signer, why: "the signer's certificate is not made for signing mail" }
   const trust = standard.judge(certificate, finding.carried, ring, atMs)
@@ -206,10 +207,10 @@ function messageFor(message: Part, { layers, payload, end }: Progress): readonly
 }
 
 function countErrant(standards: readonly ProtectionStandard[], payload: Part): number {
-  let errant = 0
-  for (const part of walk(payload))
-    if (part !== payload && standards.some((standard) => standard.recognise(part) !== undefined)) errant++
-  return errant
+  const layers = walk(payload).parts.filter(
+    ({ part, depth }) => depth > 0 && standards.some((standard) => standard.recognise(part) !== undefined),
+  )
+  return layers.length
 }
 
 const CRLF = Uint8Array.of(0x0d, 0x0a)

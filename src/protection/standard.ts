@@ -75,8 +75,10 @@ export interface SignerFinding {
   readonly carried: readonly Certificate[]
   readonly algorithm: string
   readonly signingTimeMs?: number
-  /** One sentence, when not intact or not checkable. */
+  /** One sentence, when not intact. */
   readonly why?: string
+  /** The signature holds as far as it goes, but its algorithm or key proves nothing any more. */
+  readonly weak?: boolean
 }
 
 /** What opening one Cryptographic Layer (RFC 9787 §4.1) gave. Hostile input yields `broken` and why; it never throws. */

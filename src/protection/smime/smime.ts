@@ -5,7 +5,8 @@ import { concatBytes, fromLatin1 } from '../../base/bytes.ts'
 import { decodeBody } from '../../message/decode.ts'
 import { base64LineSink, encodeBase64Lines } from '../../message/encode.ts'
 import { writeFields } from '../../message/header-field.ts'
-import { childrenOf, parsePart } from '../../message/parse.ts'
+import { childrenOf } from '../../message/mime-tree.ts'
+import { parsePart } from '../../message/parse.ts'
 import type { Part } from '../../message/part.ts'
 import type {
   Certificate,
@@ -22,7 +23,7 @@ import type {
 import { type SmimeCertificate, parseCertificate } from './certificate.ts'
 import { openEnvelope } from './cms/open-envelope.ts'
 import { envelopSink } from './cms/envelop.ts'
-import { type SignedData, findSigner, readSignedData, verifySigner } from './cms/signed-data.ts'
+import { type SignedData, type SignerInfo, findSigner, readSignedData, verifySigner } from './cms/signed-data.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
 import {
   type SmimeForm,
@@ -114,9 +115,22 @@ function findSigners(signedData: SignedData, content: Uint8Array, ring: KeyRing)
     const certificate = findSigner(signerInfo, [...carried, ...known])
     if (certificate === undefined)
       return { intact: false, carried, algorithm: 'unknown', why: "the signer's certificate is neither known nor sent" }
-    const options = { allowWeak: ring.allowWeak === true }
-    return { ...verifySigner(signedData, signerInfo, content, certificate, options), certificate, carried }
+    return { ...checkSigner(signedData, signerInfo, content, certificate, ring), certificate, carried }
   })
+}
+
+/** A weak algorithm is still checked: what was changed under it is changed, not weak. */
+function checkSigner(
+  signedData: SignedData,
+  signerInfo: SignerInfo,
+  content: Uint8Array,
+  certificate: SmimeCertificate,
+  ring: KeyRing,
+): Pick<SignerFinding, 'intact' | 'algorithm' | 'signingTimeMs' | 'why' | 'weak'> {
+  const { problem, ...check } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak: ring.allowWeak === true })
+  if (problem !== 'weak') return check
+  const { intact } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak: true })
+  return { ...check, weak: intact }
 }
 
 /** Trust is decided here and nowhere else: confirmed by name, or chained to an anchor (RFC 5280 §6). */
@@ -124,6 +138,8 @@ function judge(certificate: Certificate, carried: readonly Certificate[], ring: 
   if (!isSmimeCertificate(certificate))
     return { trusted: false, verdict: 'untrusted', why: 'not an S/MIME certificate' }
   const known = ring.known.find((entry) => entry.certificate.fingerprint === certificate.fingerprint)
+  if (known?.revokedMs !== undefined && known.revokedMs <= atMs)
+    return { trusted: false, verdict: 'revoked', why: 'an administrator has revoked the certificate' }
   if (known?.trust === 'own' || known?.trust === 'confirmed') return judgeTime(certificate, atMs)
   return validatePath({
     certificate,
