@@ -103,11 +103,13 @@ export async function startTestPop3(
   return { server, port: server.address.port, mailbox, events, errors }
 }
 
-let tls: Pop3Tls | undefined
+const tls = new Map<string, Pop3Tls>()
 
-/** A self-signed certificate for 127.0.0.1 and localhost, made once a process. */
-export function testTls(): Pop3Tls {
-  return (tls ??= makeTls())
+/** A self-signed certificate for 127.0.0.1 and localhost, made once a process for each name. */
+export function testTls(name = 'test'): Pop3Tls {
+  const made = tls.get(name) ?? makeTls()
+  tls.set(name, made)
+  return made
 }
 
 function makeTls(): Pop3Tls {

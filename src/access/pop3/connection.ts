@@ -118,6 +118,7 @@ export class Connection {
     const timer = setTimeout(() => secured.destroy(), timeoutMs)
     const ready = await new Promise<boolean>((resolve) => {
       secured.once('secure', () => resolve(true))
+      secured.once('end', () => resolve(false)) // the client has gone; half open, this alone would not close
       secured.once('close', () => resolve(false))
     })
     clearTimeout(timer)
