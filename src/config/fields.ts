@@ -1,0 +1,39 @@
+/** Kinds of values that a setting can have. */
+import { z } from 'zod'
+import { parseDomain, type Domain } from '../message/address.ts'
+
+/** A mail domain; comes out in lower-case A-labels. */
+export const domainField = z.string().transform((text, context): Domain => {
+  const domain = parseDomain(text)
+  if (domain !== undefined) return domain
+  context.addIssue({ code: 'custom', message: `"${text}" is no domain name; write one like example.org` })
+  return z.NEVER
+})
+
+/** A domain, or `*` for all that have no row of their own. */
+export const routedDomainField = z.string().transform((text, context): Domain | '*' => {
+  const domain = text === '*' ? text : parseDomain(text)
+  if (domain !== undefined) return domain
+  context.addIssue({ code: 'custom', message: `"${text}" is no domain name; write one like example.org, or '*'` })
+  return z.NEVER
+})
+
+const NEXT_HOP = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?$/
+
+/** `host:port`, `host` or `[IPv6]:port`. */
+export const nextHopField = z
+  .string()
+  .regex(NEXT_HOP, { error: 'is no next hop; write host:port, or [IPv6 address]:port' })
+
+const RESOLVER = /^(?:[0-9.]{7,15}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?|[0-9a-fA-F:.]{2,45})$/
+
+/** `address` or `address:port` of a name server. */
+export const resolverField = z
+  .string()
+  .regex(RESOLVER, { error: 'is no address of a name server; write 127.0.0.1:53 or [::1]:53' })
+
+/** A port of ours. */
+export const portField = z.int().min(0).max(65_535)
+
+/** Whole number within limits. */
+export const countField = (min: number, max: number) => z.int().min(min).max(max)

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { initialConfigText } from './initial.ts'
+import { parseConfig } from './load.ts'
+
+test('what is written is read back', () => {
+  const text = initialConfigText({
+    domains: ['abc.com'],
+    listeners: { mx: { port: 0 }, pop3: null },
+    relay: { routes: { '*': '127.0.0.1:25' } },
+  })
+  const read = parseConfig(text, '/x/sealpost.yaml', {})
+  assert.ok(read.ok)
+  assert.deepEqual(read.value.listeners.mx, { host: '::', port: 0 })
+  assert.equal(read.value.listeners.pop3, null)
+  assert.deepEqual({ ...read.value.relay.routes }, { '*': '127.0.0.1:25' })
+})

@@ -1,0 +1,190 @@
+/**
+ * Every setting there is, with its default and what it means. This is also the manual: docs/operating/configuration.md is
+ * made from it (describe.ts). Units are in the names.
+ */
+import { z } from 'zod'
+import { countField, domainField, nextHopField, portField, resolverField, routedDomainField } from './fields.ts'
+import { policyField } from './policy-schema.ts'
+
+const listener = (port: number, what: string) =>
+  z
+    .strictObject({
+      host: z.string().min(1).default('::').describe('Address to listen on; `::` is every address, IPv4 included.'),
+      port: portField.default(port).describe('0 picks a free one, which the `ready` line of the log names.'),
+    })
+    .nullable()
+    .prefault({})
+    .describe(`${what} Write \`null\` to turn it off.`)
+
+const listeners = z.strictObject({
+  mx: listener(25, 'Mail from the Internet for our own domains (SMTP, STARTTLS).'),
+  submission: listener(587, "Mail from our users' programs (SMTP, STARTTLS)."),
+  submissions: listener(465, "Mail from our users' programs (SMTP in TLS)."),
+  pop3: listener(110, 'Users fetch their mail (POP3, STLS).'),
+  pop3s: listener(995, 'Users fetch their mail (POP3 in TLS).'),
+})
+
+const tls = z.strictObject({
+  certificate: z
+    .string()
+    .min(1)
+    .default('tls-certificate.pem')
+    .describe('PEM file with the certificate of the listeners and its chain; relative to this file.'),
+  key: z.string().min(1).default('tls-key.pem').describe('PEM file with its private key; relative to this file.'),
+})
+
+const relay = z.strictObject({
+  routes: z
+    .record(routedDomainField, nextHopField)
+    .prefault({})
+    .describe(
+      "Next hops by domain, in place of the domain's MX records: `example.org: 192.0.2.1:25`. A row for `'*'` takes all other domains.",
+    ),
+  tls: z
+    .enum(['opportunistic', 'verified'])
+    .default('opportunistic')
+    .describe(
+      '`opportunistic` uses TLS where it is offered; `verified` sends nothing without a certificate that names the host.',
+    ),
+  clearAfterTlsFailure: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Mail that is not encrypted end to end may go on without TLS when STARTTLS was offered but failed. Sealed mail always may.',
+    ),
+  allowLocalAddresses: z
+    .boolean()
+    .default(false)
+    .describe('MX records may point to loopback and link-local addresses; for tests.'),
+})
+
+const queue = z.strictObject({
+  retryFirstMinutes: countField(1, 1440)
+    .default(5)
+    .describe('Pause after the first failed attempt; each next one doubles it.'),
+  retryPauseMaxMinutes: countField(1, 10_080).default(240).describe('The longest pause between two attempts.'),
+  tellDelayAfterHours: countField(1, 720).default(4).describe('The sender is told once that mail is delayed.'),
+  giveUpAfterHours: countField(1, 2_160)
+    .default(120)
+    .describe('Then the mail is returned to its sender; RFC 5321 §4.5.4.1 asks for 4 to 5 days.'),
+  runningMax: countField(1, 1_000).default(40).describe('Deliveries at the same time.'),
+  runningPerDomainMax: countField(1, 1_000).default(10).describe('Of these, to one domain.'),
+})
+
+const limits = z.strictObject({
+  messageSizeMaxBytes: countField(65_536, 2 ** 31)
+    .default(50 * 2 ** 20)
+    .describe('Larger mail is refused; offered as SIZE (RFC 1870).'),
+  recipientsMax: countField(100, 10_000)
+    .default(1_000)
+    .describe('Recipients of one mail; RFC 5321 §4.5.3.1.8 asks for 100 at least.'),
+  connectionsMax: countField(1, 100_000).default(1_000).describe('Open connections of one listener.'),
+  connectionsPerAddressMax: countField(1, 100_000).default(50).describe('Of these, from one address.'),
+})
+
+const protection = z.strictObject({
+  threads: countField(0, 256)
+    .default(0)
+    .describe('Threads that sign, encrypt, verify and decrypt; 0 is one for each core.'),
+  timeoutSeconds: countField(1, 3_600)
+    .default(30)
+    .describe('What one mail may take in such a thread before it is ended and the sender asked to try again.'),
+  heapMaxMegabytes: countField(64, 16_384).default(256).describe('Memory of one such thread.'),
+  allowWeakAlgorithms: z
+    .boolean()
+    .default(false)
+    .describe('Signatures with SHA-1 or short RSA keys count; for archives and test suites only.'),
+})
+
+/** The whole file. `domains` is the one setting without a default. */
+export const configSchema = z.strictObject({
+  domains: z
+    .array(domainField)
+    .min(1, { error: 'needs one domain at least' })
+    .describe('The domains whose users are here. Required.'),
+  hostname: domainField
+    .nullable()
+    .prefault(null)
+    .describe('Our name in greetings, EHLO and Received fields; `null` is `mail.` before the first of `domains`.'),
+  dataDir: z
+    .string()
+    .min(1)
+    .default('.')
+    .describe('Folder of database, messages and master key; relative to this file.'),
+  listeners: listeners.prefault({}).describe('Where we listen.'),
+  tls: tls.prefault({}).describe('Read again at SIGHUP.'),
+  submission: z
+    .strictObject({
+      allowPlainAuthOnLoopback: z
+        .boolean()
+        .default(false)
+        .describe('Programs on this machine may sign in without TLS.'),
+    })
+    .prefault({})
+    .describe('How users send.'),
+  pop3: z
+    .strictObject({
+      allowPlainAuthOnLoopback: z
+        .boolean()
+        .default(false)
+        .describe('Programs on this machine may sign in without TLS.'),
+    })
+    .prefault({})
+    .describe('How users fetch.'),
+  relay: relay.prefault({}).describe('How mail goes out.'),
+  dns: z
+    .strictObject({
+      resolver: resolverField
+        .nullable()
+        .default(null)
+        .describe("`address:port` of the name server to ask; `null` is the system's."),
+    })
+    .prefault({})
+    .describe('Names.'),
+  queue: queue.prefault({}).describe('What waits to go out.'),
+  limits: limits.prefault({}).describe('How much of everything.'),
+  keys: z
+    .strictObject({
+      algorithm: z
+        .enum(['rsa-2048', 'ec-p256'])
+        .default('rsa-2048')
+        .describe('Of new key pairs. Every mail program reads RSA; P-256 signs ten times as fast.'),
+      certificateValidityDays: countField(1, 1_185).default(730).describe('Of new certificates.'),
+    })
+    .prefault({})
+    .describe('Key pairs of our users.'),
+  policy: policyField.prefault({}).describe('Who gets what protection, and what happens to mail that does not verify.'),
+  peers: z
+    .array(domainField)
+    .prefault([])
+    .describe('Domains of others that are known to sign and encrypt on behalf of their users, as we do.'),
+  evidence: z
+    .strictObject({
+      keepDays: countField(0, 36_500)
+        .default(30)
+        .describe('How long the protected original is kept beside the opened mail; 0 keeps none.'),
+    })
+    .prefault({})
+    .describe('Proof of what arrived.'),
+  trace: z
+    .strictObject({
+      keepDays: countField(1, 36_500)
+        .default(90)
+        .describe('How long `sealpost trace` can tell what happened to a mail.'),
+    })
+    .prefault({})
+    .describe('The history of each mail.'),
+  protection: protection.prefault({}).describe('The threads in which foreign mail is opened.'),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('The least weight that is written.'),
+    })
+    .prefault({})
+    .describe('One JSON object a line on standard output.'),
+})
+
+/** The settings as the file has them, defaults filled in; load.ts makes the `Config` that the program uses. */
+export type Settings = z.output<typeof configSchema>
+
+/** What may stand in the file. */
+export type SettingsInput = z.input<typeof configSchema>
