@@ -5,7 +5,7 @@ import { Malformed, expectTag, oidOf } from './malformed.ts'
 import { type DistinguishedName, readDirectoryString, readName } from './name.ts'
 
 /** SmtpUTF8Mailbox (RFC 9598 §3). */
-const SMTP_UTF8_MAILBOX = '1.3.6.1.5.5.7.8.9'
+export const SMTP_UTF8_MAILBOX = '1.3.6.1.5.5.7.8.9'
 
 export type GeneralName =
   | { readonly kind: 'email'; readonly text: string }

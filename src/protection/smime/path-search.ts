@@ -31,7 +31,7 @@ interface Search {
   readonly request: PathRequest
   readonly bySubject: ReadonlyMap<string, readonly SmimeCertificate[]>
   readonly anchors: ReadonlySet<string>
-  /** Issuer's key and certificate → undefined when the signature is good, else why not. */
+  /** Certificate and issuer → undefined when the signature is good, else why not. */
   readonly edges: Map<string, string | undefined>
   /** Shared with the searches for the issuers of CRLs. */
   readonly budget: { signatures: number; steps: number; readonly pending: Set<string> }
@@ -115,12 +115,24 @@ function candidatesFor(state: Search, current: SmimeCertificate, atMs: number): 
 function checkEdge(state: Search, certificate: SmimeCertificate, issuer: SmimeCertificate): string | undefined {
   if (!issuer.isAuthority && !state.anchors.has(issuer.fingerprint))
     return 'the issuing certificate is not an authority'
-  const edge = `${certificate.fingerprint} ${Buffer.from(issuer.spki).toString('base64')}`
+  const edge = `${certificate.fingerprint} ${issuer.fingerprint}${state.request.allowWeak === true ? ' weak' : ''}`
+  if (verifiedEdges.has(edge)) return undefined
   if (state.edges.has(edge)) return state.edges.get(edge)
   const { tbs, signatureAlgorithm, signature } = certificate
   const broken = checkSignature(state, issuer, { message: tbs, signatureAlgorithm, signature })
   state.edges.set(edge, broken)
+  if (broken === undefined) remember(edge)
   return broken
+}
+
+const VERIFIED_EDGES_MAX = 5000
+
+/** Good signatures of one certificate by another, whoever asked: bytes by their digests, so an entry is true for ever. */
+const verifiedEdges = new Set<string>()
+
+function remember(edge: string): void {
+  if (verifiedEdges.size >= VERIFIED_EDGES_MAX) verifiedEdges.clear()
+  verifiedEdges.add(edge)
 }
 
 interface SignedBytes {
