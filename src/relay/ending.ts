@@ -105,7 +105,7 @@ function verdictOnTheRest(ending: Ending, host: string): Pick<RecipientResult, '
   const what = said === undefined ? (why ?? 'no reply') : `unexpected reply ${said.code}`
   return {
     outcome: 'deferred',
-    reply: reply(451, ending.timedOut ? '4.4.1' : '4.4.2', `Session with ${host}: ${what}`),
+    reply: reply(451, '4.4.2', `Session with ${host}: ${what}`),
   }
 }
 

@@ -1,0 +1,376 @@
+import assert from 'node:assert/strict'
+import { createHash, createSecretKey, randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { domainOf, parseAddress, parseDomain, type Address, type Domain } from '../message/address.ts'
+import type { OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
+import { reply } from '../protocol/smtp-reply.ts'
+import { openStore, type Store } from '../store/database.ts'
+import { enqueue, leaseBatches, listQueue, type NewQueueItem } from '../store/queue.ts'
+import { traceOf } from '../store/trace.ts'
+import { QueueWorker, type QueueWorkerDeps } from './worker.ts'
+
+const ALICE = address('alice@here.example')
+const BOB = address('bob@there.example')
+const EVE = address('eve@there.example')
+const HERE = domainOf(ALICE)
+const HOUR_MS = 3_600_000
+const ORIGINAL = 'Subject: secret plan\r\nMessage-ID: <1@here.example>\r\n\r\nbody text\r\n'
+
+type Answer = (mail: OutgoingMail, recipient: Address) => RecipientResult
+
+test('delivered: the row and the bytes are gone, the trace tells', async () => {
+  await using bench = await start((_mail, to) => delivered(to))
+  await bench.queue([item(BOB)])
+  await bench.empty()
+  assert.equal((await bench.count('bytes')).length, 0)
+  const trace = await traceOf(bench.store.db, '<1@here.example>')
+  assert.deepEqual(
+    trace.map((entry) => [entry.event, entry.detail]),
+    [['delivered', 'bob@there.example at mx.there.example: 250 2.0.0 Ok']],
+  )
+})
+
+test('recipients of one message in one domain go together, others apart', async () => {
+  await using bench = await start((_mail, to) => delivered(to))
+  const carol = address('carol@third.example')
+  await bench.queue([item(BOB), item(EVE), item(carol)])
+  await bench.empty()
+  const batches = bench.relayed.map((mail) => mail.recipients.map((path) => path.address))
+  assert.deepEqual(batches.toSorted(), [[BOB, EVE], [carol]])
+})
+
+test('failed: a DSN to the sender is queued in the same transaction and takes the local way', async () => {
+  await using bench = await start((_mail, to) =>
+    domainOf(to) === HERE ? stored(to) : failed(to, '5.1.1', 'Unknown user'),
+  )
+  await bench.queue([item(BOB)])
+  await bench.empty()
+  const [dsn] = bench.local
+  assert.equal(dsn?.mail.mailFrom, '')
+  assert.deepEqual(
+    dsn?.mail.recipients.map((path) => path.address),
+    [ALICE],
+  )
+  const text = dsn?.text ?? ''
+  assert.match(text, /^Auto-Submitted: auto-replied\r$/m)
+  assert.match(text, /^Final-Recipient: rfc822; bob@there\.example\r\nAction: failed\r\nStatus: 5\.1\.1\r$/m)
+  assert.match(text, /^Subject: secret plan\r$/m)
+  assert.doesNotMatch(text, /body text/)
+})
+
+const wishes: readonly [
+  notify: string | undefined,
+  outcome: 'delivered' | 'failed',
+  told: string | undefined,
+  why: string,
+][] = [
+  [undefined, 'failed', 'failed', 'RFC 3461 §4.1: without NOTIFY a failure is told'],
+  ['FAILURE', 'failed', 'failed', 'asked for'],
+  ['NEVER', 'failed', undefined, 'not wanted'],
+  ['DELAY', 'failed', undefined, 'only delays wanted'],
+  ['SUCCESS,FAILURE', 'delivered', 'relayed', 'RFC 3461 §5.2.2: the next hop knows no DSN'],
+  [undefined, 'delivered', undefined, 'success is not told unasked'],
+]
+for (const [notify, outcome, told, why] of wishes)
+  test(`NOTIFY=${notify} and ${outcome}: ${why}`, async () => {
+    await using bench = await start((_mail, to) => {
+      if (domainOf(to) === HERE) return stored(to)
+      return outcome === 'failed' ? failed(to, '5.1.1', 'No') : delivered(to)
+    })
+    await bench.queue([{ ...item(BOB), dsn: notify === undefined ? {} : { notify } }])
+    await bench.empty()
+    assert.equal(bench.local.length, told === undefined ? 0 : 1)
+    if (told !== undefined) assert.match(bench.local[0]?.text ?? '', new RegExp(`^Action: ${told}\\r$`, 'm'))
+  })
+
+test('a next hop that knows DSN reports success itself', async () => {
+  await using bench = await start((_mail, to) => ({ ...delivered(to), dsnPassedOn: true }))
+  await bench.queue([{ ...item(BOB), dsn: { notify: 'SUCCESS' } }])
+  await bench.empty()
+  assert.equal(bench.local.length, 0)
+})
+
+test('the null reverse-path gets no DSN (RFC 5321 §4.5.5): the trace keeps the failure', async () => {
+  await using bench = await start((_mail, to) => failed(to, '5.1.1', 'No'))
+  await bench.queue([{ ...item(BOB), mailFrom: '' }])
+  await bench.empty()
+  assert.equal(bench.local.length, 0)
+  const [entry] = await traceOf(bench.store.db, '<1@here.example>')
+  assert.equal(entry?.event, 'failed')
+})
+
+test('deferred: counted, put off, said once after four hours, returned after five days', async () => {
+  await using bench = await start((_mail, to) =>
+    domainOf(to) === HERE ? stored(to) : deferred(to, '4.2.1', 'Come back later'),
+  )
+  await bench.queue([item(BOB)])
+  await bench.until(async () => (await bench.rows())[0]?.attempts === 1)
+  const [row] = await bench.rows()
+  assert.equal(row?.lastReply, '450 4.2.1 Come back later')
+  assert.equal(row?.nextAttemptMs, bench.clock.ms + 5 * 60_000)
+  await bench.goOn(4 * HOUR_MS)
+  await bench.until(() => bench.local.length === 1)
+  assert.match(bench.local[0]?.text ?? '', /^Action: delayed\r\nStatus: 4\.2\.1\r$/m)
+  await bench.goOn(4 * HOUR_MS)
+  await bench.until(async () => (await bench.rows())[0]?.attempts === 3)
+  assert.equal(bench.local.length, 1)
+  await bench.goOn(120 * HOUR_MS)
+  await bench.empty()
+  assert.match(bench.local[1]?.text ?? '', /^Action: failed\r\nStatus: 4\.4\.7\r$/m)
+  assert.match(bench.local[1]?.text ?? '', /Come back later/)
+})
+
+test('one message, three fates: one DSN about those that failed', async () => {
+  const fred = address('fred@there.example')
+  await using bench = await start((_mail, to) => {
+    if (domainOf(to) === HERE) return stored(to)
+    return to === BOB ? delivered(to) : to === EVE ? failed(to, '5.2.1', 'Gone') : deferred(to, '4.2.2', 'Full')
+  })
+  await bench.queue([item(BOB), item(EVE), item(fred)])
+  await bench.until(() => bench.local.length === 1)
+  assert.deepEqual(
+    (await bench.rows()).map((row) => row.recipient),
+    [fred],
+  )
+  assert.doesNotMatch(bench.local[0]?.text ?? '', /bob@|fred@/)
+})
+
+test('a deliverer that throws or forgets a recipient puts the mail off', async () => {
+  await using bench = await start(() => {
+    throw new Error('bug')
+  })
+  await bench.queue([item(BOB)])
+  await bench.until(async () => (await bench.rows())[0]?.attempts === 1)
+  assert.match((await bench.rows())[0]?.lastReply ?? '', /^451 4\.3\.0/)
+})
+
+test('a lease that a crash left behind ends at the start', async () => {
+  await using bench = await start((_mail, to) => delivered(to), { started: false })
+  await bench.queue([item(BOB)])
+  await bench.store.commit((tx) => leaseBatches(tx, { nowMs: bench.clock.ms, leaseMs: HOUR_MS, limit: 9 }))
+  await bench.worker.start({ alone: true })
+  await bench.empty()
+})
+
+test('stop: what runs is finished, what has not started stays', async () => {
+  const gate = Promise.withResolvers<void>()
+  await using bench = await start((_mail, to) => delivered(to), {
+    limits: { runningMax: 1, runningPerDomainMax: 1 },
+    gate: gate.promise,
+  })
+  await bench.queue([item(BOB)])
+  await bench.queue([item(EVE)])
+  await bench.until(() => bench.relayed.length === 1)
+  const stopped = bench.worker.stop(5_000)
+  gate.resolve()
+  await stopped
+  assert.deepEqual(
+    (await bench.rows()).map((row) => row.recipient),
+    [EVE],
+  )
+  const again = await bench.store.commit((tx) => leaseBatches(tx, { nowMs: bench.clock.ms, leaseMs: 1, limit: 9 }))
+  assert.equal(again.length, 1, 'and may be leased by the next one at once')
+})
+
+test('stop: what hangs is broken off after the grace', async () => {
+  const gate = Promise.withResolvers<void>()
+  await using bench = await start((_mail, to) => deferred(to, '4.4.2', 'Broken off'), {
+    gate: gate.promise,
+    abort: () => gate.resolve(),
+  })
+  await bench.queue([item(BOB)])
+  await bench.until(() => bench.relayed.length === 1)
+  await bench.worker.stop(50)
+  assert.match((await bench.rows())[0]?.lastReply ?? '', /Broken off/)
+})
+
+test('mail for a host that is down rests instead of queueing up for it; other mail goes on', async () => {
+  await using bench = await start((_mail, to) => (domainOf(to) === domainOf(BOB) ? unreachable(to) : delivered(to)), {
+    limits: { runningMax: 2, runningPerDomainMax: 1 },
+  })
+  for (let i = 0; i < 10; i++) await bench.queue([item(BOB)])
+  await bench.queue([item(address('carol@third.example'))])
+  await bench.until(async () => (await bench.rows()).length === 10)
+  await bench.until(async () => (await bench.rows()).some((row) => row.attempts === 1))
+  await sleep(50)
+  assert.ok(bench.relayed.filter((mail) => mail.domain === domainOf(BOB)).length <= 2)
+})
+
+test('a thousand messages to one domain: each once, never more at a time than allowed', async () => {
+  await using bench = await start((_mail, to) => delivered(to), { limits: { runningMax: 20, runningPerDomainMax: 7 } })
+  const all = Array.from({ length: 1000 }, (_, i) => address(`u${i}@there.example`))
+  await Promise.all(all.map((to) => bench.queue([item(to)], false)))
+  bench.worker.notify()
+  await bench.empty()
+  const sent = bench.relayed.flatMap((mail) => mail.recipients.map((path) => path.address))
+  assert.deepEqual(sent.toSorted(), all.toSorted())
+  assert.ok(bench.runningMax <= 7, `${bench.runningMax} at a time`)
+})
+
+interface StartOptions {
+  readonly started?: boolean
+  readonly limits?: QueueWorkerDeps['limits']
+  readonly gate?: Promise<void>
+  readonly abort?: () => void
+}
+
+async function start(answer: Answer, options: StartOptions = {}): Promise<Bench> {
+  const dir = await mkdtemp(join(tmpdir(), 'sealpost-queue-'))
+  const secret = randomBytes(32)
+  const id = createHash('sha256').update(secret).digest('hex').slice(0, 16)
+  const clock = { ms: Date.UTC(2026, 10, 1), nowMs: (): number => clock.ms }
+  const store = await openStore({ dir, masterKey: { id, key: createSecretKey(secret) }, clock })
+  const bench = new Bench(dir, store, clock, answer, options)
+  if (options.started !== false) await bench.worker.start({ alone: true })
+  return bench
+}
+
+class Bench implements AsyncDisposable {
+  readonly worker: QueueWorker
+  readonly relayed: OutgoingMail[] = []
+  readonly local: { mail: OutgoingMail; text: string }[] = []
+  readonly store: Store
+  readonly clock: { ms: number }
+  readonly #dir: string
+  runningMax = 0
+  #running = 0
+
+  constructor(
+    dir: string,
+    store: Store,
+    clock: { ms: number; nowMs(): number },
+    answer: Answer,
+    options: StartOptions,
+  ) {
+    this.#dir = dir
+    this.store = store
+    this.clock = clock
+    this.worker = new QueueWorker({
+      clock,
+      store,
+      hostname: parseDomain('mx.here.example') as Domain,
+      isOwnDomain: (domain) => domain === HERE,
+      random: () => 0,
+      ...(options.limits && { limits: options.limits }),
+      abortRelay: options.abort ?? (() => {}),
+      relay: async (mail) => {
+        this.relayed.push(mail)
+        this.runningMax = Math.max(this.runningMax, ++this.#running)
+        await options.gate
+        await sleep(1)
+        this.#running--
+        return mail.recipients.map((path) => answer(mail, path.address))
+      },
+      deliverLocally: async (mail, content) => {
+        const chunks = await Array.fromAsync(content())
+        this.local.push({ mail, text: Buffer.concat(chunks).toString('latin1') })
+        return mail.recipients.map((path) => answer(mail, path.address))
+      },
+    })
+  }
+
+  async queue(items: readonly Omit<NewQueueItem, 'bytesId' | 'queuedMs'>[], wake = true): Promise<void> {
+    const sealed = await this.store.bytes.seal(Buffer.from(ORIGINAL))
+    await this.store.commit(async (tx) => {
+      const bytesId = await this.store.bytes.insert(tx, sealed)
+      await enqueue(
+        tx,
+        items.map((one) => ({ ...one, bytesId, queuedMs: this.clock.ms })),
+      )
+    })
+    if (wake) this.worker.notify()
+  }
+
+  rows(): ReturnType<typeof listQueue> {
+    return listQueue(this.store.db)
+  }
+
+  count(table: 'bytes'): Promise<unknown[]> {
+    return this.store.db.selectFrom(table).select('id').execute()
+  }
+
+  async goOn(ms: number): Promise<void> {
+    this.clock.ms += ms
+    this.worker.notify()
+    await sleep(1)
+  }
+
+  empty(): Promise<void> {
+    return this.until(async () => (await this.rows()).length === 0)
+  }
+
+  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    const endMs = performance.now() + 10_000
+    while (!(await condition())) {
+      assert.ok(performance.now() < endMs, 'timeout')
+      await sleep(5)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.worker.stop(100)
+    await this.store.close()
+    await rm(this.#dir, { recursive: true })
+  }
+}
+
+function item(recipient: Address): Omit<NewQueueItem, 'bytesId' | 'queuedMs'> {
+  return {
+    mailFrom: ALICE,
+    recipient,
+    domain: domainOf(recipient),
+    messageId: '<1@here.example>',
+    dsn: {},
+    smtpUtf8: false,
+    eightBit: false,
+    bodyKind: 'sealed',
+  }
+}
+
+const remote = 'mx.there.example'
+const result = { remote, dsnPassedOn: false }
+
+const delivered = (recipient: Address): RecipientResult => ({
+  ...result,
+  recipient,
+  outcome: 'delivered',
+  reply: reply(250, '2.0.0', 'Ok'),
+})
+
+const stored = (recipient: Address): RecipientResult => ({
+  recipient,
+  outcome: 'delivered',
+  reply: reply(250, '2.0.0', 'Stored'),
+  dsnPassedOn: false,
+})
+
+const failed = (recipient: Address, status: `5.${number}.${number}`, text: string): RecipientResult => ({
+  ...result,
+  recipient,
+  outcome: 'failed',
+  reply: reply(550, status, text),
+})
+
+const deferred = (recipient: Address, status: `4.${number}.${number}`, text: string): RecipientResult => ({
+  ...result,
+  recipient,
+  outcome: 'deferred',
+  reply: reply(450, status, text),
+})
+
+const unreachable = (recipient: Address): RecipientResult => ({
+  recipient,
+  outcome: 'deferred',
+  reply: reply(451, '4.4.1', 'No connection'),
+  dsnPassedOn: false,
+})
+
+function address(text: string): Address {
+  const parsed = parseAddress(text)
+  assert.ok(parsed !== undefined)
+  return parsed
+}

@@ -1,0 +1,271 @@
+/**
+ * Works the queue off: lease → deliver → settle. A message leaves the queue only in the transaction that records what
+ * became of it; whatever dies in between leaves a lease that runs out, and the message is tried again.
+ */
+import type { Clock } from '../base/clock.ts'
+import * as events from '../base/events.ts'
+import type { Address, Domain } from '../message/address.ts'
+import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
+import type { ForwardPath } from '../protocol/smtp-envelope.ts'
+import { reply } from '../protocol/smtp-reply.ts'
+import { endLeases, leaseBatches, nextDueMs, renewLease, type QueueBatch } from '../store/queue.ts'
+import { ActiveList, idsOf, type ActiveLimits } from './active-list.ts'
+import { RETRY_SCHEDULE, type RetrySchedule } from './retry.ts'
+import { prepareSettlement, settle, type SettleDeps, type Settlement } from './settle.ts'
+import { verdictOn } from './verdict.ts'
+
+/** Takes one message to all its recipients in one domain; one result each. */
+export type Deliverer = (mail: OutgoingMail, content: ContentSource) => Promise<readonly RecipientResult[]>
+
+export interface QueueWorkerDeps extends SettleDeps {
+  readonly clock: Clock
+  /** Is the domain served here? */
+  readonly isOwnDomain: (domain: Domain) => boolean
+  /** Into our own mailboxes, by the path that mail from outside takes. */
+  readonly deliverLocally: Deliverer
+  readonly relay: Deliverer
+  /** Breaks off what `relay` is doing: its mail is put off. For a stop that takes too long. */
+  readonly abortRelay: () => void
+  readonly random?: () => number
+  readonly schedule?: RetrySchedule
+  readonly limits?: ActiveLimits
+}
+
+export const ACTIVE_LIMITS: ActiveLimits = { runningMax: 40, runningPerDomainMax: 10 }
+/** How long a lease lasts without a sign of life: so long waits what a crashed server had in its hands. */
+export const LEASE_MS = 2 * 60_000
+/** The queue is looked at this often at least: another process may have changed it. */
+export const LOOK_EVERY_MS = 5_000
+/** Between two tries to write down what became of a batch (disk full, database locked). */
+export const SETTLE_AGAIN_MS = 2_000
+
+export class QueueWorker {
+  readonly #deps: QueueWorkerDeps
+  readonly #active: ActiveList
+  readonly #limits: ActiveLimits
+  readonly #work = new Set<Promise<void>>()
+  #looking: Promise<void> | undefined
+  /** Somebody said so, or the last lease took as much as it could. */
+  #mayHoldMore = false
+  #timer: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
+  #stopping = false
+
+  constructor(deps: QueueWorkerDeps) {
+    this.#deps = deps
+    this.#limits = deps.limits ?? ACTIVE_LIMITS
+    this.#active = new ActiveList(this.#limits)
+  }
+
+  /** Begins to work. `alone`: no other process works on this queue, so leases that a crash left behind end at once. */
+  async start(options: { readonly alone: boolean }): Promise<void> {
+    if (options.alone) await this.#deps.store.commit((tx) => endLeases(tx))
+    this.#heartbeat = setInterval(() => void this.#renewLeases(), LEASE_MS / 3)
+    this.#heartbeat.unref()
+    this.notify()
+  }
+
+  /** There is (or may be) new work. */
+  notify(): void {
+    this.#mayHoldMore = true
+    this.#proceed()
+  }
+
+  /**
+   * Starts nothing more, gives back what has not started, waits for what runs; after `graceMs` that is broken off.
+   * Resolves when everything is written down, or `graceMs` and a moment later.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    clearTimeout(this.#timer)
+    await this.#looking
+    await this.#giveBack(this.#active.takeWaiting(), this.#deps.clock.nowMs())
+    if (await endsWithin(this.#work, graceMs)) return this.#stopped()
+    this.#deps.abortRelay()
+    await endsWithin(this.#work, SETTLE_AGAIN_MS)
+    return this.#stopped()
+  }
+
+  #stopped(): void {
+    clearInterval(this.#heartbeat)
+  }
+
+  /** Starts what may start; looks into the queue when that is worth while and nobody does already. */
+  #proceed(): void {
+    if (this.#stopping) return
+    this.#startWaiting()
+    if (!this.#mayHoldMore || this.#active.room === 0 || this.#looking !== undefined) return
+    this.#looking = this.#look().finally(() => {
+      this.#looking = undefined
+      this.#proceed()
+    })
+  }
+
+  /** Leases as much as there is room for. */
+  async #look(): Promise<void> {
+    clearTimeout(this.#timer)
+    try {
+      while (this.#mayHoldMore && this.#active.room > 0 && !this.#stopping) {
+        this.#mayHoldMore = false
+        await this.#lease()
+        this.#startWaiting()
+      }
+      await this.#sleepUntilDue()
+    } catch (error) {
+      events.trouble({ during: 'leasing from the queue', error })
+      this.#wakeIn(LOOK_EVERY_MS)
+    }
+  }
+
+  async #lease(): Promise<void> {
+    const { store, clock } = this.#deps
+    const limit = this.#active.room
+    const nowMs = clock.nowMs()
+    const excludeDomains = this.#active.domainsToLeaveOut(nowMs)
+    const leased = await store.commit((tx) => leaseBatches(tx, { nowMs, leaseMs: LEASE_MS, limit, excludeDomains }))
+    this.#active.add(leased)
+    if (leased.length === limit) this.#mayHoldMore = true
+  }
+
+  #startWaiting(): void {
+    for (let batch = this.#active.start(); batch !== undefined; batch = this.#active.start()) {
+      const started = batch
+      const work = this.#run(started).finally(() => {
+        this.#work.delete(work)
+        if (this.#active.done(started)) this.#mayHoldMore = true
+        this.#proceed()
+      })
+      this.#work.add(work)
+    }
+  }
+
+  /** One batch from attempt to record. Never rejects. */
+  async #run(batch: QueueBatch): Promise<void> {
+    const { clock, schedule = RETRY_SCHEDULE, random = Math.random } = this.#deps
+    try {
+      const results = await this.#attempt(batch)
+      const nowMs = clock.nowMs()
+      const now = { nowMs, schedule, random: random() }
+      const verdicts = batch.items.map((item) =>
+        verdictOn(item, results.get(item.recipient) ?? ourFault(item.recipient), now),
+      )
+      const settlement = await prepareSettlement(this.#deps, batch, verdicts, now)
+      this.#active.settling(batch)
+      await this.#settleAtLast(settlement)
+      if (results.size > 0 && [...results.values()].every(isUnreachable)) await this.#rest(batch.domain)
+    } catch (error) {
+      // nothing was written: the lease runs out, and the batch comes back
+      events.trouble({ during: `working on the queue for ${batch.domain}`, error })
+    }
+  }
+
+  async #attempt(batch: QueueBatch): Promise<ReadonlyMap<Address, RecipientResult>> {
+    const { store, isOwnDomain, deliverLocally, relay } = this.#deps
+    try {
+      const facts = await store.bytes.describe(batch.bytesId)
+      const mail = outgoingMail(batch, facts?.sizeBytes ?? 0)
+      const deliver = isOwnDomain(batch.domain) ? deliverLocally : relay
+      const results = await deliver(mail, () => store.bytes.stream(batch.bytesId))
+      return new Map(results.map((one) => [one.recipient, one]))
+    } catch (error) {
+      events.trouble({ during: `delivering to ${batch.domain}`, error })
+      return new Map()
+    }
+  }
+
+  /** What has been delivered must not be forgotten because the disk was full for a minute. */
+  async #settleAtLast(settlement: Settlement): Promise<void> {
+    for (;;) {
+      try {
+        if (await settle(this.#deps, settlement)) this.notify()
+        return
+      } catch (error) {
+        if (this.#stopping) throw error
+        events.trouble({ during: 'recording what became of a message', error })
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_MS))
+      }
+    }
+  }
+
+  async #rest(domain: Domain): Promise<void> {
+    const { batches, untilMs } = this.#active.rest(domain, this.#deps.clock.nowMs())
+    await this.#giveBack(batches, untilMs)
+  }
+
+  async #giveBack(batches: readonly QueueBatch[], dueMs: number): Promise<void> {
+    const ids = idsOf(batches)
+    if (ids.length > 0) await this.#deps.store.commit((tx) => renewLease(tx, ids, dueMs))
+  }
+
+  async #renewLeases(): Promise<void> {
+    if (this.#active.idsToKeep().length === 0) return
+    try {
+      const untilMs = this.#deps.clock.nowMs() + LEASE_MS
+      // which ids is asked inside the transaction: what is being recorded just before must keep the time it is given
+      await this.#deps.store.commit((tx) => renewLease(tx, this.#active.idsToKeep(), untilMs))
+    } catch (error) {
+      events.trouble({ during: 'renewing the leases of running deliveries', error })
+    }
+  }
+
+  async #sleepUntilDue(): Promise<void> {
+    if (this.#stopping) return
+    const dueMs = await nextDueMs(this.#deps.store.db)
+    const waitMs = dueMs === undefined ? LOOK_EVERY_MS : dueMs - this.#deps.clock.nowMs()
+    // what is due and was not leased waits for a place, and places wake us
+    this.#wakeIn(waitMs <= 0 ? LOOK_EVERY_MS : Math.min(waitMs, LOOK_EVERY_MS))
+  }
+
+  #wakeIn(waitMs: number): void {
+    clearTimeout(this.#timer)
+    if (this.#stopping) return
+    this.#timer = setTimeout(() => this.notify(), waitMs)
+    this.#timer.unref()
+  }
+}
+
+function outgoingMail(batch: QueueBatch, sizeBytes: number): OutgoingMail {
+  const first = batch.items[0]
+  if (first === undefined) throw new Error('A batch without items')
+  const paths = new Map<Address, ForwardPath>()
+  for (const { recipient, dsn } of batch.items) {
+    const { notify, orcpt } = dsn
+    const wishes = { ...(notify !== undefined && { notify }), ...(orcpt !== undefined && { orcpt }) }
+    paths.set(recipient, { address: recipient, dsn: wishes })
+  }
+  return {
+    messageId: first.messageId,
+    mailFrom: batch.mailFrom,
+    recipients: [...paths.values()],
+    domain: batch.domain,
+    sizeBytes,
+    smtpUtf8: batch.items.some((item) => item.smtpUtf8),
+    eightBit: first.eightBit,
+    sealed: first.bodyKind === 'sealed',
+    requireTls: batch.items.some((item) => item.requireTls),
+    ...(first.dsn.ret !== undefined && { ret: first.dsn.ret }),
+    ...(first.dsn.envid !== undefined && { envid: first.dsn.envid }),
+  }
+}
+
+/** No host answered: neither with a reply nor with a mailbox. */
+const isUnreachable = (result: RecipientResult): boolean =>
+  result.outcome === 'deferred' && result.remote === undefined && UNREACHABLE.test(result.reply.enhanced)
+
+const UNREACHABLE = /^4\.4\.[134]$/ // RFC 3463 §3.5: no answer from host, directory server failure, unable to route
+
+const ourFault = (recipient: Address): RecipientResult => ({
+  recipient,
+  outcome: 'deferred',
+  reply: reply(451, '4.3.0', 'The message could not be handed on; it will be tried again'),
+  dsnPassedOn: false,
+})
+
+/** True when all of `work` has ended in time. */
+async function endsWithin(work: ReadonlySet<Promise<void>>, ms: number): Promise<boolean> {
+  const late = Promise.withResolvers<false>()
+  const timer = setTimeout(() => late.resolve(false), ms)
+  const ended = await Promise.race([Promise.all(work).then(() => true), late.promise])
+  clearTimeout(timer)
+  return ended
+}
