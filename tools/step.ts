@@ -1,0 +1,92 @@
+/** Runs one step of check or test: a command, its time, and its output when that is wanted. */
+import { spawn } from 'node:child_process'
+import { performance } from 'node:perf_hooks'
+import path from 'node:path'
+
+export interface Step {
+  readonly name: string
+  /** A program of node_modules/.bin, or a script of ours; both run on the node that runs this. */
+  readonly script: string
+  readonly args: readonly string[]
+  /** Output is shown as it comes, not only on failure. */
+  readonly live?: boolean
+}
+
+export interface StepResult {
+  readonly ok: boolean
+  readonly seconds: number
+  readonly output: string
+  /** Closing counts of node's test runner, when the step is one. */
+  readonly counts: TestCounts | undefined
+}
+
+export interface TestCounts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+export const ROOT = path.resolve(import.meta.dirname, '..')
+const NODE_MAJOR_MIN = 26
+/** Kept of a step's output for its closing counts and its failure. */
+const OUTPUT_MAX_CHARACTERS = 4 * 2 ** 20
+
+/** One line a step: name, verdict, seconds; its output when it failed. */
+export async function runStep(step: Step): Promise<StepResult> {
+  const startedMs = performance.now()
+  if (step.live === true) process.stdout.write(`── ${step.name}\n`)
+  else process.stdout.write(`${step.name.padEnd(12)} `)
+  const { code, output } = await runNode([step.script, ...step.args], step.live === true)
+  const seconds = (performance.now() - startedMs) / 1000
+  const verdict = `${code === 0 ? 'ok' : 'FAILED'}  ${seconds.toFixed(1)} s\n`
+  if (step.live === true) process.stdout.write(`── ${step.name}: ${verdict}\n`)
+  else process.stdout.write(code === 0 ? verdict : `${verdict}\n${output}\n`)
+  return { ok: code === 0, seconds, output, counts: countsOf(output) }
+}
+
+/** Says what is wrong when the node that runs us is not the one that `npm ci` brings. */
+export function requireNode(): void {
+  if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) return
+  process.stderr.write(
+    `node ${process.versions.node} is too old: use "npm run …", which runs the node of node_modules\n`,
+  )
+  process.exit(2)
+}
+
+/** What node's test runner said at its end; `undefined` when the output is not from one. */
+export function countsOf(output: string): TestCounts | undefined {
+  const of = (what: string): number | undefined => {
+    const match = new RegExp(`^(?:ℹ|#) ${what} (\\d+)$`, 'm').exec(output.slice(-4096))
+    return match === null ? undefined : Number(match[1])
+  }
+  const passed = of('pass')
+  if (passed === undefined) return undefined
+  return {
+    passed,
+    failed: (of('fail') ?? 0) + (of('cancelled') ?? 0),
+    skipped: (of('skipped') ?? 0) + (of('todo') ?? 0),
+  }
+}
+
+function runNode(args: readonly string[], live: boolean): Promise<{ code: number; output: string }> {
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: childEnv() })
+  let output = ''
+  const take = (chunk: string): void => {
+    output = (output + chunk).slice(-OUTPUT_MAX_CHARACTERS)
+    if (live) process.stdout.write(chunk)
+  }
+  child.stdout.setEncoding('utf8').on('data', take)
+  child.stderr.setEncoding('utf8').on('data', take)
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) =>
+      resolve({ code: code ?? 1, output: signal === null ? output : `${output}\n${signal}\n` }),
+    )
+  })
+}
+
+/** Without what node's own test runner hands to its children: a test runner below it would stay silent. */
+function childEnv(): NodeJS.ProcessEnv {
+  const { NODE_TEST_CONTEXT: _context, ...env } = process.env
+  return env
+}
