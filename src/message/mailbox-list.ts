@@ -1,7 +1,7 @@
 /** From, Sender, Reply-To, To, Cc and Bcc: who is named there (RFC 5322 §3.4)? Strict, for these names decide who signs. */
 import assert from 'node:assert/strict'
 import { type Result, fail, ok } from '../base/result.ts'
-import { type Address, parseAddress } from './address.ts'
+import { type Address, parseAddress, sameAddress } from './address.ts'
 import { decodeWords } from './encoded-word.ts'
 
 export interface Mailbox {
@@ -80,10 +80,19 @@ class ListReader {
   #member(inGroup: boolean): void {
     const words = this.#words()
     const next = this.#peek()
-    if (next.kind === '@') this.#keep('', this.#addrSpec(words))
+    if (next.kind === '@') this.#bareAddress(words)
     else if (next.kind === '<') this.#angleAddress(words)
     else if (next.kind === ':' && words.length > 0 && !inGroup) this.#group()
     else if (words.length > 0) throw new ListError('a name without an address')
+  }
+
+  /** An address, perhaps as the name of itself: `a@b <a@b>` is no phrase, but it is frequent and can mean one thing only. */
+  #bareAddress(words: readonly Token[]): void {
+    const address = this.#addrSpec(words)
+    if (this.#peek().kind !== '<') return this.#keep('', address)
+    this.#angleAddress([])
+    const kept = this.#mailboxes.at(-1)
+    if (kept === undefined || !sameAddress(kept.address, address)) throw new ListError('two addresses for one mailbox')
   }
 
   #words(): readonly Token[] {

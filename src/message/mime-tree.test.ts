@@ -70,11 +70,11 @@ const types: readonly [type: string, body: string, count: number, defects: strin
     '71',
   ],
   [
-    `multipart/mixed; boundary=${'x'.repeat(251)}`,
-    `--${'x'.repeat(251)}`,
+    `multipart/mixed; boundary=${'x'.repeat(10_001)}`,
+    `--${'x'.repeat(10_001)}`,
     0,
     ['bad-content-type', 'boundary-missing'],
-    '251',
+    '10,001',
   ],
   ['multipart/mixed; boundary="--"', '----\r\n\r\n------', 1, [], 'a boundary of dashes'],
   [

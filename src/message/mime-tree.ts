@@ -8,8 +8,8 @@ import { type Defect, type Part, bodyOf } from './part.ts'
 
 export const PARTS_MAX = 10_000
 export const NESTING_MAX = 100
-/** RFC 2046 §5.1.1 allows 70; some programs write a few more. */
-export const BOUNDARY_CHARS_MAX = 250
+/** RFC 2046 §5.1.1 allows 70, and more is a defect; but other readers split at longer ones too. */
+export const BOUNDARY_CHARS_MAX = 10_000
 
 /** What is directly within a part. For a multipart: preamble, then delimiter and child in turn, the last delimiter, epilogue. */
 export interface Level {

@@ -29,6 +29,7 @@ const BLANKS = /[ \t\r\n]*/y
 /** token (RFC 2045 §5.1): no blanks, controls or tspecials. */
 const TOKEN = /[!#-'*+\-.0-9A-Z^-~]+/y
 const VALUE = /[!#-'*+\-./0-9A-Z^-~]+/y
+const NEXT_ATTRIBUTE = /[!#-'*+\-.0-9A-Z^-~]+=(?!=)/y
 const COMMENT_DEPTH_MAX = 20
 
 class Reader {
@@ -49,18 +50,19 @@ class Reader {
   value(): string {
     let value = ''
     this.#skipBlanks()
-    for (let word = this.#take(VALUE); word !== ''; word = this.#take(VALUE)) {
-      if (value !== '' && !value.endsWith('/') && !word.startsWith('/')) break
+    while (value === '' || value.endsWith('/') || this.#text[this.#at] === '/') {
+      const word = this.#take(VALUE)
+      if (word === '') break
       value += word
       this.#skipBlanks()
     }
-    if (!this.atEnd() && this.#text[this.#at] !== ';') this.#skipToSemicolon()
+    if (!this.#atEndOfParameter()) this.broken = true
     return value.toLowerCase()
   }
 
-  /** Reads `; attribute = value`; the reader stands at the semicolon. */
+  /** Reads `; attribute = value`. Where the semicolon is missing, the attribute still counts: others read it too. */
   parameter(): void {
-    this.#at++
+    if (this.#text[this.#at] === ';') this.#at++
     this.#skipBlanks()
     if (this.atEnd()) return // a semicolon after the last parameter: frequent, and clear
     const attribute = this.#take(TOKEN).toLowerCase()
@@ -70,6 +72,16 @@ class Reader {
     this.#skipBlanks()
     const value = this.#text[this.#at] === '"' ? this.#quoted() : this.#unquoted()
     this.pairs.push([attribute, value])
+  }
+
+  #atEndOfParameter(): boolean {
+    return this.atEnd() || this.#text[this.#at] === ';'
+  }
+
+  /** At `attribute=` without the semicolon that belongs before it. */
+  #atNextAttribute(): boolean {
+    NEXT_ATTRIBUTE.lastIndex = this.#at
+    return NEXT_ATTRIBUTE.test(this.#text)
   }
 
   #take(pattern: RegExp): string {
@@ -110,7 +122,8 @@ class Reader {
     if (this.atEnd()) this.broken = true
     this.#at++
     this.#skipBlanks()
-    if (!this.atEnd() && this.#text[this.#at] !== ';') this.#skipToSemicolon()
+    if (this.#atNextAttribute()) this.broken = true
+    else if (!this.#atEndOfParameter()) this.#skipToSemicolon()
     return value
   }
 
@@ -118,8 +131,11 @@ class Reader {
   #unquoted(): string {
     const start = this.#at
     const token = this.#take(TOKEN)
+    const tokenEnd = this.#at
     this.#skipBlanks()
-    if (token !== '' && (this.atEnd() || this.#text[this.#at] === ';')) return token
+    if (token !== '' && this.#atEndOfParameter()) return token
+    this.broken = true
+    if (token !== '' && this.#at > tokenEnd && this.#atNextAttribute()) return token
     this.#at = start
     this.#skipToSemicolon()
     return this.#text.slice(start, this.#at).trimEnd()
