@@ -14,7 +14,8 @@ const compilerOptions = {
   allowImportingTsExtensions: true,
   noEmit: true,
 }
-const PRELUDE = 'declare const later: () => Promise<number>\ndeclare const kind: "a" | "b"\nexport const used = [later, kind]\n'
+const PRELUDE =
+  'declare const later: () => Promise<number>\ndeclare const kind: "a" | "b"\nexport const used = [later, kind]\n'
 const cases: readonly [name: string, code: string, rules: readonly string[]][] = [
   ['clean', 'await later()\n', []],
   ['thing', 'export interface Thing {}\n', []],

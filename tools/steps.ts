@@ -9,7 +9,11 @@ const UNIT_TIMEOUT_MS = 60_000
 
 export function checkSteps(): Step[] {
   return [
-    { name: 'format', script: bin('prettier/bin/prettier.cjs'), args: ['--check', '--log-level', 'warn', '.'] },
+    {
+      name: 'format',
+      script: bin('prettier/bin/prettier.cjs'),
+      args: ['--check', '--cache', '--log-level', 'warn', '.'],
+    },
     { name: 'types', script: bin('typescript/bin/tsc'), args: ['--noEmit'] },
     { name: 'lint', script: bin('oxlint/bin/oxlint'), args: ['--type-aware', '--max-warnings', '0'] },
     { name: 'tidy', script: 'tools/tidy.ts', args: [] },
