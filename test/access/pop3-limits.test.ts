@@ -88,7 +88,7 @@ test('wrong passwords are answered late, and ever later', async () => {
   assert.equal((await settled(pop3)).at(-1), 'closed too-many-login-failures')
 })
 
-test('connections: so many in all, so many an address, and a place is free again when one ends', async () => {
+test('connections: so many in all, so many a peer, and a place is free again when one ends', async () => {
   const pop3 = await startTestPop3({ limits: { connectionsMax: 3, connectionsPerAddressMax: 2 } })
   const at = (localAddress: string): Socket => connect({ port: pop3.port, host: '127.0.0.1', localAddress })
   const first = [at('127.0.0.1'), at('127.0.0.1')]

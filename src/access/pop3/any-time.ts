@@ -39,7 +39,7 @@ function capabilities(state: SessionState): readonly string[] {
     'UTF8 USER', // RFC 6856 §2
     'LANG', // RFC 6856 §3
     ...(loginNow ? ['USER', 'SASL PLAIN'] : []), // RFC 2449 §6.2, §6.3
-    ...(state.tlsAvailable && !state.tls && state.stage !== 'transaction' ? ['STLS'] : []), // RFC 2595 §4
+    ...(state.tlsAvailable && !state.tls ? ['STLS'] : []), // RFC 2595 §4: announced in both states
     'IMPLEMENTATION Sealpost', // RFC 2449 §6.9
   ]
 }

@@ -13,7 +13,7 @@ type CommandOf<Name extends Pop3Command['name']> = Extract<Pop3Command, { readon
 
 /** RFC 1939 §7. Any name is accepted: what exists here is nobody's business before the password. */
 export function onUser(context: CommandContext, command: CommandOf<'USER'>): Answer {
-  // Refused here already, so that a careful client does not send its password in clear (RFC 2595 §2.2).
+  // Refused here already, so that a careful client does not send its password in clear (RFC 2595 §2.3).
   if (!mayLogIn(context.state)) return TLS_FIRST
   context.state.name = command.mailbox
   context.state.stage = 'named'

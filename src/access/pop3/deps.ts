@@ -26,8 +26,11 @@ export interface Pop3Events {
   /** A connection was turned away before it became a session. */
   turnedAway(peerAddress: string, why: 'connections-max' | 'connections-per-address-max'): void
   closed(session: Pop3SessionFacts, why: Pop3CloseReason): void
-  /** The maildrop or the login failed; the client was told SYS/TEMP or cut off. */
-  failed(session: Pop3SessionFacts, error: unknown): void
+  /**
+   * The maildrop or the login failed, and the client was told SYS/TEMP or cut off; without a session: a connection could
+   * not be accepted.
+   */
+  failed(session: Pop3SessionFacts | undefined, error: unknown): void
 }
 
 export interface Pop3SessionFacts {

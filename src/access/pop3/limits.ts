@@ -1,6 +1,7 @@
 /** What one client, and all of them together, may ask of the POP3 server. Times in ms. */
 export interface Pop3Limits {
   readonly connectionsMax: number
+  /** From one IPv4 address, or one IPv6 network of 64 bits. */
   readonly connectionsPerAddressMax: number
   /** A session that says nothing for so long is closed, and nothing is deleted (RFC 1939 §3: 10 minutes or more). */
   readonly idleTimeoutMs: number

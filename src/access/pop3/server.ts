@@ -3,6 +3,7 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import { negative, printReply } from '../../protocol/pop3-reply.ts'
 import { Connection } from './connection.ts'
 import type { Pop3Deps } from './deps.ts'
+import { isLoopback, peerGroup } from './peer-address.ts'
 import { POP3_LIMITS, type Pop3Limits } from './limits.ts'
 import { Session } from './session.ts'
 
@@ -40,7 +41,8 @@ export class Pop3Server {
   readonly #limits: Pop3Limits
   readonly #listener: Server
   readonly #sessions = new Map<Session, { readonly connection: Connection; readonly done: Promise<void> }>()
-  readonly #connectionsOf = new Map<string, number>()
+  /** Open sessions of each peer group. */
+  readonly #sessionsOf = new Map<string, number>()
   #tlsContext: SecureContext | undefined
   #sessionCount = 0
 
@@ -58,6 +60,9 @@ export class Pop3Server {
     this.#listener.once('error', reject)
     this.#listener.listen(this.#options.port, this.#options.host, resolve)
     await promise
+    this.#listener.off('error', reject)
+    // The system has no descriptor left for one more connection; those that are open go on.
+    this.#listener.on('error', (error) => this.#deps.events.failed(undefined, error))
   }
 
   /** Where it listens, with the port that was picked. */
@@ -92,14 +97,18 @@ export class Pop3Server {
       socket.destroy() // gone before we looked
       return
     }
-    const ofAddress = this.#connectionsOf.get(peerAddress) ?? 0
+    const peer = peerGroup(peerAddress)
+    const ofPeer = this.#sessionsOf.get(peer) ?? 0
     if (this.#sessions.size >= this.#limits.connectionsMax) this.#turnAway(socket, peerAddress, 'connections-max')
-    else if (ofAddress >= this.#limits.connectionsPerAddressMax)
+    else if (ofPeer >= this.#limits.connectionsPerAddressMax)
       this.#turnAway(socket, peerAddress, 'connections-per-address-max')
-    else this.#begin(socket, peerAddress)
+    else {
+      this.#sessionsOf.set(peer, ofPeer + 1)
+      this.#begin(socket, peerAddress, peer)
+    }
   }
 
-  #begin(socket: Socket, peerAddress: string): void {
+  #begin(socket: Socket, peerAddress: string, peer: string): void {
     const connection = new Connection(socket, this.#limits.writeTimeoutMs)
     const session = new Session(
       connection,
@@ -113,16 +122,15 @@ export class Pop3Server {
       this.#deps,
       this.#limits,
     )
-    this.#connectionsOf.set(peerAddress, (this.#connectionsOf.get(peerAddress) ?? 0) + 1)
-    const done = session.run().finally(() => this.#forget(session, peerAddress))
+    const done = session.run().finally(() => this.#forget(session, peer))
     this.#sessions.set(session, { connection, done })
   }
 
-  #forget(session: Session, peerAddress: string): void {
+  #forget(session: Session, peer: string): void {
     this.#sessions.delete(session)
-    const left = (this.#connectionsOf.get(peerAddress) ?? 1) - 1
-    if (left === 0) this.#connectionsOf.delete(peerAddress)
-    else this.#connectionsOf.set(peerAddress, left)
+    const left = (this.#sessionsOf.get(peer) ?? 1) - 1
+    if (left === 0) this.#sessionsOf.delete(peer)
+    else this.#sessionsOf.set(peer, left)
   }
 
   #turnAway(socket: Socket, peerAddress: string, why: 'connections-max' | 'connections-per-address-max'): void {
@@ -131,9 +139,4 @@ export class Pop3Server {
     if (this.#options.implicitTls) socket.destroy()
     else socket.end(printReply(negative('Too many connections', 'SYS/TEMP')), () => socket.destroy())
   }
-}
-
-/** 127.0.0.0/8 and ::1, also IPv4 as IPv6 sockets show it. */
-function isLoopback(address: string): boolean {
-  return /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address) || address === '::1'
 }

@@ -25,6 +25,8 @@ export interface OpenMaildrop {
   readonly maildrop: Maildrop
   /** Message numbers marked by DELE. They are removed at QUIT only. */
   readonly deleted: Set<number>
+  /** Size of all messages that are not marked: kept, not counted anew, so that STAT costs nothing. */
+  remainingBytes: number
 }
 
 /** What a command is given besides the state. */

@@ -9,12 +9,15 @@ import type { Pop3CloseReason, Pop3Deps } from './deps.ts'
 import type { Pop3Limits } from './limits.ts'
 import { factsOf, type Answer, type CommandContext, type SessionState } from './session-state.ts'
 
+/** Lines of a long list that go out together. */
+const LINES_BATCH_BYTES = 16 * 1024
+
 /** How a session is set up. */
 export interface SessionOptions {
   readonly id: string
   readonly peerAddress: string
   readonly plainAllowed: boolean
-  /** TLS begins with the connection (RFC 8314 §3.2, port 995), not by STLS. */
+  /** TLS begins with the connection (RFC 8314, port 995), not by STLS. */
   readonly implicitTls: boolean
   /** Gives the certificate of the moment; `undefined`: TLS is not available. */
   readonly tlsContext: () => SecureContext | undefined
@@ -131,8 +134,14 @@ export class Session {
 
   async #sendLines(reply: Pop3Reply, lines: Iterable<string>): Promise<boolean> {
     this.#reply(reply)
-    for (const line of lines) if (!(await this.#connection.send(`${line}\r\n`))) return false
-    return this.#connection.send(MULTI_LINE_END)
+    let batch = ''
+    for (const line of lines) {
+      batch += `${line}\r\n`
+      if (batch.length < LINES_BATCH_BYTES) continue
+      if (!(await this.#connection.send(batch))) return false
+      batch = ''
+    }
+    return this.#connection.send(`${batch}${MULTI_LINE_END}`)
   }
 
   async #sendMessage(

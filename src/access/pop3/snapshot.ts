@@ -5,7 +5,7 @@ import type { OpenMaildrop } from './session-state.ts'
 /** The maildrop with nothing marked as deleted. Throws when a unique-id is none, since clients would lose track of mail. */
 export function openMaildrop(maildrop: Maildrop): OpenMaildrop {
   for (const message of maildrop.messages) assert(UNIQUE_ID.test(message.uidl), `not a unique-id: ${message.uidl}`)
-  return { maildrop, deleted: new Set() }
+  return { maildrop, deleted: new Set(), remainingBytes: sizeOf(maildrop) }
 }
 
 /** The message of that number, unless there is none or it is marked as deleted. */
@@ -19,15 +19,28 @@ export function* remaining(open: OpenMaildrop): Generator<readonly [number: numb
     if (!open.deleted.has(index + 1)) yield [index + 1, message]
 }
 
+/** Marks the message as deleted; false when there is none of that number. */
+export function markDeleted(open: OpenMaildrop, number: number): boolean {
+  const message = findMessage(open, number)
+  if (message === undefined) return false
+  open.deleted.add(number)
+  open.remainingBytes -= message.sizeBytes
+  return true
+}
+
+/** Unmarks all messages. */
+export function unmarkAll(open: OpenMaildrop): void {
+  open.deleted.clear()
+  open.remainingBytes = sizeOf(open.maildrop)
+}
+
 /** Count and size of what is not marked as deleted. */
 export function tally(open: OpenMaildrop): { readonly count: number; readonly sizeBytes: number } {
-  let count = 0
-  let sizeBytes = 0
-  for (const [, message] of remaining(open)) {
-    count++
-    sizeBytes += message.sizeBytes
-  }
-  return { count, sizeBytes }
+  return { count: open.maildrop.messages.length - open.deleted.size, sizeBytes: open.remainingBytes }
+}
+
+function sizeOf(maildrop: Maildrop): number {
+  return maildrop.messages.reduce((sum, message) => sum + message.sizeBytes, 0)
 }
 
 const UNIQUE_ID = /^[\x21-\x7e]{1,70}$/ // RFC 1939 §7

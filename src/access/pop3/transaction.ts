@@ -5,7 +5,7 @@ import { negative, positive, type Pop3Reply } from '../../protocol/pop3-reply.ts
 import { TopCutter } from '../../protocol/pop3-top.ts'
 import { MessageGone, type MaildropMessage } from './maildrop.ts'
 import { factsOf, type Answer, type CommandContext, type OpenMaildrop } from './session-state.ts'
-import { findMessage, remaining, tally } from './snapshot.ts'
+import { findMessage, markDeleted, remaining, tally, unmarkAll } from './snapshot.ts'
 
 type CommandOf<Name extends Pop3Command['name']> = Extract<Pop3Command, { readonly name: Name }>
 
@@ -66,15 +66,14 @@ export async function onTop(context: CommandContext, command: CommandOf<'TOP'>):
 /** RFC 1939 §5: marks only; QUIT removes. */
 export function onDele(context: CommandContext, command: CommandOf<'RETR' | 'DELE'>): Answer {
   const open = openOf(context)
-  if (findMessage(open, command.message) === undefined) return NO_SUCH_MESSAGE
-  open.deleted.add(command.message)
+  if (!markDeleted(open, command.message)) return NO_SUCH_MESSAGE
   return ok(`Message ${command.message} will be deleted at QUIT`)
 }
 
 /** RFC 1939 §5. */
 export function onRset(context: CommandContext): Answer {
   const open = openOf(context)
-  open.deleted.clear()
+  unmarkAll(open)
   return ok(`${open.maildrop.messages.length} messages, none deleted`)
 }
 
