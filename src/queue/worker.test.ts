@@ -40,7 +40,10 @@ test('recipients of one message in one domain go together, others apart', async 
   await bench.queue([item(BOB), item(EVE), item(carol)])
   await bench.empty()
   const batches = bench.relayed.map((mail) => mail.recipients.map((path) => path.address))
-  assert.deepEqual(batches.toSorted(), [[BOB, EVE], [carol]])
+  assert.deepEqual(
+    batches.toSorted((a, b) => b.length - a.length),
+    [[BOB, EVE], [carol]],
+  )
 })
 
 test('failed: a DSN to the sender is queued in the same transaction and takes the local way', async () => {

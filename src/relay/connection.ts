@@ -104,6 +104,8 @@ export class RelayConnection {
   #dirty = false
   #current: OutgoingMail | undefined
   #rcptIndex = 0
+  /** Ends the transaction that runs. */
+  #abandon: GiveUp | undefined
 
   constructor(smtp: SMTPConnection, to: ConnectTo) {
     this.#smtp = smtp
@@ -178,6 +180,8 @@ export class RelayConnection {
     if (this.#ended) return
     this.#ended = true
     this.onEnd()
+    // the library forgets the message under way when it is closed from here; its own errors come first, in this same turn
+    queueMicrotask(() => this.#abandon?.({ message: 'the session was closed' }))
   }
 
   #socket(): Socket | undefined {
@@ -210,10 +214,12 @@ export class RelayConnection {
       )
       const settle = (error: Failure | undefined, response?: string): void => {
         clearTimeout(progress.limit)
+        this.#abandon = undefined
         source.destroy()
         this.#socket()?.setTimeout(this.#timeouts.commandMs)
         resolve(endingOf(progress.stage, envelope.rejectedErrors ?? [], error, response))
       }
+      this.#abandon = settle
       this.#limit(progress, this.#timeouts.envelopeMs, 'Timeout in the envelope', settle)
       this.#smtp.send(envelope, source, (error, info) => settle(error ?? undefined, info?.response))
     })

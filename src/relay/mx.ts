@@ -1,5 +1,5 @@
 /** Which hosts take mail for a domain: MX look-up (RFC 5321 §5.1). The only DNS of the relay. */
-import { Resolver } from 'node:dns/promises'
+import { lookup, Resolver } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 
@@ -79,6 +79,26 @@ export class MxResolver {
       return { kind: 'deferred', reply: reply(451, '4.4.3', `DNS does not answer for ${host}: ${trouble.why}`) }
     const why = found.length > 0 ? 'has only addresses that mean "this host"' : 'has no address'
     return { kind: 'failed', reply: reply(550, '5.4.4', `Mail host ${host} ${why}`) }
+  }
+
+  /**
+   * Addresses of a configured next hop, which may well be on this machine, and without a resolver of our own in its hosts
+   * file. What does not resolve is put off: the operator will notice, and nothing is lost.
+   */
+  async nextHopAddresses(host: string): Promise<HostAddresses> {
+    if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host] }
+    try {
+      const found =
+        this.#options.resolver === undefined || !host.includes('.')
+          ? (await lookup(host, { all: true })).map((one) => one.address)
+          : (await Promise.allSettled([this.#resolver.resolve6(host), this.#resolver.resolve4(host)])).flatMap((one) =>
+              one.status === 'fulfilled' ? one.value : [],
+            )
+      if (found.length > 0) return { kind: 'addresses', addresses: found.slice(0, HOST_ADDRESSES_MAX) }
+    } catch {
+      // said below
+    }
+    return { kind: 'deferred', reply: reply(451, '4.4.4', `The configured next hop ${host} has no address`) }
   }
 
   async #ask<T>(question: () => Promise<T[]>): Promise<Answer<T>> {

@@ -1,28 +1,19 @@
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { parseAddress, parseDomain, type Address, type Domain } from '../message/address.ts'
-import type { OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
+import {
+  address,
+  deliver,
+  mail,
+  OTHER,
+  paths,
+  pieces,
+  relayTo,
+  text,
+  THIRD,
+  TO,
+} from '../../test/support/relay-bench.ts'
 import { DROP, HANG, startScriptedSmtp, type SmtpScript } from '../../test/support/scripted-smtp.ts'
-import { MxResolver } from './mx.ts'
-import { Relay, type RelayDeps } from './relay.ts'
-import { RELAY_TIMEOUTS, type RelayTimeouts } from './timeouts.ts'
-
-const TO = address('b@b.example')
-const OTHER = address('c@b.example')
-const THIRD = address('d@b.example')
-const BODY = 'Subject: x\r\n\r\nhello\r\n'
-
-const QUICK: RelayTimeouts = {
-  connectMs: 150,
-  greetingMs: 100,
-  helloMs: 100,
-  commandMs: 150,
-  envelopeMs: 300,
-  dataBlockMs: 150,
-  dataTerminationMs: 150,
-  farewellMs: 100,
-}
 
 const one: readonly [what: string, script: SmtpScript, outcome: string, says: RegExp, why: string][] = [
   ['accepts', {}, 'delivered', /^250 2\.0\.0 Queued/, 'the ordinary way'],
@@ -230,59 +221,3 @@ test('content that cannot be read is our trouble: it throws, and nothing is acce
   await assert.rejects(() => relay.deliver(mail(), damaged), /damaged/)
   assert.equal(server.messages.length, 0)
 })
-
-function address(text_: string): Address {
-  const parsed = parseAddress(text_)
-  assert.ok(parsed !== undefined)
-  return parsed
-}
-
-function mail(changes: Partial<OutgoingMail> = {}): OutgoingMail {
-  return {
-    messageId: '<1@a.example>',
-    mailFrom: address('a@a.example'),
-    recipients: paths(TO),
-    domain: parseDomain('b.example') as Domain,
-    sizeBytes: BODY.length,
-    smtpUtf8: false,
-    eightBit: false,
-    sealed: false,
-    requireTls: false,
-    ...changes,
-  }
-}
-
-const paths = (...addresses: Address[]): OutgoingMail['recipients'] => addresses.map((to) => ({ address: to, dsn: {} }))
-
-const text = (result: RecipientResult | undefined): string =>
-  result === undefined
-    ? ''
-    : `${result.reply.code} ${result.reply.enhanced} ${result.reply.lines.join('|')}`.replace('  ', ' ')
-
-async function* pieces(body: string, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < body.length; at += size) yield Buffer.from(body.slice(at, at + size), 'latin1')
-}
-
-function relayTo(port: number, changes: Partial<RelayDeps> = {}): Relay & AsyncDisposable {
-  const relay = new Relay({
-    helo: 'a.example',
-    routes: new Map([['b.example', { host: '127.0.0.1', port }]]),
-    resolver: new MxResolver({ ownNames: [], random: Math.random, allowLocalAddresses: true }),
-    hopTls: () => 'opportunistic',
-    clearAllowed: false,
-    timeouts: { ...RELAY_TIMEOUTS, ...QUICK },
-    events: { sessionOpened: () => {}, hostFailed: () => {} },
-    ...changes,
-  })
-  return Object.assign(relay, { [Symbol.asyncDispose]: () => Promise.resolve(relay.close(true)) })
-}
-
-async function deliver(
-  port: number,
-  what = mail(),
-  content: () => AsyncIterable<Uint8Array> = () => pieces(BODY, 1000),
-  changes: Partial<RelayDeps> = {},
-): Promise<readonly RecipientResult[]> {
-  await using relay = relayTo(port, changes)
-  return await relay.deliver(what, content)
-}

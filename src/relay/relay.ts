@@ -14,7 +14,7 @@ export interface RelayDeps {
   /** Our name in EHLO (RFC 5321 §4.1.1.1). */
   readonly helo: string
   readonly routes: Routes
-  readonly resolver: Pick<MxResolver, 'mailHosts' | 'addresses'>
+  readonly resolver: Pick<MxResolver, 'mailHosts' | 'addresses' | 'nextHopAddresses'>
   /** Asked once per message. */
   readonly hopTls: (domain: string) => HopTls
   /** A readable message may go on in the clear after a failed handshake (docs/decisions/0010-relay-tls.md). */
@@ -66,7 +66,7 @@ export class Relay {
     const hosts = await this.#hosts(mail)
     if (hosts.kind !== 'hosts') return allRecipients(mail.recipients, hosts.kind, hosts.reply)
     const verdict = tlsVerdict(mail, this.#deps.hopTls(mail.domain), this.#deps.clearAllowed)
-    const found = await this.#firstSession(hosts.names, hosts.port, verdict)
+    const found = await this.#firstSession(hosts, verdict)
     if (found.kind === 'trouble') return allRecipients(mail.recipients, found.outcome, found.reply, found.remote)
     return this.#sendAll(found, mail, content)
   }
@@ -81,28 +81,28 @@ export class Relay {
     const route = routeOf(mail.domain, this.#deps.routes)
     switch (route.kind) {
       case 'host':
-        return { kind: 'hosts', names: [route.host], port: route.port }
+        return { kind: 'hosts', names: [route.host], port: route.port, configured: true }
       case 'mx': {
         const hosts = await this.#deps.resolver.mailHosts(route.domain)
-        return hosts.kind === 'hosts' ? { ...hosts, port: this.#deps.mxPort ?? SMTP_PORT } : hosts
+        return hosts.kind === 'hosts' ? { ...hosts, port: this.#deps.mxPort ?? SMTP_PORT, configured: false } : hosts
       }
     }
   }
 
   /** Walks hosts and their addresses until one gives a session (RFC 5321 §5.1). */
-  async #firstSession(names: readonly string[], port: number, verdict: TlsVerdict): Promise<Session | Trouble> {
+  async #firstSession(hosts: HostList, verdict: TlsVerdict): Promise<Session | Trouble> {
     const troubles: Trouble[] = []
     let tried = 0
-    for (const host of names) {
-      // a configured next hop may well be this machine: only names go through DNS
-      const found = await this.#deps.resolver.addresses(host)
+    const { resolver } = this.#deps
+    for (const host of hosts.names) {
+      const found = await (hosts.configured ? resolver.nextHopAddresses(host) : resolver.addresses(host))
       if (found.kind !== 'addresses') {
         troubles.push({ kind: 'trouble', outcome: found.kind, reply: found.reply })
         continue
       }
       for (const address of found.addresses) {
         if (tried++ >= ADDRESSES_TRIED_MAX) break
-        const session = await this.#session({ host, address, port, verdict }, true)
+        const session = await this.#session({ host, address, port: hosts.port, verdict }, true)
         if (session.kind === 'session') return session
         troubles.push(session)
       }
@@ -188,6 +188,8 @@ interface HostList {
   readonly kind: 'hosts'
   readonly names: readonly string[]
   readonly port: number
+  /** By the operator, not by DNS. */
+  readonly configured: boolean
 }
 
 interface Hop {

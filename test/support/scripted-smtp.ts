@@ -19,7 +19,7 @@ export interface SmtpScript {
   /** EHLO after STARTTLS; as before when missing. */
   readonly ehloOverTls?: readonly string[]
   readonly starttls?: Step
-  readonly mail?: Step
+  readonly mail?: Step | (() => Step)
   /** `nth`: 1 for the first RCPT of the transaction. */
   readonly rcpt?: Step | ((line: string, nth: number) => Step)
   readonly data?: Step
@@ -38,6 +38,8 @@ export interface ScriptedSmtp extends AsyncDisposable {
   readonly sessions: string[][]
   /** Data as it crossed the wire, final dot left out, dots not unstuffed. */
   readonly messages: Buffer[]
+  /** Closes the connections there are. */
+  dropAll(): void
   close(): Promise<void>
 }
 
@@ -58,14 +60,18 @@ export async function startScriptedSmtp(script: SmtpScript): Promise<ScriptedSmt
     new ScriptedSession(socket, script, commands, messages)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const close = async (): Promise<void> => {
+  const dropAll = (): void => {
     for (const socket of sockets) socket.destroy()
+  }
+  const close = async (): Promise<void> => {
+    dropAll()
     await new Promise((resolve) => server.close(resolve))
   }
   return {
     port: (server.address() as AddressInfo).port,
     sessions,
     messages,
+    dropAll,
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -128,7 +134,7 @@ class ScriptedSession {
         return this.#startTls()
       case 'MAIL':
         this.#recipients = 0
-        return this.#act(script.mail ?? '250 2.1.0 Ok')
+        return this.#act(typeof script.mail === 'function' ? script.mail() : (script.mail ?? '250 2.1.0 Ok'))
       case 'RCPT': {
         this.#recipients++
         const { rcpt = '250 2.1.5 Ok' } = script

@@ -1,0 +1,71 @@
+/** A name server on loopback that answers from a table, for the relay's look-ups: MX, A, AAAA. UDP only, one question. */
+import { createSocket } from 'node:dgram'
+
+export interface DnsTable {
+  readonly mx?: Readonly<Record<string, readonly (readonly [preference: number, exchange: string])[]>>
+  readonly a?: Readonly<Record<string, readonly string[]>>
+  /** Names that get SERVFAIL. */
+  readonly broken?: readonly string[]
+}
+
+export interface ScriptedDns extends AsyncDisposable {
+  /** `address:port`, as `dns.resolver` takes it. */
+  readonly resolver: string
+}
+
+const TYPE = { A: 1, MX: 15 } as const
+const RCODE = { none: 0, servfail: 2, nxdomain: 3 } as const
+
+export async function startScriptedDns(table: DnsTable): Promise<ScriptedDns> {
+  const socket = createSocket('udp4')
+  socket.on('message', (query, peer) => socket.send(answer(table, query), peer.port, peer.address))
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  return {
+    resolver: `127.0.0.1:${socket.address().port}`,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => socket.close(() => resolve())),
+  }
+}
+
+function answer(table: DnsTable, query: Buffer): Buffer {
+  const { name, end } = questionName(query)
+  const type = query.readUInt16BE(end)
+  const known = [table.mx, table.a].some((rows) => rows?.[name] !== undefined)
+  const rcode = table.broken?.includes(name) ? RCODE.servfail : known ? RCODE.none : RCODE.nxdomain
+  const data = rcode === RCODE.none ? records(table, name, type) : []
+  const header = Buffer.from(query.subarray(0, 12))
+  header.writeUInt16BE(0x8180 | rcode, 2) // response, recursion wanted and available
+  header.writeUInt16BE(data.length, 6)
+  header.fill(0, 8)
+  const rows = data.flatMap((rdata) => [record(type, rdata.length), rdata])
+  return Buffer.concat([header, query.subarray(12, end + 4), ...rows])
+}
+
+function records(table: DnsTable, name: string, type: number): Buffer[] {
+  if (type === TYPE.A) return (table.a?.[name] ?? []).map((address) => Buffer.from(address.split('.').map(Number)))
+  if (type !== TYPE.MX) return []
+  return (table.mx?.[name] ?? []).map(([preference, exchange]) => {
+    const prefix = Buffer.alloc(2)
+    prefix.writeUInt16BE(preference)
+    return Buffer.concat([prefix, ...exchange.split('.').filter(Boolean).flatMap(label), Buffer.of(0)])
+  })
+}
+
+const label = (text: string): Buffer[] => [Buffer.of(text.length), Buffer.from(text)]
+
+/** Name: a pointer to the question; class IN; TTL 1. */
+function record(type: number, lengthBytes: number): Buffer {
+  const bytes = Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 1, 0, 0])
+  bytes.writeUInt16BE(lengthBytes, 10)
+  return bytes
+}
+
+/** `end`: offset of the type behind the name. */
+function questionName(query: Buffer): { name: string; end: number } {
+  const labels: string[] = []
+  let at = 12
+  for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+    labels.push(query.subarray(at + 1, at + 1 + length).toString('latin1'))
+    at += 1 + length
+  }
+  return { name: labels.join('.').toLowerCase(), end: at + 1 }
+}
