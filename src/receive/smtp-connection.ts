@@ -201,6 +201,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
         if (this._parser instanceof StrictStream && this._parser.hasMore)
           return this.answerAndClose(reply(501, '5.5.4', 'Nothing may follow STARTTLS before TLS has begun'))
         this.answer(reply(220, '2.0.0', 'Ready to start TLS'))
+        this._socket.uncork()
         this._handlerPending = false
         return this.upgrade(done)
       case 'auth':
@@ -280,7 +281,13 @@ export class SmtpConnection extends SMTPConnection implements Session {
   #say(answer: Reply): void {
     const socket = this._socket
     // during a TLS handshake a reply would stand, in clear, between its records
-    if (!this._upgrading && socket.writable) socket.write(formatReply(answer))
+    if (this._upgrading || !socket.writable) return
+    if (socket.writableCorked === 0) {
+      // the answers to pipelined commands travel together (RFC 2920 §3.2)
+      socket.cork()
+      setImmediate(() => socket.uncork())
+    }
+    socket.write(formatReply(answer), 'latin1')
   }
 
   #greet(): void {
