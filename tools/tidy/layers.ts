@@ -19,8 +19,8 @@ const RANKS: Readonly<Record<string, number>> = {
   deliver: 6,
   access: 6,
   admin: 6,
-  cli: 7,
-  'main.ts': 8,
+  'main.ts': 7,
+  cli: 8,
 }
 
 /** Within one rank: protocols speak of addresses, which message/ knows; message/ knows no protocol. */
@@ -130,7 +130,7 @@ function isImpure({ specifier, names }: SourceFile['imports'][number]): boolean 
   return names.length === 0 || !names.every((name) => pureNames.includes(name))
 }
 
-/** Files that import each other in a circle, each circle told once. */
+/** Files that import each other in a circle, each circle told once. A type may be shared both ways: it is gone at run time. */
 function cycles(sources: readonly SourceFile[]): Finding[] {
   const byPath = new Map(sources.map((source) => [source.path, source]))
   const state = new Map<string, 'open' | 'done'>()
@@ -138,8 +138,8 @@ function cycles(sources: readonly SourceFile[]): Finding[] {
   function walk(source: SourceFile, trail: readonly string[]): void {
     state.set(source.path, 'open')
     const here = [...trail, source.path]
-    for (const { target, line } of source.imports) {
-      const next = target === undefined ? undefined : byPath.get(target)
+    for (const { target, line, isType } of source.imports) {
+      const next = isType || target === undefined ? undefined : byPath.get(target)
       if (next === undefined || state.get(next.path) === 'done') continue
       if (state.get(next.path) === undefined) walk(next, here)
       else {

@@ -15,8 +15,8 @@ export function checkRfcIndex(sources: readonly SourceFile[], index: string | un
     const now = cited.get(number)
     if (now === undefined) return [at(line, `RFC ${number} is cited nowhere in src/`)]
     const wrong: Finding[] = []
-    if (!STATUSES.has(status)) wrong.push(at(line, `status of RFC ${number}: one of ${[...STATUSES].join(', ')}`))
-    if (title === '') wrong.push(at(line, `RFC ${number} has no title`))
+    if (!STATUSES.has(status) || title === '')
+      wrong.push(at(line, `RFC ${number} needs a title and a status: ${[...STATUSES].join(', ')}`))
     if (files !== now.join(' ')) wrong.push(at(line, `files of RFC ${number} have changed: tools/tidy.ts --write`))
     return wrong
   })

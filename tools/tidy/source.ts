@@ -16,6 +16,7 @@ export interface ImportedName {
   readonly target: string | undefined
   /** As the other file calls them; empty for a whole namespace, a side effect, a re-export or import(). */
   readonly names: readonly string[]
+  readonly isType: boolean
   readonly line: number
 }
 
@@ -42,6 +43,9 @@ export interface SourceFile {
   readonly globals: readonly { readonly name: string; readonly line: number }[]
 }
 
+/** A test, or a part of one that several share. */
+const TEST_FILE = /(?:\.test|\/conformance\/[^/]+)\.ts$/
+
 interface Node {
   readonly type: string
   readonly start: number
@@ -58,11 +62,13 @@ export function readSource(filePath: string, text: string): SourceFile {
   const named = parsed.module.staticImports.map(({ moduleRequest, entries }) => ({
     specifier: moduleRequest.value,
     names: entries.every((entry) => entry.importName.name) ? entries.map((entry) => entry.importName.name ?? '') : [],
+    isType: entries.length > 0 && entries.every((entry) => entry.isType),
     line: lineOf(moduleRequest.start),
   }))
   const reExported = parsed.module.staticExports
-    .flatMap((each) => each.entries.flatMap((entry) => entry.moduleRequest ?? []))
-    .map(({ value, start }) => ({ specifier: value, names: [], line: lineOf(start) }))
+    .flatMap((each) => each.entries)
+    .flatMap(({ moduleRequest: from, isType }) => (from === null ? [] : { ...from, isType }))
+    .map(({ value, start, isType }) => ({ specifier: value, names: [], isType, line: lineOf(start) }))
   const exports = parsed.module.staticExports.flatMap((each) => each.entries)
   const defaultExport = exports.find(
     ({ exportName }) => `${exportName.kind} ${exportName.name}` === 'Default null' || exportName.name === 'default',
@@ -71,7 +77,7 @@ export function readSource(filePath: string, text: string): SourceFile {
     path: filePath,
     text,
     lines: text.split('\n').length - (text.endsWith('\n') ? 1 : 0),
-    isTest: filePath.endsWith('.test.ts'),
+    isTest: TEST_FILE.test(filePath),
     imports: [...named, ...reExported, ...facts.dynamicImports].map((each) => ({
       ...each,
       target: targetOf(filePath, each.specifier),
@@ -162,7 +168,7 @@ class Facts {
   #dynamicImport(node: Node): void {
     const source = node['source'] as Node
     const specifier = typeof source['value'] === 'string' ? source['value'] : '(computed)'
-    this.dynamicImports.push({ specifier, names: [], line: this.#lineOf(node.start) })
+    this.dynamicImports.push({ specifier, names: [], isType: false, line: this.#lineOf(node.start) })
   }
 
   #identifier(node: Node, parent: Node | undefined, key: string): void {
