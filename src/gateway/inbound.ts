@@ -18,7 +18,7 @@ import { explainRefusal } from '../policy/explain.ts'
 import type { InboundPolicy } from '../policy/settings.ts'
 import { type PackedRing, type PeelReport, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
 import { authorOf } from '../protection/peel.ts'
-import type { OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
+import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import { type EnhancedCode, type Reply, isPositive, isTransient, reply, replyText } from '../protocol/smtp-reply.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import { type Account, findAccount } from '../store/accounts.ts'
@@ -46,7 +46,7 @@ export interface InboundDeps {
 
 export interface Inbound extends Inbox {
   /** For mail of our own users to our own users: the same way in, without the wire. */
-  deliver(mail: OutgoingMail, content: AsyncIterable<Uint8Array>): Promise<readonly RecipientResult[]>
+  deliver(mail: OutgoingMail, content: ContentSource): Promise<readonly RecipientResult[]>
 }
 
 export function createInbound(deps: InboundDeps): Inbound {
@@ -72,11 +72,11 @@ async function accept(deps: InboundDeps, mail: ReceivedMail): Promise<Reply> {
 async function deliver(
   deps: InboundDeps,
   mail: OutgoingMail,
-  content: AsyncIterable<Uint8Array>,
+  content: ContentSource,
 ): Promise<readonly RecipientResult[]> {
   const { mailFrom } = mail
   const origin = { by: 'local' as const }
-  const raw = await collect(content)
+  const raw = await collect(content())
   const incoming = { id: randomUUID(), origin, nowMs: deps.clock.nowMs(), raw, trace: [], mailFrom }
   const results: RecipientResult[] = []
   for (const { address } of mail.recipients) {

@@ -13,10 +13,11 @@ import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
 import type { Part } from '../message/part.ts'
+import { namedRecipients } from '../message/recipients.ts'
 import { type Copy, type OutboundPlan, decideOutbound } from '../policy/decide-outbound.ts'
 import { explainNoKey, explainQueued } from '../policy/explain.ts'
 import type { OutboundPolicy } from '../policy/settings.ts'
-import { type PackedCopy, STANDARDS, packCertificate, packKey } from '../protection/jobs.ts'
+import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey } from '../protection/standard.ts'
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
 import { type Reply, reply, replyText } from '../protocol/smtp-reply.ts'
@@ -28,7 +29,7 @@ import type { Tx } from '../store/schema.ts'
 import { HOPS_MAX, hopCount, receivedField } from './annotate.ts'
 import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
-import { askedFor, checkAuthor, messageIdOf, namedRecipients, outgoingFields, readHead } from './submitted-header.ts'
+import { askedFor, checkAuthor, messageIdOf, outgoingFields, readHead } from './submitted-header.ts'
 
 export interface OutboundDeps {
   readonly clock: Clock
@@ -75,7 +76,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
     header: writeFields(fields),
     trace: writeFields(trace),
     signingTimeMs: nowMs,
-    copies: plan.copies.map((copy) => packCopy(copy, signer)),
+    copies: plan.copies.map((copy) => packCopy(copy.protection, signer)),
   }
   const body = counted(head.rest)
   const copies = await protectCopies(deps.pool, deps.store.bytes, job, body.chunks)
@@ -133,13 +134,6 @@ async function planFor(
     senderStandards: [signer.certificate.standard],
     senderCertificate: deps.encryptToSender && signer.certificate.canEncrypt ? signer.certificate : undefined,
   })
-}
-
-function packCopy({ protection }: Copy, signer: OwnKey): PackedCopy {
-  if (protection.kind === 'as-is') return protection
-  const { layering, signing, encryption, headerProtection } = protection
-  const recipients = protection.certificates.map(packCertificate)
-  return { kind: 'wrapped', layering, signer: packKey(signer), recipients, signing, encryption, headerProtection }
 }
 
 interface CopyToQueue {

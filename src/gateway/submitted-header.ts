@@ -71,16 +71,6 @@ export function checkAuthor(part: Part, login: Address): Reply | undefined {
   return undefined
 }
 
-/** Addresses that every recipient may see. What cannot be read names nobody: then each gets a copy alone. */
-export function namedRecipients(part: Part): Address[] {
-  return ['To', 'Cc'].flatMap((name) =>
-    fieldsNamed(part, name).flatMap((field) => {
-      const mailboxes = parseMailboxList(fieldBody(field))
-      return mailboxes.ok ? mailboxes.value.map((mailbox) => mailbox.address) : []
-    }),
-  )
-}
-
 /** `X-Sealpost: require` or `prefer`; a word we do not know is taken for the stricter one. */
 export function askedFor(part: Part): NoKeyPolicy | undefined {
   const field = firstField(part, 'X-Sealpost')

@@ -1,6 +1,7 @@
 /** What happens to one submitted mail: who gets it protected how, and who is refused. Facts in, plan out; no I/O. */
 import { type Address, sameAddress } from '../message/address.ts'
-import type { Certificate, EncryptionChoice, SigningChoice, StandardName } from '../protection/standard.ts'
+import type { CopyProtection } from '../protection/jobs.ts'
+import type { Certificate, StandardName } from '../protection/standard.ts'
 import type { Layering } from '../protection/wrap.ts'
 import type { NoKeyPolicy, OutboundPolicy } from './settings.ts'
 
@@ -24,18 +25,6 @@ export interface OutboundFacts {
   /** The sender's own certificate, when copies are encrypted to the sender as well. */
   readonly senderCertificate: Certificate | undefined
 }
-
-export type CopyProtection =
-  | { readonly kind: 'as-is' }
-  | {
-      readonly kind: 'wrapped'
-      readonly standard: StandardName
-      readonly layering: Layering
-      readonly certificates: readonly Certificate[]
-      readonly encryption: EncryptionChoice
-      readonly signing: SigningChoice
-      readonly headerProtection: boolean
-    }
 
 /** One protected message and who receives it. */
 export interface Copy {

@@ -64,6 +64,26 @@ export type PackedCopy =
       readonly headerProtection: boolean
     }
 
+/** How one copy of a message is to be protected, as policy decided it. */
+export type CopyProtection =
+  | { readonly kind: 'as-is' }
+  | {
+      readonly kind: 'wrapped'
+      readonly standard: StandardName
+      readonly layering: Layering
+      readonly certificates: readonly Certificate[]
+      readonly encryption: EncryptionChoice
+      readonly signing: SigningChoice
+      readonly headerProtection: boolean
+    }
+
+export function packCopy(protection: CopyProtection, signer: OwnKey): PackedCopy {
+  if (protection.kind === 'as-is') return protection
+  const { kind, layering, signing, encryption, headerProtection } = protection
+  const recipients = protection.certificates.map(packCertificate)
+  return { kind, layering, signer: packKey(signer), recipients, signing, encryption, headerProtection }
+}
+
 export interface WrapJob {
   readonly kind: 'wrap'
   /** Header fields of the author's message, each with its line end; without the empty line. */

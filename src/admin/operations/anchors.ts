@@ -1,0 +1,43 @@
+/** Trust anchors: the authorities whose certificates are believed. */
+import { readCertificates } from '../../protection/smime/pem.ts'
+import type { Certificate } from '../../protection/standard.ts'
+import { audit } from '../../store/audit.ts'
+import type { TrustAnchor } from '../../keys/anchors.ts'
+import { type Desk, OperationRefused } from '../desk.ts'
+
+/** Every certificate in the file becomes an anchor, or none does. */
+export async function addAnchors(desk: Desk, input: { file: Uint8Array }): Promise<readonly Certificate[]> {
+  const encoded = readCertificates(input.file)
+  if (!encoded.ok) throw new OperationRefused(`No certificate can be read: ${encoded.error}`)
+  const nowMs = desk.clock.nowMs()
+  return desk.store.commit(async (tx) => {
+    const added: Certificate[] = []
+    for (const each of encoded.value) {
+      const anchor = await desk.anchors.add(tx, { encoded: each, source: 'admin', nowMs })
+      if (!anchor.ok) throw new OperationRefused(anchor.error)
+      const { fingerprint, subject } = anchor.value
+      await audit(tx, { nowMs, actor: desk.actor, operation: 'trust add', subject: fingerprint, detail: subject })
+      added.push(anchor.value)
+    }
+    return added
+  })
+}
+
+export function listAnchors(desk: Desk): Promise<readonly TrustAnchor[]> {
+  return desk.anchors.list()
+}
+
+export async function removeAnchor(desk: Desk, input: { fingerprint: string }): Promise<void> {
+  const fingerprint = input.fingerprint.toLowerCase()
+  await desk.store.commit(async (tx) => {
+    if (!(await desk.anchors.remove(tx, fingerprint)))
+      throw new OperationRefused(`There is no trust anchor ${fingerprint}`)
+    await audit(tx, {
+      nowMs: desk.clock.nowMs(),
+      actor: desk.actor,
+      operation: 'trust remove',
+      subject: fingerprint,
+      detail: '',
+    })
+  })
+}

@@ -1,0 +1,68 @@
+/** Opens configuration, master key, store and keys for one command, and closes them after it. */
+import { readFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import type { Desk } from '../admin/desk.ts'
+import { systemClock } from '../base/clock.ts'
+import { type Config, loadConfig } from '../config/load.ts'
+import { TrustAnchors } from '../keys/anchors.ts'
+import { loadMasterKey } from '../keys/master-key.ts'
+import { Passwords } from '../keys/password.ts'
+import { PrivateKeys } from '../keys/private-keys.ts'
+import { PublicKeys } from '../keys/public-keys.ts'
+import { parseDomain } from '../message/address.ts'
+import { openStore } from '../store/database.ts'
+
+/** The configuration or the master key cannot be used; the message says why. */
+export class ConfigRefused extends Error {
+  override readonly name = 'ConfigRefused'
+}
+
+export async function configOf(file: string): Promise<Config> {
+  const config = await loadConfig(file, process.env)
+  if (!config.ok) throw new ConfigRefused(config.error)
+  return config.value
+}
+
+export async function openDesk(config: Config, actor = `cli:${userInfo().username}`): Promise<Desk> {
+  const masterKey = await loadMasterKey(config.dataDir, process.env)
+  if (!masterKey.ok) throw new ConfigRefused(masterKey.error)
+  const clock = systemClock
+  const store = await openStore({ dir: config.dataDir, masterKey: masterKey.value, clock })
+  return {
+    config,
+    clock,
+    actor,
+    store,
+    privateKeys: new PrivateKeys(store, clock),
+    publicKeys: new PublicKeys(store),
+    anchors: new TrustAnchors(store),
+    passwords: new Passwords(),
+    domains: config.domains.flatMap((domain) => parseDomain(domain) ?? []),
+  }
+}
+
+/** Runs one operation on the desk of a configuration file. */
+export async function atDesk<T>(options: { readonly config: string }, work: (desk: Desk) => Promise<T>): Promise<T> {
+  const desk = await openDesk(await configOf(options.config))
+  try {
+    return await work(desk)
+  } finally {
+    await desk.store.close()
+  }
+}
+
+/** A password from standard input: its first line, without the line end. */
+export async function passwordFromStdin(): Promise<string> {
+  return (await standardInput()).toString('utf8').split(/\r?\n/, 1)[0] ?? ''
+}
+
+/** A file's bytes; `-` is standard input. */
+export async function bytesOf(file: string): Promise<Uint8Array> {
+  return file === '-' ? standardInput() : readFile(file)
+}
+
+async function standardInput(): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,90 @@
+/** `sealpost key …` */
+import { Command, Option } from 'commander'
+import { exportKey, importKeys, listKeys, revokeKey, rotateKeys } from '../admin/operations/keys.ts'
+import type { StandardName } from '../protection/standard.ts'
+import { atDesk, bytesOf, passwordFromStdin } from './desk-of.ts'
+import { type CommonOptions, command, isoTime, note, say, sayRows } from './output.ts'
+
+export function keyCommand(): Command {
+  const key = new Command('key').description('Public keys (222) and private keys (221).')
+  key.addCommand(command('list [address]', 'Known keys, of one address or all.', ['sealpost key list']).action(list))
+  key.addCommand(importCommand())
+  key.addCommand(exportCommand())
+  key.addCommand(
+    command('rotate <address>', 'New keys for a user; the old ones still open old mail.', [
+      'sealpost key rotate t-azuma@biglobe.ne.jp',
+    ]).action(rotate),
+  )
+  key.addCommand(
+    command('revoke <fingerprint>', 'Never use or believe this key again.', ['sealpost key revoke 5f2c…']).action(
+      revoke,
+    ),
+  )
+  return key
+}
+
+function importCommand(): Command {
+  return command('import <file>', 'Take in keys: PEM, DER or PKCS#12; "-" is standard input.', [
+    'sealpost key import suzuki.pem',
+    'printf %s "$PASSWORD" | sealpost key import suzuki.p12 --password-stdin',
+  ])
+    .option('--password-stdin', "read the file's password from standard input")
+    .option('--address <address>', 'for a certificate that names no address')
+    .action(importFile)
+}
+
+function exportCommand(): Command {
+  return command('export <address>', 'Hand out the public key as PEM, or with --private all of it as PKCS#12.', [
+    'sealpost key export t-azuma@biglobe.ne.jp > azuma.pem',
+    'printf %s "$PASSWORD" | sealpost key export t-azuma@biglobe.ne.jp --private --password-stdin > azuma.p12',
+  ])
+    .addOption(new Option('--standard <standard>').choices(['smime']).default('smime'))
+    .option('--private', 'the private key as well; needs --password-stdin and leaves an audit row')
+    .option('--password-stdin', 'read the password of the PKCS#12 file from standard input')
+    .action(exportFile)
+}
+
+async function list(address: string | undefined, options: CommonOptions): Promise<void> {
+  const keys = await atDesk(options, (desk) => listKeys(desk, { address }))
+  const rows = keys.map(({ notBeforeMs, notAfterMs, revokedMs, ...key }) => ({
+    ...key,
+    from: isoTime(notBeforeMs),
+    until: isoTime(notAfterMs),
+    revoked: revokedMs === undefined ? null : isoTime(revokedMs),
+  }))
+  sayRows(options, rows, address === undefined ? 'No keys yet.' : `No key of ${address} is known.`)
+}
+
+async function importFile(
+  file: string,
+  options: CommonOptions & { passwordStdin?: boolean; address?: string },
+): Promise<void> {
+  const bytes = await bytesOf(file)
+  const password = options.passwordStdin === true ? await passwordFromStdin() : undefined
+  const keys = await atDesk(options, (desk) => importKeys(desk, { file: bytes, password, address: options.address }))
+  for (const key of keys)
+    say(options, key, `${key.address}  ${key.algorithm}  ${key.fingerprint}${key.private ? '  with private key' : ''}`)
+}
+
+type ExportOptions = CommonOptions & { standard: StandardName; private?: boolean; passwordStdin?: boolean }
+
+async function exportFile(address: string, options: ExportOptions): Promise<void> {
+  const { standard } = options
+  const withPrivate =
+    options.private === true ? { password: options.passwordStdin === true ? await passwordFromStdin() : '' } : undefined
+  const { file, ...key } = await atDesk(options, (desk) => exportKey(desk, { address, standard, withPrivate }))
+  if (options.json !== true) process.stdout.write(file)
+  else if (withPrivate === undefined) say(options, { ...key, pem: Buffer.from(file).toString() }, '')
+  else say(options, { ...key, pkcs12: Buffer.from(file).toString('base64') }, '')
+}
+
+async function rotate(address: string, options: CommonOptions): Promise<void> {
+  const rotated = await atDesk(options, (desk) => rotateKeys(desk, { address }))
+  for (const key of rotated.keys) note(`new ${key.standard} key ${key.algorithm}`)
+  say(options, rotated, rotated.keys.map((key) => key.fingerprint).join('\n'))
+}
+
+async function revoke(fingerprint: string, options: CommonOptions): Promise<void> {
+  await atDesk(options, (desk) => revokeKey(desk, { fingerprint }))
+  say(options, { fingerprint, revoked: true }, `${fingerprint} is revoked`)
+}

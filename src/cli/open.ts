@@ -1,0 +1,102 @@
+/** `sealpost open`: verifies and decrypts mail files (B2 to B4), with the server's keys or with keys given here. */
+import type { Command } from 'commander'
+import { isUtf8 } from 'node:buffer'
+import { latin1 } from '../base/bytes.ts'
+import { inboundPolicyFor } from '../config/policy-settings.ts'
+import { configSchema } from '../config/schema.ts'
+import { parsePart } from '../message/parse.ts'
+import { decideInbound } from '../policy/decide-inbound.ts'
+import { explainToReader } from '../policy/explain.ts'
+import type { InboundPolicy } from '../policy/settings.ts'
+import { type PackedRing, type PeelReport, runPeel } from '../protection/jobs.ts'
+import { bytesOf, passwordFromStdin } from './desk-of.ts'
+import { canonicalMail } from './mail-file.ts'
+import { ringFromDesk, ringFromFiles } from './open-ring.ts'
+import { type CommonOptions, command, isoTime, say } from './output.ts'
+
+export interface OpenOptions extends CommonOptions {
+  readonly for?: string
+  readonly with?: readonly string[]
+  readonly at?: string
+  readonly plaintext?: boolean
+  readonly passwordStdin?: boolean
+  readonly allowWeak?: boolean
+}
+
+export function openCommand(): Command {
+  return command('open <files...>', 'Verify and decrypt mail files, without changing anything.', [
+    'sealpost open mail.eml --for u-suzuki@abc.com',
+    'sealpost open mail.eml --with ca.pem --with suzuki.p12 --plaintext',
+    'sealpost open old.eml --with ca.pem --at 2004-11-09 --json',
+  ])
+    .option('--for <address>', 'open with the keys of this user')
+    .option(
+      '--with <files...>',
+      'certificates, self-signed authorities and private keys to use instead of the configured ones',
+    )
+    .option('--at <time>', 'judge certificates at this time (ISO 8601, or seconds since 1970)')
+    .option('--plaintext', 'print the opened message as well')
+    .option('--password-stdin', 'read the password of the key files from standard input')
+    .option('--allow-weak', 'let SHA-1 and short RSA keys count, for archives')
+    .action(open)
+}
+
+async function open(files: readonly string[], options: OpenOptions, made: Command): Promise<void> {
+  const atMs = timeOf(options.at)
+  if (Number.isNaN(atMs)) made.error(`error: "${options.at}" is not a time; write 2004-11-09 or 2004-11-09T12:00:00Z`)
+  const password = options.passwordStdin === true ? await passwordFromStdin() : ''
+  const given = options.with === undefined ? undefined : await ringFromFiles(options.with, password)
+  for (const file of files) {
+    const raw = canonicalMail(await bytesOf(file))
+    const { ring, policy } =
+      given === undefined ? await ringFromDesk(options, parsePart(raw)) : { ring: given, policy: defaultPolicy() }
+    const report = openWith({ ...ring, allowWeak: ring.allowWeak || options.allowWeak === true }, raw, atMs)
+    sayReport(file, report, policy, options)
+  }
+}
+
+function openWith(ring: PackedRing, raw: Uint8Array, atMs: number): PeelReport {
+  const [report] = runPeel({ kind: 'peel', raw, atMs, rings: [ring] })
+  if (report === undefined) throw new TypeError('one ring makes one report')
+  return report
+}
+
+function sayReport(file: string, report: PeelReport, policy: InboundPolicy, options: OpenOptions): void {
+  const { summary, layers, errant, defects, sealed, message } = report
+  const decision = decideInbound(summary, sealed, policy)
+  const shown = options.plaintext === true && message !== undefined ? textOf(message) : undefined
+  const result = {
+    file,
+    outcome: decision.action,
+    summary,
+    layers: layers.map(({ signingTimeMs, why, ...layer }) => ({
+      ...layer,
+      ...(signingTimeMs === undefined ? {} : { signingTime: isoTime(signingTimeMs) }),
+      ...(why === undefined ? {} : { reason: why }),
+    })),
+    errant,
+    defects,
+    ...(shown === undefined ? {} : { plaintext: shown }),
+  }
+  const layersText = layers.map(
+    (layer) =>
+      `  ${layer.form} ${layer.algorithm ?? ''} ${layer.verdict}${layer.why === undefined ? '' : `: ${layer.why}`}`,
+  )
+  const head = `${file}: ${decision.action}. ${explainToReader(summary, decision)}`
+  say(options, result, [head, ...layersText, ...(shown === undefined ? [] : ['', shown])].join('\n'))
+}
+
+const textOf = (message: Uint8Array): string =>
+  isUtf8(message) ? Buffer.from(message).toString('utf8') : latin1(message)
+
+/** NaN when it is no time. */
+function timeOf(text: string | undefined): number {
+  if (text === undefined) return Date.now()
+  return /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text)
+}
+
+/** Without a configuration the defaults of the manual decide. */
+function defaultPolicy(): InboundPolicy {
+  const domain = 'example.org'
+  return inboundPolicyFor(configSchema.parse({ domains: [domain] }), domain as never)
+}

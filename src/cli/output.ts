@@ -1,0 +1,79 @@
+/** How commands speak: one JSON object per line for machines, tables and sentences for people, problems to stderr. */
+import { Command } from 'commander'
+import { ConfigRefused } from './desk-of.ts'
+import { OperationRefused } from '../admin/desk.ts'
+
+export interface CommonOptions {
+  readonly config: string
+  readonly json?: boolean
+}
+
+/** A command with the options that every command takes. `examples` are whole command lines. */
+export function command(signature: string, description: string, examples: readonly string[]): Command {
+  const [name = '', ...args] = signature.split(' ')
+  const made = new Command(name).description(description)
+  for (const argument of args) made.argument(argument)
+  return made
+    .option('--config <file>', 'configuration file', './sealpost.yaml')
+    .option('--json', 'one JSON object per line on standard output')
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`)
+}
+
+/** One result: as JSON, or as sentences for a person. */
+export function say(options: CommonOptions, result: object, sentence: string): void {
+  print(options.json === true ? JSON.stringify(result) : sentence)
+}
+
+/** Rows: a JSON object each, or a table whose columns are the row's own properties. */
+export function sayRows(
+  options: CommonOptions,
+  rows: readonly Readonly<Record<string, unknown>>[],
+  none: string,
+): void {
+  if (options.json === true) for (const row of rows) print(JSON.stringify(row))
+  else if (rows.length === 0) note(none)
+  else for (const line of table(rows)) print(line)
+}
+
+/** For people only: goes to stderr, so that scripts do not read it. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Says what went wrong; returns the exit status. A bug shows where it happened. */
+export function fail(error: unknown): number {
+  const expected = error instanceof OperationRefused || error instanceof ConfigRefused || isSystemError(error)
+  note(
+    `sealpost: ${error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error)}`,
+  )
+  return 1
+}
+
+const isSystemError = (error: unknown): boolean => error instanceof Error && 'code' in error && 'syscall' in error
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function table(rows: readonly Readonly<Record<string, unknown>>[]): string[] {
+  const columns = Object.keys(rows[0] ?? {})
+  const cells = [
+    columns.map((column) => column.toUpperCase()),
+    ...rows.map((row) => columns.map((column) => cell(row[column]))),
+  ]
+  const widths = columns.map((_column, index) => Math.max(...cells.map((row) => (row[index] ?? '').length)))
+  return cells.map((row) =>
+    row
+      .map((text, index) => text.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+function cell(value: unknown): string {
+  if (value === undefined || value === null) return '-'
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number)
+}
+
+export const isoTime = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z')

@@ -1,0 +1,84 @@
+/** `sealpost seal`: protects mail files as submission would (A2, A3), and prints them instead of sending them. */
+import type { Command } from 'commander'
+import { type Desk, OperationRefused, needAddress } from '../admin/desk.ts'
+import { Collector } from '../base/byte-sink.ts'
+import { outboundPolicyFor } from '../config/policy-settings.ts'
+import { type Address, domainOf } from '../message/address.ts'
+import { isField, writeFields } from '../message/header-field.ts'
+import { parsePart } from '../message/parse.ts'
+import { type Part, bodyOf } from '../message/part.ts'
+import { namedRecipients } from '../message/recipients.ts'
+import { decideOutbound } from '../policy/decide-outbound.ts'
+import { explainNoKey } from '../policy/explain.ts'
+import { packCopy, startWrap } from '../protection/jobs.ts'
+import { atDesk, bytesOf } from './desk-of.ts'
+import { canonicalMail } from './mail-file.ts'
+import { type CommonOptions, command, note, say } from './output.ts'
+
+interface SealOptions extends CommonOptions {
+  readonly from: string
+  readonly to?: readonly string[]
+}
+
+export function sealCommand(): Command {
+  return command('seal <files...>', 'Sign and encrypt mail files, and print them.', [
+    'sealpost seal draft.eml --from t-azuma@biglobe.ne.jp > sealed.eml',
+    'sealpost seal draft.eml --from t-azuma@biglobe.ne.jp --to u-suzuki@abc.com',
+  ])
+    .requiredOption('--from <address>', 'the user who signs')
+    .option('--to <addresses...>', 'recipients; without it those in To and Cc')
+    .action(seal)
+}
+
+async function seal(files: readonly string[], options: SealOptions): Promise<void> {
+  await atDesk(options, async (desk) => {
+    for (const file of files) {
+      const message = parsePart(canonicalMail(await bytesOf(file)))
+      for (const { recipients, bytes } of await sealMail(desk, message, options)) {
+        note(`${file}: for ${recipients.join(', ')}`)
+        if (options.json === true)
+          say(options, { file, recipients, message: Buffer.from(bytes).toString('latin1') }, '')
+        else process.stdout.write(bytes)
+      }
+    }
+  })
+}
+
+async function sealMail(
+  desk: Desk,
+  message: Part,
+  options: SealOptions,
+): Promise<{ recipients: readonly Address[]; bytes: Buffer }[]> {
+  const from = needAddress(options.from)
+  const nowMs = desk.clock.nowMs()
+  const signer = await desk.privateKeys.signingKey(from)
+  if (signer === undefined) throw new OperationRefused(`There is no private key of ${from} here`)
+  const named = namedRecipients(message)
+  const recipients = await Promise.all(
+    (options.to?.map(needAddress) ?? named).map(async (address) => ({
+      address,
+      certificates: await desk.publicKeys.encryptionCertificates(address, nowMs),
+      policy: outboundPolicyFor(desk.config, domainOf(address)),
+    })),
+  )
+  if (recipients.length === 0) throw new OperationRefused('Nobody to seal it for: name recipients with --to')
+  const plan = decideOutbound({
+    recipients,
+    named: options.to === undefined ? named : recipients.map((each) => each.address),
+    asked: undefined,
+    alreadyProtected: false,
+    senderStandards: [signer.certificate.standard],
+    senderCertificate: desk.config.policy.encryptToSender ? signer.certificate : undefined,
+  })
+  if (plan.refused.length > 0) throw new OperationRefused(explainNoKey(plan.refused))
+  const outputs = plan.copies.map(() => new Collector())
+  const copies = plan.copies.map((copy) => packCopy(copy.protection, signer))
+  const header = writeFields(message.fields.filter((field) => !isField(field, 'Bcc')))
+  const body = startWrap({ kind: 'wrap', header, trace: new Uint8Array(0), signingTimeMs: nowMs, copies }, outputs)
+  body.write(bodyOf(message))
+  body.end()
+  return plan.copies.map((copy, index) => ({
+    recipients: copy.recipients,
+    bytes: Buffer.concat(outputs[index]?.take() ?? []),
+  }))
+}

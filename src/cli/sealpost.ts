@@ -1,0 +1,55 @@
+/** `sealpost`: every command is a name, its arguments, and one operation. What they do is in admin/operations/. */
+import { Command, CommanderError } from 'commander'
+import { readFileSync } from 'node:fs'
+import { fail } from './output.ts'
+import { initCommand } from './init.ts'
+import { keyCommand } from './key.ts'
+import { openCommand } from './open.ts'
+import { queueCommand, traceCommand } from './queue.ts'
+import { sealCommand } from './seal.ts'
+import { serveCommand } from './serve.ts'
+import { trustCommand } from './trust.ts'
+import { userCommand } from './user.ts'
+
+/** RFC-like convention of the contract: 0 done, 1 failed, 2 wrong use. */
+const WRONG_USE = 2
+
+function program(): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  const sealpost = new Command('sealpost')
+    .description('Signs, encrypts, verifies and decrypts e-mail on behalf of the users of a provider.')
+    .version(version)
+    .addHelpText(
+      'after',
+      '\nBegin with:\n  sealpost init --dir ./mail --domain example.org\n  sealpost serve --config ./mail/sealpost.yaml',
+    )
+  const commands = [
+    initCommand,
+    serveCommand,
+    userCommand,
+    keyCommand,
+    trustCommand,
+    sealCommand,
+    openCommand,
+    queueCommand,
+    traceCommand,
+  ]
+  for (const make of commands) sealpost.addCommand(make())
+  return strict(sealpost)
+}
+
+/** Wrong use is thrown, not exited, in every command; so that it can be told from failure. */
+function strict(command: Command): Command {
+  command.exitOverride().showHelpAfterError('(see --help)')
+  for (const each of command.commands) strict(each)
+  return command
+}
+
+try {
+  await program().parseAsync(process.argv)
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE
+  else process.exitCode = fail(error)
+}

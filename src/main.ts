@@ -1,0 +1,297 @@
+/**
+ * Wires configuration → stores → agents → listeners; the only file that knows everybody. The agents meet in rows of the
+ * store and in the functions that are handed to them here.
+ */
+import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { startPop3 } from './access/pop3/server.ts'
+import { openMaildrop } from './access/mailbox-maildrop.ts'
+import type { Pop3Deps } from './access/pop3/deps.ts'
+import type { Desk } from './admin/desk.ts'
+import * as events from './base/events.ts'
+import { WorkerPool } from './base/worker-pool.ts'
+import type { Config } from './config/load.ts'
+import { inboundPolicyFor, outboundPolicyFor } from './config/policy-settings.ts'
+import { createInbound } from './gateway/inbound.ts'
+import { createOutbound } from './gateway/outbound.ts'
+import type { ProtectionPool } from './gateway/protect.ts'
+import { signIn } from './keys/sign-in.ts'
+import { type Address, type Domain, parseAddress } from './message/address.ts'
+import { QueueWorker } from './queue/worker.ts'
+import { mxAgent } from './receive/mx.ts'
+import { startListener } from './receive/receive.ts'
+import { submissionAgent } from './receive/submission.ts'
+import type { Agent } from './receive/agent.ts'
+import { MxResolver } from './relay/mx.ts'
+import { Relay } from './relay/relay.ts'
+import { parseRoutes } from './relay/route.ts'
+import { findAccount } from './store/accounts.ts'
+import { startHousekeeping } from './store/housekeeping.ts'
+import type { Inbox } from './protocol/smtp-session.ts'
+
+/** `receive`: SMTP in. `relay`: works the queue. `access`: POP3. */
+export const ROLES = ['receive', 'relay', 'access'] as const
+export type Role = (typeof ROLES)[number]
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+/** SIGTERM to exit takes 10 s at most (contract); this much of it is for what runs. */
+const STOP_GRACE_MS = 7_000
+const STREAM_TIMEOUT_FACTOR = 20
+
+export interface Running {
+  readonly listeners: Readonly<Record<string, events.Listening>>
+  /** Takes over TLS certificates; the rest of the configuration counts from the next start. */
+  reload(): Promise<void>
+  /** Accepts nothing more, finishes what is under way, closes the store. */
+  stop(): Promise<void>
+}
+
+interface Part {
+  readonly listening?: readonly [name: string, at: events.Listening]
+  setTls?(tls: TlsFiles): void
+  stop(): Promise<void>
+}
+
+interface TlsFiles {
+  readonly cert: string
+  readonly key: string
+}
+
+/** Starts the roles on the desk; says "ready" when every listener is up. */
+export async function startServer(desk: Desk, roles: readonly Role[]): Promise<Running> {
+  const { config } = desk
+  const pool = protectionPool(config)
+  const inbound = createInbound(inboundDeps(desk, pool))
+  const worker = queueWorker(desk, inbound.deliver)
+  const outbound = createOutbound(outboundDeps(desk, pool, () => worker.notify()))
+  const tls = await readTls(config)
+  const parts: Part[] = []
+  if (roles.includes('receive')) parts.push(...(await startReceive(desk, tls, inbound, outbound)))
+  if (roles.includes('access')) parts.push(...(await startAccess(desk, tls)))
+  if (roles.includes('relay')) await worker.start({ alone: true })
+  const rules = { evidenceDays: config.evidence.keepDays, traceDays: config.trace.keepDays }
+  const endHousekeeping = startHousekeeping(desk.store, desk.clock, rules, (error) =>
+    events.trouble({ during: 'housekeeping', error }),
+  )
+  const listeners = Object.fromEntries(parts.flatMap((part) => (part.listening === undefined ? [] : [part.listening])))
+  events.ready({ listeners })
+  return {
+    listeners,
+    async reload() {
+      const fresh = await readTls(config)
+      for (const part of parts) part.setTls?.(fresh)
+      events.reloaded({ what: ['TLS certificates'] })
+    },
+    async stop() {
+      await Promise.all(parts.map((part) => part.stop()))
+      await worker.stop(STOP_GRACE_MS)
+      await endHousekeeping()
+      await pool.close()
+      await desk.store.close()
+    },
+  }
+}
+
+function protectionPool({ protection }: Config): ProtectionPool {
+  const size = protection.threads === 0 ? availableParallelism() : protection.threads
+  return new WorkerPool({
+    script: new URL('./gateway/protection-worker.ts', import.meta.url),
+    size,
+    timeoutMs: protection.timeoutSeconds * 1000,
+    streamTimeoutMs: protection.timeoutSeconds * 1000 * STREAM_TIMEOUT_FACTOR,
+    heapMaxMb: protection.heapMaxMegabytes,
+    queueMax: 1000,
+    streamsMax: Math.max(2, size),
+    name: 'protection',
+    onReplaced: (why) => events.workerReplaced({ pool: 'protection', why }),
+  })
+}
+
+function outboundDeps(desk: Desk, pool: ProtectionPool, wakeQueue: () => void): Parameters<typeof createOutbound>[0] {
+  const { config } = desk
+  const { usersMayAsk, encryptToSender, alreadyProtected } = config.policy
+  const policyFor = (domain: Domain) => outboundPolicyFor(config, domain)
+  return {
+    ...desk,
+    hostname: config.hostname,
+    pool,
+    policyFor,
+    usersMayAsk,
+    encryptToSender,
+    alreadyProtected,
+    wakeQueue,
+  }
+}
+
+function inboundDeps(desk: Desk, pool: ProtectionPool): Parameters<typeof createInbound>[0] {
+  const { config } = desk
+  return {
+    ...desk,
+    hostname: config.hostname,
+    pool,
+    policyFor: (domain) => inboundPolicyFor(config, domain),
+    allowWeak: config.protection.allowWeakAlgorithms,
+    keepEvidence: config.evidence.keepDays > 0,
+  }
+}
+
+function queueWorker(
+  desk: Desk,
+  deliverLocally: ConstructorParameters<typeof QueueWorker>[0]['deliverLocally'],
+): QueueWorker {
+  const { config, clock, store } = desk
+  const relay = relayOf(config)
+  const { queue } = config
+  return new QueueWorker({
+    clock,
+    store,
+    hostname: config.hostname,
+    isOwnDomain: (domain) => desk.domains.includes(domain),
+    deliverLocally,
+    relay: (mail, content) => relay.deliver(mail, content),
+    abortRelay: () => relay.close(true),
+    schedule: {
+      firstMs: queue.retryFirstMinutes * MINUTE_MS,
+      pauseMaxMs: queue.retryPauseMaxMinutes * MINUTE_MS,
+      jitter: 0.1,
+      tellDelayAfterMs: queue.tellDelayAfterHours * HOUR_MS,
+      giveUpAfterMs: queue.giveUpAfterHours * HOUR_MS,
+    },
+    limits: { runningMax: queue.runningMax, runningPerDomainMax: queue.runningPerDomainMax },
+  })
+}
+
+function relayOf(config: Config): Relay {
+  const routes = parseRoutes(config.relay.routes)
+  if (!routes.ok) throw new TypeError(`the schema let a wrong route through: ${routes.error}`)
+  const { resolver } = config.dns
+  return new Relay({
+    helo: config.hostname,
+    routes: routes.value,
+    resolver: new MxResolver({
+      ownNames: [config.hostname],
+      ...(resolver === null ? {} : { resolver }),
+      random: Math.random,
+      allowLocalAddresses: config.relay.allowLocalAddresses,
+    }),
+    hopTls: () => config.relay.tls,
+    clearAllowed: config.relay.clearAfterTlsFailure,
+    events: {
+      sessionOpened: () => undefined,
+      hostFailed: () => undefined,
+    },
+  })
+}
+
+async function startReceive(desk: Desk, tls: TlsFiles, inbound: Inbox, outbound: Inbox): Promise<Part[]> {
+  const mx = mxAgent({
+    inbox: inbound,
+    isOwnDomain: (domain) => desk.domains.includes(domain),
+    recipientKnown: async (address) => {
+      const account = await findAccount(desk.store.db, address)
+      return account !== undefined && account.status !== 'removed'
+    },
+  })
+  const submission = submissionAgent({ inbox: outbound, login: (name, password) => loginFor(desk, name, password) })
+  const agents: readonly [name: 'mx' | 'submission' | 'submissions', agent: Agent][] = [
+    ['mx', mx],
+    ['submission', submission],
+    ['submissions', submission],
+  ]
+  return Promise.all(agents.map(([name, agent]) => startSmtp(desk, tls, name, agent))).then((parts) => parts.flat())
+}
+
+async function loginFor(desk: Desk, name: string, password: string): Promise<Address | undefined> {
+  const account = await signIn(desk, name, password)
+  if (account === 'busy') throw new Error('too many sign-ins at once')
+  return account === 'wrong' ? undefined : account.address
+}
+
+async function startSmtp(
+  { config, domains }: Desk,
+  tls: TlsFiles,
+  name: 'mx' | 'submission' | 'submissions',
+  agent: Agent,
+): Promise<Part[]> {
+  const at = config.listeners[name]
+  if (at === null) return []
+  const { limits } = config
+  const postmaster = parseAddress(`postmaster@${domains[0] ?? config.hostname}`)
+  if (postmaster === undefined) throw new TypeError('a domain without a postmaster')
+  const listener = await startListener({
+    agent,
+    host: at.host,
+    port: at.port,
+    hostname: config.hostname,
+    postmaster,
+    tls,
+    implicitTls: name === 'submissions',
+    allowPlainAuthOnLoopback: config.submission.allowPlainAuthOnLoopback,
+    limits: {
+      messageMaxBytes: limits.messageSizeMaxBytes,
+      recipientsMax: limits.recipientsMax,
+      connectionsMax: limits.connectionsMax,
+      connectionsPerPeerMax: limits.connectionsPerAddressMax,
+    },
+    events,
+  })
+  return [
+    {
+      listening: [name, { host: listener.host, port: listener.port }],
+      setTls: (fresh) => listener.setTls(fresh),
+      stop: () => listener.stop(STOP_GRACE_MS),
+    },
+  ]
+}
+
+async function startAccess(desk: Desk, tls: TlsFiles): Promise<Part[]> {
+  const { config } = desk
+  const { connectionsMax, connectionsPerAddressMax } = config.limits
+  const deps: Pop3Deps = {
+    async login(name, password) {
+      const account = await signIn(desk, name, password)
+      if (typeof account === 'string') return { ok: false, temporary: account === 'busy' }
+      return { ok: true, open: () => openMaildrop(desk.store, account.id) }
+    },
+    events: pop3Events,
+  }
+  const parts: Part[] = []
+  for (const name of ['pop3', 'pop3s'] as const) {
+    const at = config.listeners[name]
+    if (at === null) continue
+    const server = await startPop3(
+      {
+        ...at,
+        implicitTls: name === 'pop3s',
+        tls: { certificatePem: tls.cert, keyPem: tls.key },
+        allowPlainOnLoopback: config.pop3.allowPlainAuthOnLoopback,
+        limits: { connectionsMax, connectionsPerAddressMax },
+      },
+      deps,
+    )
+    parts.push({
+      listening: [name, server.address],
+      setTls: ({ cert, key }) => server.setTls({ certificatePem: cert, keyPem: key }),
+      stop: () => server.stop(),
+    })
+  }
+  return parts
+}
+
+const pop3Events: Pop3Deps['events'] = {
+  loggedIn: ({ id, peerAddress, login = '' }) =>
+    events.loginSucceeded({ by: 'pop3', name: login, peerAddress, session: id }),
+  loginFailed: ({ id, peerAddress }, { name }) => events.loginFailed({ by: 'pop3', name, peerAddress, session: id }),
+  retrieved: ({ peerAddress, login = '' }) => events.fetched({ address: login, peerAddress, messages: 1, deleted: 0 }),
+  removed: ({ peerAddress, login = '' }, ids) =>
+    events.fetched({ address: login, peerAddress, messages: 0, deleted: ids.length }),
+  turnedAway: (peerAddress, why) => events.refused({ by: 'pop3', peerAddress, reply: why }),
+  closed: () => undefined,
+  failed: (_session, error) => events.trouble({ during: 'pop3', error }),
+}
+
+async function readTls({ tls }: Config): Promise<TlsFiles> {
+  const [cert, key] = await Promise.all([readFile(tls.certificate, 'utf8'), readFile(tls.key, 'utf8')])
+  return { cert, key }
+}

@@ -1,0 +1,42 @@
+/** What must be done now and then: forgets evidence and traces that are old enough, sweeps what a crash has left. */
+import type { Clock } from '../base/clock.ts'
+import type { Store } from './database.ts'
+import { expireEvidence } from './mailboxes.ts'
+import { expireTrace } from './trace.ts'
+
+const EVERY_MS = 60 * 60_000
+/** Rows forgotten in one transaction: everybody else's commit waits for it. */
+const ROWS_AT_ONCE = 500
+const DAY_MS = 24 * 60 * 60_000
+
+export interface HousekeepingRules {
+  readonly evidenceDays: number
+  readonly traceDays: number
+}
+
+export async function keepHouse(store: Store, clock: Clock, rules: HousekeepingRules): Promise<void> {
+  const nowMs = clock.nowMs()
+  const evidence = { beforeMs: nowMs - rules.evidenceDays * DAY_MS, limit: ROWS_AT_ONCE }
+  const traces = { beforeMs: nowMs - rules.traceDays * DAY_MS, limit: ROWS_AT_ONCE }
+  while ((await store.commit((tx) => expireEvidence(tx, evidence))) === ROWS_AT_ONCE);
+  while ((await store.commit((tx) => expireTrace(tx, traces))) === ROWS_AT_ONCE);
+  await store.bytes.sweep()
+}
+
+/** At once, then every hour, until the returned function is called. */
+export function startHousekeeping(
+  store: Store,
+  clock: Clock,
+  rules: HousekeepingRules,
+  onTrouble: (error: unknown) => void,
+): () => Promise<void> {
+  let running = keepHouse(store, clock, rules).catch(onTrouble)
+  const timer = setInterval(() => {
+    running = running.then(() => keepHouse(store, clock, rules)).catch(onTrouble)
+  }, EVERY_MS)
+  timer.unref()
+  return () => {
+    clearInterval(timer)
+    return running
+  }
+}

@@ -1,0 +1,193 @@
+/** Starts a whole provider for tests and the demo: `sealpost init`, its configuration, `sealpost serve`, all real. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AddressInfo, createServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import { parse, stringify } from 'yaml'
+
+export const SEALPOST = fileURLToPath(new URL('../../bin/sealpost', import.meta.url))
+
+export type ListenerName = 'mx' | 'submission' | 'submissions' | 'pop3' | 'pop3s'
+export type Event = Readonly<Record<string, unknown>> & { readonly event: string }
+
+export interface ProviderOptions {
+  readonly domains: readonly string[]
+  /** Merged over what `init` wrote; objects are merged, everything else is replaced. */
+  readonly config?: Record<string, unknown>
+  /** More arguments for node, e.g. a preload. */
+  readonly env?: Record<string, string>
+}
+
+export interface Provider extends AsyncDisposable {
+  readonly dir: string
+  readonly configFile: string
+  /** Ports are chosen before the start, so that they outlive a restart. */
+  readonly ports: Readonly<Record<ListenerName, number>>
+  /** What the server has logged, one object a line. */
+  readonly log: Event[]
+  readonly process: ChildProcess | undefined
+  /** Runs `sealpost … --json` and returns its objects; throws with its words when it fails. */
+  cli(args: readonly string[], input?: string): Promise<readonly Record<string, unknown>[]>
+  /** Merges into the configuration; takes effect at the next start. */
+  configure(config: Record<string, unknown>): Promise<void>
+  /** Resolves when it says "ready"; the milliseconds it took. */
+  start(env?: Record<string, string>): Promise<number>
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+  /** The first event of that name, from the log so far or to come. */
+  event(name: string, matches?: (event: Event) => boolean, timeoutMs?: number): Promise<Event>
+}
+
+export async function makeProvider(options: ProviderOptions): Promise<Provider> {
+  const dir = await mkdtemp(join(tmpdir(), 'sealpost-'))
+  const home = join(dir, 'home')
+  await runSealpost(['init', '--dir', home, ...options.domains.flatMap((domain) => ['--domain', domain])])
+  const provider = new ProviderProcess(dir, home, await freePorts(), options.env ?? {})
+  const listeners = Object.fromEntries(
+    Object.entries(provider.ports).map(([name, port]) => [name, { host: '127.0.0.1', port }]),
+  )
+  await provider.configure(merge({ listeners }, options.config ?? {}))
+  return provider
+}
+
+/** Runs a command and returns what it wrote to stdout. */
+export async function runSealpost(
+  args: readonly string[],
+  input?: string,
+  env: Record<string, string> = {},
+): Promise<string> {
+  const running = promisify(execFile)(SEALPOST, [...args], { env: { ...process.env, ...env }, maxBuffer: 2 ** 28 })
+  running.child.stdin?.end(input ?? '')
+  try {
+    return (await running).stdout
+  } catch (error) {
+    const { stdout, stderr, code } = error as { stdout: string; stderr: string; code: number }
+    throw Object.assign(new Error(`sealpost ${args.join(' ')} failed (${code}): ${stderr}${stdout}`), {
+      stdout,
+      stderr,
+      code,
+    })
+  }
+}
+
+class ProviderProcess implements Provider {
+  readonly dir: string
+  readonly configFile: string
+  readonly ports: Readonly<Record<ListenerName, number>>
+  readonly log: Event[] = []
+  process: ChildProcess | undefined
+  readonly #env: Record<string, string>
+  readonly #watchers = new Set<(event: Event) => void>()
+  #stderr = ''
+
+  constructor(dir: string, home: string, ports: Record<ListenerName, number>, env: Record<string, string>) {
+    this.dir = dir
+    this.configFile = join(home, 'sealpost.yaml')
+    this.ports = ports
+    this.#env = env
+  }
+
+  async cli(args: readonly string[], input?: string): Promise<readonly Record<string, unknown>[]> {
+    const output = await runSealpost([...args, '--config', this.configFile, '--json'], input)
+    return output
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  }
+
+  async configure(config: Record<string, unknown>): Promise<void> {
+    const now = parse(await readFile(this.configFile, 'utf8')) as Record<string, unknown>
+    await writeFile(this.configFile, stringify(merge(now, config)))
+  }
+
+  async start(env: Record<string, string> = {}): Promise<number> {
+    const beganMs = performance.now()
+    const child = spawn(SEALPOST, ['serve', '--config', this.configFile], {
+      env: { ...process.env, ...this.#env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.process = child
+    child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
+    createInterface({ input: child.stdout }).on('line', (line) => this.#said(line))
+    const died = new Promise<never>((_resolve, reject) =>
+      child.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${this.#stderr}`))),
+    )
+    died.catch(() => undefined)
+    await Promise.race([this.event('ready', () => true, 30_000, this.log.length), died])
+    return performance.now() - beganMs
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.process
+    this.process = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    return exited
+  }
+
+  event(name: string, matches: (event: Event) => boolean = () => true, timeoutMs = 10_000, from = 0): Promise<Event> {
+    const wanted = (event: Event): boolean => event.event === name && matches(event)
+    const known = this.log.slice(from).find(wanted)
+    if (known !== undefined) return Promise.resolve(known)
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#watchers.delete(watch)
+        reject(
+          new Error(
+            `no event "${name}" within ${timeoutMs} ms; the log ends with ${JSON.stringify(this.log.slice(-5))}`,
+          ),
+        )
+      }, timeoutMs)
+      const watch = (event: Event): void => {
+        if (!wanted(event)) return
+        clearTimeout(timer)
+        this.#watchers.delete(watch)
+        resolve(event)
+      }
+      this.#watchers.add(watch)
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL')
+    await rm(this.dir, { recursive: true, force: true })
+  }
+
+  #said(line: string): void {
+    if (!line.startsWith('{')) return
+    const event = JSON.parse(line) as Event
+    this.log.push(event)
+    for (const watch of this.#watchers) watch(event)
+  }
+}
+
+async function freePorts(): Promise<Record<ListenerName, number>> {
+  const names: readonly ListenerName[] = ['mx', 'submission', 'submissions', 'pop3', 'pop3s']
+  const servers = names.map(() => createServer())
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) =>
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+        ),
+    ),
+  )
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Record<ListenerName, number>
+}
+
+function merge(a: Record<string, unknown>, b: Record<string, unknown>): Record<string, unknown> {
+  const result = { ...a }
+  for (const [key, value] of Object.entries(b)) {
+    const before = result[key]
+    result[key] = isObject(before) && isObject(value) ? merge(before, value) : value
+  }
+  return result
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
