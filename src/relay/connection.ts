@@ -231,14 +231,24 @@ export class RelayConnection {
     this.#socket()?.setTimeout(0)
     progress.stage = 'sending'
     const lineEnds = new LineEndCheck()
+    let first = true
     for await (const chunk of content()) {
       if (!lineEnds.accepts(chunk)) throw new BareLineEnd()
+      if (first) this.#writeTogether()
+      first = false
       this.#limit(progress, this.#timeouts.dataBlockMs, 'Timeout while sending data', settle)
       if (chunk.length > 0) yield chunk
     }
     if (!lineEnds.ends()) throw new BareLineEnd()
     progress.stage = 'sent'
     this.#limit(progress, this.#timeouts.dataTerminationMs, 'Timeout after the final dot', settle)
+  }
+
+  /** What is written in this turn of the event loop leaves in one piece: a small message and its final dot. */
+  #writeTogether(): void {
+    const socket = this.#socket()
+    socket?.cork()
+    setImmediate(() => socket?.uncork())
   }
 
   #limit(progress: Progress, ms: number, why: string, settle: GiveUp): void {
