@@ -7,7 +7,7 @@ import type { Pop3Command } from '../../protocol/pop3-command.ts'
 import { negative, positive } from '../../protocol/pop3-reply.ts'
 import type { LoginVerdict } from './deps.ts'
 import { factsOf, mayLogIn, type Answer, type CommandContext, type OpenMaildrop } from './session-state.ts'
-import { openMaildrop } from './snapshot.ts'
+import { takeSnapshot } from './snapshot.ts'
 
 type CommandOf<Name extends Pop3Command['name']> = Extract<Pop3Command, { readonly name: Name }>
 
@@ -75,7 +75,7 @@ async function logIn(context: CommandContext, name: string, password: string): P
   let open: OpenMaildrop | undefined
   try {
     verdict = await deps.login(name, password)
-    if (verdict.ok) open = openMaildrop(await verdict.open())
+    if (verdict.ok) open = takeSnapshot(await verdict.open())
   } catch (error) {
     deps.events.failed(factsOf(state), error)
     verdict = { ok: false, temporary: true }

@@ -3,7 +3,7 @@ import type { Maildrop, MaildropMessage } from './maildrop.ts'
 import type { OpenMaildrop } from './session-state.ts'
 
 /** The maildrop with nothing marked as deleted. Throws when a unique-id is none, since clients would lose track of mail. */
-export function openMaildrop(maildrop: Maildrop): OpenMaildrop {
+export function takeSnapshot(maildrop: Maildrop): OpenMaildrop {
   for (const message of maildrop.messages) assert(UNIQUE_ID.test(message.uidl), `not a unique-id: ${message.uidl}`)
   return { maildrop, deleted: new Set(), remainingBytes: sizeOf(maildrop) }
 }
