@@ -3,7 +3,7 @@
  * checked. RFC 3370, RFC 4055, RFC 5754, RFC 5758, RFC 8410, RFC 8419.
  */
 import assert from 'node:assert/strict'
-import { type KeyObject, constants, verify } from 'node:crypto'
+import { type AsymmetricKeyDetails, type KeyObject, constants, verify } from 'node:crypto'
 import { type Result, fail, ok } from '../../base/result.ts'
 import { type Node, parseDer, readOid, readSmallInteger } from './asn1/der-reader.ts'
 import { NULL, contextTagged, integer, oid, sequence } from './asn1/der-writer.ts'
@@ -262,10 +262,18 @@ function explicit<T>(wrapper: Node, read: (inner: Node) => T | undefined): T | u
   return inner === undefined || more !== undefined ? undefined : read(inner)
 }
 
+const knownDetails = new WeakMap<KeyObject, AsymmetricKeyDetails | undefined>()
+
+/** KeyObject asks OpenSSL each time; that costs as much as parsing a SignerInfo. */
+function detailsOf(key: KeyObject): AsymmetricKeyDetails | undefined {
+  if (!knownDetails.has(key)) knownDetails.set(key, key.asymmetricKeyDetails)
+  return knownDetails.get(key)
+}
+
 function unfitKey(row: SignatureRow, key: KeyObject): string | undefined {
   const type = key.asymmetricKeyType ?? 'none'
   if (!row.keyTypes.includes(type)) return `a key of type ${type} cannot make this kind of signature`
-  const details = key.asymmetricKeyDetails
+  const details = detailsOf(key)
   if (row.scheme === 'ecdsa' && !CURVES.includes(details?.namedCurve ?? '')) return 'unknown elliptic curve'
   if ((details?.modulusLength ?? 0) > RSA_MODULUS_MAX_BITS) return 'RSA key too large'
   return undefined
@@ -273,7 +281,7 @@ function unfitKey(row: SignatureRow, key: KeyObject): string | undefined {
 
 function findWeakness(digest: Digest | undefined, key: KeyObject): string | undefined {
   if (digest?.weak === true) return `${digest.name} is too weak`
-  const bits = key.asymmetricKeyDetails?.modulusLength
+  const bits = detailsOf(key)?.modulusLength
   return bits !== undefined && bits < RSA_MODULUS_MIN_BITS ? `an RSA key of ${bits} bits is too weak` : undefined
 }
 

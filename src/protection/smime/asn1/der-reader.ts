@@ -3,6 +3,7 @@
  * ber-stream.ts instead. Accepts definite lengths, as DER has them (X.690 §10.1); `strict` also refuses
  * lengths that are not minimal.
  */
+import { latin1 } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { ASN1_DEPTH_MAX, ASN1_NODES_MAX, CONSTRUCTED } from './tlv.ts'
 
@@ -73,6 +74,19 @@ function readLength(bytes: Uint8Array, at: number): { length: number; offset: nu
 
 /** OBJECT IDENTIFIER content → dotted text (X.690 §8.19); `undefined` when malformed. */
 export function readOid(content: Uint8Array): string | undefined {
+  const key = latin1(content)
+  const known = oidTexts.get(key)
+  if (known !== undefined) return known
+  const text = decodeOid(content)
+  if (text !== undefined && oidTexts.size < OID_TEXTS_MAX) oidTexts.set(key, text)
+  return text
+}
+
+/** The same few hundred OIDs occur over and over. */
+const oidTexts = new Map<string, string>()
+const OID_TEXTS_MAX = 1000
+
+function decodeOid(content: Uint8Array): string | undefined {
   if (content.length === 0 || content.length > 64 || ((content.at(-1) as number) & 0x80) !== 0) return undefined
   const arcs: number[] = []
   let value = 0

@@ -1,5 +1,5 @@
 /** Attributes of CMS (RFC 5652 §5.3 and §11, RFC 5035, RFC 8551 §2.5): read from a signature, and written into one. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { equalBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { joinedOctets } from '../asn1/ber-reader.ts'
@@ -97,7 +97,7 @@ function readCertificateHash(v2: Node | undefined, v1: Node | undefined): Result
 /** Whether the hash is that of this certificate; `undefined` when its digest is unknown. */
 export function namesCertificate(named: CertificateHash, certificate: SmimeCertificate): boolean | undefined {
   if (named.digest === undefined) return undefined
-  return equalBytes(createHash(named.digest.name).update(certificate.encoded).digest(), named.hash)
+  return equalBytes(hash(named.digest.name, certificate.encoded, 'buffer'), named.hash)
 }
 
 const attribute = (type: string, value: Uint8Array): Uint8Array => sequence(oid(type), setOf([value]))
@@ -134,7 +134,7 @@ export function signedAttributesDer(
 
 /** SigningCertificateV2 with SHA-256, which is its default and therefore not written (RFC 5035 §3, §4). */
 function signingCertificateV2(certificate: SmimeCertificate): Uint8Array {
-  const hash = octetString(createHash('sha256').update(certificate.encoded).digest())
+  const certificateHash = octetString(hash('sha256', certificate.encoded, 'buffer'))
   const issuer = sequence(contextTagged(4, certificate.issuer)) // GeneralNames with one directoryName
-  return sequence(sequence(sequence(hash, sequence(issuer, certificate.serial))))
+  return sequence(sequence(sequence(certificateHash, sequence(issuer, certificate.serial))))
 }

@@ -1,6 +1,5 @@
 /** Ciphers of the content, one row each (RFC 3565, RFC 5084): how they are named, keyed and run. */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { concatBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { parseDer, readSmallInteger } from '../asn1/der-reader.ts'
 import { integer, octetString, oid, sequence } from '../asn1/der-writer.ts'
@@ -123,7 +122,7 @@ export function decryptContent(
     switch (row.mode) {
       case 'cbc': {
         const decipher = createDecipheriv(row.name, key, iv).setAutoPadding(false)
-        const padded = concatBytes(ciphertext.map((slice) => decipher.update(slice)))
+        const padded = joinUpdates(ciphertext, (slice) => decipher.update(slice))
         decipher.final() // throws when the last block is not whole
         return withoutPadding(padded)
       }
@@ -132,7 +131,7 @@ export function decryptContent(
         const decipher = openGcm(row, key, iv, tagBytes)
         decipher.setAuthTag(tag)
         if (associatedData !== undefined) decipher.setAAD(associatedData)
-        const plaintext = concatBytes(ciphertext.map((slice) => decipher.update(slice)))
+        const plaintext = joinUpdates(ciphertext, (slice) => decipher.update(slice))
         decipher.final() // throws when the tag is wrong
         return plaintext
       }
@@ -140,6 +139,21 @@ export function decryptContent(
   } catch {
     return undefined
   }
+}
+
+/** Decrypts slice by slice into one array; a single slice is not copied. */
+function joinUpdates(slices: readonly Uint8Array[], update: (slice: Uint8Array) => Uint8Array): Uint8Array {
+  const [first, ...more] = slices
+  if (first === undefined) return new Uint8Array()
+  if (more.length === 0) return update(first)
+  const joined = Buffer.allocUnsafeSlow(slices.reduce((total, slice) => total + slice.length, 0))
+  let length = 0
+  for (const slice of slices) {
+    const decrypted = update(slice) // copied while it is still in the processor's cache
+    joined.set(decrypted, length)
+    length += decrypted.length
+  }
+  return joined.subarray(0, length)
 }
 
 /** Removes PKCS #7 padding; looks at all of the last block whatever it holds. */

@@ -2,8 +2,15 @@
  * KeyAgreeRecipientInfo (RFC 5652 §6.2.2) with ephemeral-static ECDH (RFC 5753): sender's one-time key and recipient's
  * key give a secret, the X9.63 KDF makes a wrapping key of it, and AES key wrap carries the content key.
  */
-import { type KeyObject, createCipheriv, createDecipheriv, createECDH, createHash } from 'node:crypto'
-import { createPublicKey, diffieHellman } from 'node:crypto'
+import {
+  type KeyObject,
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+} from 'node:crypto'
 import { concatBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { type AlgorithmId, type DigestName, readAlgorithm } from '../algorithms.ts'
@@ -61,8 +68,8 @@ const ENCRYPTED_KEYS_MAX = 1000
 
 export interface KeyAgreement {
   readonly kind: 'key-agreement'
-  readonly ids: readonly EntityId[]
-  readonly encryptedKeys: readonly Uint8Array[]
+  /** RecipientEncryptedKeys. */
+  readonly recipients: readonly { readonly id: EntityId; readonly encryptedKey: Uint8Array }[]
   /** The sender's one-time public point; missing when the sender's key is a certified one, which nobody uses. */
   readonly point?: Uint8Array
   readonly ukm?: Uint8Array
@@ -77,22 +84,19 @@ export function readKeyAgreement(node: Node): Result<KeyAgreement> {
   const algorithm = algorithmNode === undefined ? malformed : readAlgorithm(algorithmNode)
   if (version?.tag !== TAG.INTEGER || originator?.tag !== contextConstructed(0) || !algorithm.ok) return malformed
   if (keys?.tag !== TAG.SEQUENCE || more !== undefined || keys.children.length > ENCRYPTED_KEYS_MAX) return malformed
-  const ids: EntityId[] = []
-  const encryptedKeys: Uint8Array[] = []
+  const recipients: { id: EntityId; encryptedKey: Uint8Array }[] = []
   for (const child of keys.children) {
     const id = readRecipientId(child.children[0])
     const encryptedKey = child.children[1] === undefined ? undefined : joinedOctets(child.children[1])
     if (id === undefined || encryptedKey === undefined) return malformed
-    ids.push(id)
-    encryptedKeys.push(encryptedKey)
+    recipients.push({ id, encryptedKey })
   }
   const ukm = ukmNode?.children[0] === undefined ? undefined : joinedOctets(ukmNode.children[0])
   if (ukmNode !== undefined && ukm === undefined) return malformed
   const point = readPoint(originator.children[0])
   return ok({
     kind: 'key-agreement',
-    ids,
-    encryptedKeys,
+    recipients,
     algorithm: algorithm.value,
     ...(point === undefined ? {} : { point }),
     ...(ukm === undefined ? {} : { ukm }),
@@ -112,14 +116,17 @@ function readPoint(node: Node | undefined): Uint8Array | undefined {
   return bits?.tag === TAG.BIT_STRING && bits.content[0] === 0 ? bits.content.subarray(1) : undefined
 }
 
-/** Unwraps the content key for recipient number `index`; errors and `undefined` as with `unwrapTransportedKey`. */
-export function unwrapAgreedKey(info: KeyAgreement, index: number, key: KeyObject): Result<Uint8Array | undefined> {
+/** Unwraps one recipient's content key; errors and `undefined` as with `unwrapTransportedKey`. */
+export function unwrapAgreedKey(
+  info: KeyAgreement,
+  encryptedKey: Uint8Array,
+  key: KeyObject,
+): Result<Uint8Array | undefined> {
   const curve = CURVES.find((row) => row.name === key.asymmetricKeyDetails?.namedCurve)
   const scheme = readScheme(info.algorithm)
-  const encryptedKey = info.encryptedKeys[index]
   if (key.asymmetricKeyType !== 'ec' || curve === undefined) return fail('the key is not on a known elliptic curve')
   if (!scheme.ok) return scheme
-  if (info.point === undefined || encryptedKey === undefined) return fail('key agreement without a one-time key')
+  if (info.point === undefined) return fail('key agreement without a one-time key')
   const { digest, wrap, wrapAlgorithm } = scheme.value
   try {
     const spki = sequence(sequence(oid(EC_PUBLIC_KEY), oid(curve.oid)), bitString(info.point))
@@ -142,9 +149,9 @@ export function writeKeyAgreement(certificate: SmimeCertificate, contentKey: Uin
   const wrap = WRAPS.find((row) => row.keyBytes === contentKey.length)
   const digest = curve === undefined ? undefined : SCHEMES.get(curve.schemeOid)
   if (curve === undefined || wrap === undefined || digest === undefined) throw new TypeError('no key agreement')
-  const oneTime = createECDH(curve.name)
-  const point = oneTime.generateKeys()
-  const secret = oneTime.computeSecret(certificate.publicKey.export({ format: 'raw-public' }))
+  const oneTime = generateKeyPairSync('ec', { namedCurve: curve.name })
+  const point = oneTime.publicKey.export({ format: 'raw-public' })
+  const secret = diffieHellman({ privateKey: oneTime.privateKey, publicKey: certificate.publicKey })
   const wrapAlgorithm = sequence(oid(wrap.oid))
   const wrappingKey = deriveKey(digest, secret, sharedInfo(wrapAlgorithm, wrap.keyBytes, undefined), wrap.keyBytes)
   const cipher = createCipheriv(wrap.name, wrappingKey, WRAP_IV)

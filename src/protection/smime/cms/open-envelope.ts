@@ -2,7 +2,8 @@
  * Opens EnvelopedData and AuthEnvelopedData with the recipient's own keys. Whatever goes wrong after a key was found
  * looks the same from outside: a sender who sees our answers must not learn which step failed (RFC 3218).
  */
-import { type KeyObject, randomBytes } from 'node:crypto'
+import { Buffer } from 'node:buffer'
+import { type KeyObject, hash, randomBytes } from 'node:crypto'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { toDer } from '../asn1/ber-reader.ts'
 import { readOid } from '../asn1/der-reader.ts'
@@ -52,13 +53,13 @@ export function openEnvelope(bytes: Uint8Array, keys: readonly DecryptionKey[]):
   const associatedData = associatedDataOf(envelope)
   if (!associatedData.ok) return { kind: 'broken', why: associatedData.error }
   let why: string | undefined
-  for (const { unwrap, certificate } of tries) {
+  for (const { unwrap, encryptedKey, certificate } of tries) {
     const contentKey = unwrap()
     if (!contentKey.ok) {
       why ??= contentKey.error
       continue
     }
-    const content = decrypt(cipher.value, contentKey.value, envelope, associatedData.value)
+    const content = decrypt(cipher.value, contentKey.value, encryptedKey, envelope, associatedData.value)
     if (content === undefined) {
       why = BROKEN
       continue
@@ -75,17 +76,25 @@ export function openEnvelope(bytes: Uint8Array, keys: readonly DecryptionKey[]):
   return { kind: 'broken', why: why ?? BROKEN }
 }
 
-/** A content key that did not unwrap, or has the wrong length, is replaced by a random one: same path, same answer. */
+/**
+ * A content key that did not unwrap, or has the wrong length, is replaced: same path, same answer. The substitute is
+ * always computed, and is the same each time for the same encrypted key: one that changed from try to try would tell
+ * a sender who repeats a message that it is one.
+ */
 function decrypt(
   cipher: ContentCipher,
   unwrapped: Uint8Array | undefined,
+  encryptedKey: Uint8Array,
   envelope: Envelope,
   associatedData: Uint8Array | undefined,
 ): Uint8Array | undefined {
-  const random = randomBytes(cipher.row.keyBytes)
-  const contentKey = unwrapped?.length === random.length ? unwrapped : random
+  const substitute = hash('sha256', Buffer.concat([SUBSTITUTE_SECRET, encryptedKey]), 'buffer')
+  const fits = unwrapped?.length === cipher.row.keyBytes
+  const contentKey = fits ? unwrapped : substitute.subarray(0, cipher.row.keyBytes)
   return decryptContent(cipher, contentKey, envelope.encryptedContent, envelope.mac, associatedData)
 }
+
+const SUBSTITUTE_SECRET = randomBytes(32)
 
 /** GCM belongs into AuthEnvelopedData and CBC into EnvelopedData: swapping them is the first step of an attack. */
 function cipherOf(envelope: Envelope): Result<ContentCipher> {
@@ -111,6 +120,7 @@ function associatedDataOf(envelope: Envelope): Result<Uint8Array | undefined> {
 
 interface Try {
   readonly certificate: SmimeCertificate
+  readonly encryptedKey: Uint8Array
   unwrap(): Result<Uint8Array | undefined>
 }
 
@@ -122,10 +132,14 @@ function findTries(infos: readonly RecipientInfo[], keys: readonly DecryptionKey
 function triesOf(info: RecipientInfo, { certificate, key }: DecryptionKey): Try[] {
   switch (info.kind) {
     case 'key-transport':
-      return isNamedBy(info.id, certificate) ? [{ certificate, unwrap: () => unwrapTransportedKey(info, key) }] : []
+      return isNamedBy(info.id, certificate)
+        ? [{ certificate, encryptedKey: info.encryptedKey, unwrap: () => unwrapTransportedKey(info, key) }]
+        : []
     case 'key-agreement':
-      return info.ids.flatMap((id, index) =>
-        isNamedBy(id, certificate) ? [{ certificate, unwrap: () => unwrapAgreedKey(info, index, key) }] : [],
+      return info.recipients.flatMap(({ id, encryptedKey }) =>
+        isNamedBy(id, certificate)
+          ? [{ certificate, encryptedKey, unwrap: () => unwrapAgreedKey(info, encryptedKey, key) }]
+          : [],
       )
     case 'other':
       return []
@@ -141,7 +155,7 @@ function idsOf(info: RecipientInfo): readonly EntityId[] {
     case 'key-transport':
       return [info.id]
     case 'key-agreement':
-      return info.ids
+      return info.recipients.map(({ id }) => id)
     case 'other':
       return []
   }

@@ -1,5 +1,5 @@
 /** SignedData (RFC 5652 §5): read, and checked signature by signature. What it says about trust is nothing at all. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { concatBytes, equalBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { joinedOctets, toDer } from '../asn1/ber-reader.ts'
@@ -181,7 +181,7 @@ function contradiction(
       return { kind: 'unsupported', why: 'the signing certificate is named by an unknown digest' }
     if (!named) return { kind: 'wrong', why: 'the signature names another certificate' }
   }
-  if (!equalBytes(createHash(digest.name).update(content).digest(), facts.messageDigest))
+  if (!equalBytes(hash(digest.name, content, 'buffer'), facts.messageDigest))
     return { kind: 'wrong', why: 'the content was changed after it was signed' }
   return undefined
 }
