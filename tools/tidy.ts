@@ -8,6 +8,7 @@ import { checkFuzzed } from './tidy/fuzzed.ts'
 import { checkGenerated, type GeneratedDocument } from './tidy/generated.ts'
 import { checkHabits, checkTexts } from './tidy/habits.ts'
 import { checkLayers } from './tidy/layers.ts'
+import { checkLinks } from './tidy/links.ts'
 import { checkPackages } from './tidy/packages.ts'
 import { checkRfcIndex, RFC_INDEX, writeRfcIndex } from './tidy/rfc-index.ts'
 import { readSource, type Finding, type SourceFile } from './tidy/source.ts'
@@ -53,6 +54,7 @@ async function allFindings(
     ...checkLayers(sources),
     ...checkHabits(sources),
     ...checkTexts(new Map([...texts].filter(([file]) => !file.endsWith('.ts')))),
+    ...checkLinks(texts),
     ...checkFuzzed(sources),
     ...checkPackages(sources, texts.get('.ci/run')),
     ...checkRfcIndex(sources, index),
