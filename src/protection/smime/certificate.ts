@@ -5,6 +5,7 @@ import type { Result } from '../../base/result.ts'
 import { type Address, parseAddress } from '../../message/address.ts'
 import type { Certificate } from '../standard.ts'
 import { type Node, readSmallInteger, readTimeMs } from './asn1/der-reader.ts'
+import { bitString, sequence } from './asn1/der-writer.ts'
 import { TAG, context, contextConstructed } from './asn1/tlv.ts'
 import {
   ANY_EXTENDED_KEY_USAGE,
@@ -99,6 +100,9 @@ function readCertificate(der: Uint8Array, fingerprint: string): SmimeCertificate
   const algorithm = expectTag(outer.children[1], TAG.SEQUENCE, 'signatureAlgorithm')
   const signature = expectTag(outer.children[2], TAG.BIT_STRING, 'signature')
   if (outer.children.length !== 3 || signature.content[0] !== 0) throw new Malformed('certificate is malformed')
+  // What is around the signed part must be DER too, or one certificate would have many fingerprints.
+  const minimal = [tbs.raw, algorithm.raw, bitString(signature.content.subarray(1))]
+  if (sequence(...minimal).length !== der.length) throw new Malformed('certificate is not DER')
   const versioned = tbs.children[0]?.tag === contextConstructed(0)
   const version = versioned ? readVersion(tbs.children[0]) : 1
   const [serialNode, tbsAlgorithm, issuerNode, validity, subjectNode, spkiNode, ...rest] = tbs.children.slice(

@@ -224,33 +224,38 @@ export function writePkcs12(o: {
   readonly key: KeyObject
   readonly certificates: readonly Uint8Array[]
   readonly password: string
+  /** Of each derivation. */
+  readonly iterations?: number
 }): Uint8Array {
+  const iterations = o.iterations ?? ITERATIONS_WRITTEN
   const localKeyId = setOf([
     sequence(oid(LOCAL_KEY_ID), setOf([octetString(hash('sha1', o.certificates[0] ?? '', 'buffer'))])),
   ])
-  const shrouded = encryptWithPassword(o.key.export({ type: 'pkcs8', format: 'der' }), o.password)
+  const shrouded = encryptWithPassword(o.key.export({ type: 'pkcs8', format: 'der' }), o.password, iterations)
   const keyInfo = sequence(shrouded.algorithm, octetString(shrouded.ciphertext))
   const keyBag = sequence(oid(BAG.shroudedKey), contextTagged(0, keyInfo), localKeyId)
   const certificateBags = o.certificates.map((certificate, i) => {
     const bag = sequence(oid(X509_CERTIFICATE), contextTagged(0, octetString(certificate)))
     return sequence(oid(BAG.certificate), contextTagged(0, bag), ...(i === 0 ? [localKeyId] : []))
   })
-  const content = sequence(encryptedSafe(sequence(...certificateBags), o.password), dataContent(sequence(keyBag)))
-  return sequence(integer(3), dataContent(content), macOf(content, o.password))
+  const content = sequence(
+    encryptedSafe(sequence(...certificateBags), o.password, iterations),
+    dataContent(sequence(keyBag)),
+  )
+  return sequence(integer(3), dataContent(content), macOf(content, o.password, iterations))
 }
 
 const dataContent = (content: Uint8Array): Uint8Array => sequence(oid(DATA), contextTagged(0, octetString(content)))
 
-function encryptedSafe(contents: Uint8Array, password: string): Uint8Array {
-  const { algorithm, ciphertext } = encryptWithPassword(contents, password)
+function encryptedSafe(contents: Uint8Array, password: string, iterations: number): Uint8Array {
+  const { algorithm, ciphertext } = encryptWithPassword(contents, password, iterations)
   const info = sequence(oid(DATA), algorithm, der(context(0), ciphertext))
   return sequence(oid(ENCRYPTED_DATA), contextTagged(0, sequence(integer(0), info)))
 }
 
-function macOf(content: Uint8Array, password: string): Uint8Array {
+function macOf(content: Uint8Array, password: string, iterations: number): Uint8Array {
   const digest = digestByName('sha256')
   const salt = randomBytes(16)
-  const iterations = ITERATIONS_WRITTEN
   const key = pkcs12Kdf({
     digest: digest.name,
     password,

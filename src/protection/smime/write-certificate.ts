@@ -32,12 +32,11 @@ export interface CertificateContents {
   readonly extensions: readonly Uint8Array[]
 }
 
-/** Signs with SHA-256, whether the key is RSA (PKCS#1 v1.5: what every client verifies) or EC. */
+/** Signs with an RSA key (PKCS#1 v1.5: what every client verifies), an EC key, both with SHA-256, or an Ed25519 key. */
 export function writeCertificate(contents: CertificateContents, signingKey: KeyObject): Uint8Array {
-  const algorithm = signatureAlgorithm(signingKey)
   const { serial, issuer, subject, notBeforeMs, notAfterMs, spki, extensions } = contents
   const validity = sequence(time(notBeforeMs), time(notAfterMs))
-  const tbs = sequence(
+  return writeSigned(signingKey, (algorithm) => [
     contextTagged(0, integer(2)), // version 3
     der(TAG.INTEGER, serial),
     algorithm,
@@ -46,14 +45,24 @@ export function writeCertificate(contents: CertificateContents, signingKey: KeyO
     subject,
     spki,
     contextTagged(3, sequence(...extensions)),
-  )
-  return sequence(tbs, algorithm, bitString(sign('sha256', tbs, signingKey)))
+  ])
 }
 
-function signatureAlgorithm(key: KeyObject): Uint8Array {
+/** SIGNED of X.509, certificates and CRLs alike: `fields` are told the AlgorithmIdentifier, which stands inside too. */
+export function writeSigned(
+  signingKey: KeyObject,
+  fields: (algorithm: Uint8Array) => readonly Uint8Array[],
+): Uint8Array {
+  const { algorithm, digest } = signatureOf(signingKey)
+  const tbs = sequence(...fields(algorithm))
+  return sequence(tbs, algorithm, bitString(sign(digest, tbs, signingKey)))
+}
+
+function signatureOf(key: KeyObject): { readonly algorithm: Uint8Array; readonly digest: 'sha256' | undefined } {
   const type = key.asymmetricKeyType
-  if (type === 'rsa') return sequence(oid('1.2.840.113549.1.1.11'), NULL)
-  if (type === 'ec') return sequence(oid('1.2.840.10045.4.3.2'))
+  if (type === 'rsa') return { algorithm: sequence(oid('1.2.840.113549.1.1.11'), NULL), digest: 'sha256' }
+  if (type === 'ec') return { algorithm: sequence(oid('1.2.840.10045.4.3.2')), digest: 'sha256' }
+  if (type === 'ed25519') return { algorithm: sequence(oid('1.3.101.112')), digest: undefined }
   throw new TypeError(`cannot sign certificates with a key of type ${type ?? 'unknown'}`)
 }
 
@@ -70,7 +79,8 @@ export function writeName(attributes: readonly (readonly [type: string, text: st
   )
 }
 
-function extension(id: string, critical: boolean, value: Uint8Array): Uint8Array {
+/** `id` is the extension's identifier, `value` the DER that goes into extnValue. */
+export function writeExtension(id: string, critical: boolean, value: Uint8Array): Uint8Array {
   return sequence(oid(id), ...(critical ? [TRUE] : []), octetString(value))
 }
 
@@ -79,7 +89,7 @@ const TRUE = Uint8Array.of(TAG.BOOLEAN, 1, 0xff)
 /** cA TRUE with a pathLenConstraint, or cA FALSE. */
 export function basicConstraints(pathLength: number | undefined): Uint8Array {
   const value = pathLength === undefined ? sequence() : sequence(TRUE, integer(pathLength))
-  return extension(EXTENSION.basicConstraints, true, value)
+  return writeExtension(EXTENSION.basicConstraints, true, value)
 }
 
 /** `bits` as `KEY_USAGE` names them; at least one. */
@@ -91,16 +101,16 @@ export function keyUsage(bits: number): Uint8Array {
     octet |= 0x80 >> bit
     unused = 7 - bit // X.690 §11.2.2: no zero bits at the end
   }
-  return extension(EXTENSION.keyUsage, true, der(TAG.BIT_STRING, Uint8Array.of(unused, octet)))
+  return writeExtension(EXTENSION.keyUsage, true, der(TAG.BIT_STRING, Uint8Array.of(unused, octet)))
 }
 
 export function extendedKeyUsage(purposes: readonly string[]): Uint8Array {
-  return extension(EXTENSION.extendedKeyUsage, false, sequence(...purposes.map(oid)))
+  return writeExtension(EXTENSION.extendedKeyUsage, false, sequence(...purposes.map(oid)))
 }
 
 /** `names` from the functions below. Critical exactly when the subject is empty (RFC 5280 §4.2.1.6). */
 export function subjectAltName(names: readonly Uint8Array[], critical: boolean): Uint8Array {
-  return extension(EXTENSION.subjectAltName, critical, sequence(...names))
+  return writeExtension(EXTENSION.subjectAltName, critical, sequence(...names))
 }
 
 /** rfc822Name, or SmtpUTF8Mailbox (RFC 9598 §3) for a local part beyond ASCII. */
@@ -114,11 +124,11 @@ export const dnsName = (host: string): Uint8Array => der(context(2), utf8(host))
 export const ipAddressName = (octets: Uint8Array): Uint8Array => der(context(7), octets)
 
 export function subjectKeyIdentifier(keyId: Uint8Array): Uint8Array {
-  return extension(EXTENSION.subjectKeyId, false, octetString(keyId))
+  return writeExtension(EXTENSION.subjectKeyId, false, octetString(keyId))
 }
 
 export function authorityKeyIdentifier(keyId: Uint8Array): Uint8Array {
-  return extension(EXTENSION.authorityKeyId, false, sequence(der(context(0), keyId)))
+  return writeExtension(EXTENSION.authorityKeyId, false, sequence(der(context(0), keyId)))
 }
 
 /** Leftmost 160 bits of the SHA-256 of the key's bits (RFC 7093 §2, method 1). */
