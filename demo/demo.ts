@@ -68,7 +68,7 @@ async function register({ providers, wires, passwords }: World, domain: Domain):
   for (const address of USERS.filter((each) => domainOf(each) === domain)) {
     const [user] = await provider.cli(['user', 'add', address])
     passwords.set(address, String(user?.['password']))
-    const [key] = user?.['keys'] as { algorithm: string; fingerprint: string }[]
+    const [key] = (user?.['keys'] ?? []) as { algorithm: string; fingerprint: string }[]
     step(
       'S2',
       `${domain} registers ${address}: ${key?.algorithm} key ${key?.fingerprint.slice(0, 16)}…, private part in 221`,

@@ -1,5 +1,5 @@
 /** How the demo speaks: coloured on a terminal, plain when piped. */
-const COLOURED = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined
+const COLOURED = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
 const paint = (code: number, text: string): string => (COLOURED ? `\x1b[${code}m${text}\x1b[0m` : text)
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 

@@ -28,11 +28,7 @@ async function add(address: string, options: CommonOptions & { passwordStdin?: b
   const given = options.passwordStdin === true ? await passwordFromStdin() : undefined
   const user = await atDesk(options, (desk) => addUser(desk, { address, password: given }))
   const keys = user.keys.map((key) => `${key.standard} ${key.algorithm} ${key.fingerprint}`)
-  say(
-    options,
-    user,
-    [`${user.address}`, ...(given === undefined ? [`password  ${user.password}`] : []), ...keys].join('\n'),
-  )
+  say(options, user, [user.address, ...(given === undefined ? [`password  ${user.password}`] : []), ...keys].join('\n'))
   if (given === undefined && options.json !== true) note('The password is shown this once only.')
 }
 

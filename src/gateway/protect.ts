@@ -37,7 +37,7 @@ export async function protectCopies(
         : await pool.runStream(job, chain(first, rest), (chunk, channel) =>
             (copies[channel] as CopyWriter).write(chunk),
           )
-    if (outcome.kind !== 'done') return failed(copies, outcome)
+    if (outcome.kind !== 'done') return await failed(copies, outcome)
     if (outcome.value.kind !== 'wrapped') throw new TypeError('the worker answered another question')
     for (const [index, copy] of outcome.value.copies.entries()) await (copies[index] as CopyWriter).write(copy)
     return await Promise.all(copies.map((copy) => copy.finish()))

@@ -100,7 +100,7 @@ class Answers {
       const isAlone = alone !== undefined && bytes.subarray(0, alone.length).toString('latin1') === alone
       const at = isAlone ? 0 : bytes.indexOf(end, looked, 'latin1')
       if (at >= 0) {
-        const length = at + (isAlone ? (alone as string).length : end.length)
+        const length = at + (isAlone ? (alone ?? '').length : end.length)
         if (bytes.length > length) this.#chunks.unshift(bytes.subarray(length))
         return bytes.subarray(0, length)
       }

@@ -110,7 +110,7 @@ export async function sendUnauthenticated(
 ): Promise<string> {
   await using talk = await talkSmtp(port)
   await talk.say('EHLO sender.example')
-  return sendMail(talk, from, mail)
+  return await sendMail(talk, from, mail)
 }
 
 async function sendMail(

@@ -26,7 +26,7 @@ export function smimeFormOf(part: Part): SmimeForm | undefined {
   const { type, parameters } = contentTypeOf(part)
   if (type === 'multipart/signed')
     return SIGNATURE_TYPES.has((parameters.get('protocol') ?? '').toLowerCase()) ? 'multipart/signed' : undefined
-  if (MIME_TYPES.has(type)) return peekForm(part) ?? formOfSmimeType(parameters.get('smime-type'))
+  if (MIME_TYPES.has(type)) return peekForm(part) ?? SMIME_TYPES.get(parameters.get('smime-type')?.toLowerCase() ?? '')
   if (type !== 'application/octet-stream') return undefined
   const name = dispositionOf(part).filename ?? parameters.get('name') ?? ''
   return name.toLowerCase().endsWith('.p7m') ? peekForm(part) : undefined
@@ -50,18 +50,11 @@ function peekForm(part: Part): SmimeForm | undefined {
   return head.slice(0, 40).includes(AUTH_ENVELOPED_DATA) ? 'auth-enveloped-data' : undefined
 }
 
-function formOfSmimeType(smimeType: string | undefined): SmimeForm | undefined {
-  switch (smimeType?.toLowerCase()) {
-    case 'signed-data':
-      return 'signed-data'
-    case 'enveloped-data':
-      return 'enveloped-data'
-    case 'authenveloped-data':
-      return 'auth-enveloped-data'
-    default:
-      return undefined
-  }
-}
+const SMIME_TYPES: ReadonlyMap<string, SmimeForm> = new Map([
+  ['signed-data', 'signed-data'],
+  ['enveloped-data', 'enveloped-data'],
+  ['authenveloped-data', 'auth-enveloped-data'],
+])
 
 /** Header fields of an `application/pkcs7-mime` entity (RFC 8551 §3.2). */
 export function pkcs7MimeFields(form: 'signed-data' | 'enveloped-data' | 'auth-enveloped-data'): HeaderField[] {
