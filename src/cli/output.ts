@@ -73,7 +73,7 @@ function table(rows: readonly Readonly<Record<string, unknown>>[]): string[] {
 function cell(value: unknown): string {
   if (value === undefined || value === null) return '-'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z')
