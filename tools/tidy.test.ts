@@ -154,6 +154,19 @@ const cases: readonly [why: string, files: Readonly<Record<string, string>>, exp
     ['src/protocol/x.ts:1 fuzz'],
   ],
   ['a fuzz target without seeds', { 'fuzz/x.fuzz.ts': 'export const target = () => {}\n' }, ['fuzz/x.fuzz.ts:1 fuzz']],
+  ['a document that is not there', { 'src/relay/x.ts': '// docs/decisions/0999-x.md\n' }, ['src/relay/x.ts:1 link']],
+  ['a broken link', { 'docs/decisions/a.md': '\n[x](../b.md)\n' }, ['docs/decisions/a.md:2 link']],
+  ['a good link', { 'docs/decisions/a.md': '[x](../b.md#y)\n', 'docs/b.md': '# x\n' }, []],
+  [
+    'a client that CI lacks',
+    { 'test/x.test.ts': "\nneeds('mutt', 'mutt')\n", '.ci/run': 'packages=(\n  curl\n)\n' },
+    ['test/x.test.ts:2 packages'],
+  ],
+  [
+    'a client that CI brings',
+    { 'test/x.test.ts': "needs('curl', 'curl')\n", '.ci/run': 'packages=(\n  curl\n)\n' },
+    [],
+  ],
   [
     'a generated document that is missing',
     { 'src/config/describe.ts': "export const describeConfig = () => 'x'\n" },
