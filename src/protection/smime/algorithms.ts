@@ -264,8 +264,8 @@ function explicit<T>(wrapper: Node, read: (inner: Node) => T | undefined): T | u
 
 const knownDetails = new WeakMap<KeyObject, AsymmetricKeyDetails | undefined>()
 
-/** KeyObject asks OpenSSL each time; that costs as much as parsing a SignerInfo. */
-function detailsOf(key: KeyObject): AsymmetricKeyDetails | undefined {
+/** As KeyObject.asymmetricKeyDetails, which asks OpenSSL each time and so costs as much as parsing a SignerInfo. */
+export function detailsOf(key: KeyObject): AsymmetricKeyDetails | undefined {
   if (!knownDetails.has(key)) knownDetails.set(key, key.asymmetricKeyDetails)
   return knownDetails.get(key)
 }

@@ -114,12 +114,18 @@ const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.\d+)?Z$/
 
 /** UTCTime or GeneralizedTime content → milliseconds; two-digit years as RFC 5280 §4.1.2.5.1 has them. */
 export function readTimeMs(content: Uint8Array): number | undefined {
-  const text = Buffer.from(content).toString('latin1')
+  if (content.length > TIME_MAX_BYTES) return undefined
+  const text = latin1(content)
   const utc = UTC_TIME.exec(text)
   const match = utc ?? GENERALIZED_TIME.exec(text)
   if (match === null) return undefined
-  const [year, month, day, hour, minute, second] = match.slice(1).map((digits) => Number(digits ?? 0)) as number[]
-  const fullYear = utc === null ? (year as number) : (year as number) + ((year as number) < 50 ? 2000 : 1900)
-  const ms = Date.UTC(fullYear, (month as number) - 1, day, hour, minute, second)
-  return Number.isNaN(ms) ? undefined : ms
+  const [written = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1)
+    .map((digits: string | undefined) => Number(digits ?? 0))
+  const year = utc === null ? written : written + (written < 50 ? 2000 : 1900)
+  if (year < 1900 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return undefined
+  const ms = Date.UTC(year, month - 1, day, hour, minute, second)
+  return new Date(ms).getUTCDate() === day ? ms : undefined // 31 April would become 1 May
 }
+
+const TIME_MAX_BYTES = 32

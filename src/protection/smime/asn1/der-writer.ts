@@ -54,10 +54,8 @@ export function oid(dotted: string): Uint8Array {
 
 /** UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5, RFC 5652 §11.3). */
 export function time(ms: number): Uint8Array {
-  const digits = new Date(ms)
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replace(/[-:T]/g, '')
+  const iso = new Date(ms).toISOString()
+  const digits = `${iso.slice(0, 19).replaceAll(/[-:T]/g, '')}Z`
   const year = Number(digits.slice(0, 4))
   return year >= 1950 && year < 2050
     ? der(TAG.UTC_TIME, Buffer.from(digits.slice(2), 'latin1'))

@@ -37,8 +37,8 @@ export const canEnvelopTo = ({ publicKey }: SmimeCertificate): boolean => isRsa(
 export function envelopSink({ recipients, choice }: EnvelopOptions, out: ByteSink): ByteSink {
   const row = CIPHERS.find((cipher) => cipher.name === (choice.cipher ?? 'aes-256-cbc'))
   if (row === undefined || recipients.length === 0) throw new TypeError('an envelope needs a cipher and a recipient')
-  const contentKey = randomBytes(row.keyBytes)
-  const iv = randomBytes(ivBytesOf(row))
+  const random = randomBytes(row.keyBytes + ivBytesOf(row))
+  const [contentKey, iv] = [random.subarray(0, row.keyBytes), random.subarray(row.keyBytes)]
   const recipientInfos = recipients.map((certificate) => recipientInfo(certificate, choice, contentKey))
   const encryption = startEncryption(row, contentKey, iv)
   const agreed = recipients.some(({ publicKey }) => !isRsa(publicKey))

@@ -13,7 +13,7 @@ import {
 } from 'node:crypto'
 import { concatBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
-import { type AlgorithmId, type DigestName, readAlgorithm } from '../algorithms.ts'
+import { type AlgorithmId, type DigestName, detailsOf, readAlgorithm } from '../algorithms.ts'
 import { joinedOctets } from '../asn1/ber-reader.ts'
 import { type Node, parseDer } from '../asn1/der-reader.ts'
 import { bitString, contextTagged, integer, octetString, oid, sequence } from '../asn1/der-writer.ts'
@@ -122,7 +122,7 @@ export function unwrapAgreedKey(
   encryptedKey: Uint8Array,
   key: KeyObject,
 ): Result<Uint8Array | undefined> {
-  const curve = CURVES.find((row) => row.name === key.asymmetricKeyDetails?.namedCurve)
+  const curve = CURVES.find((row) => row.name === detailsOf(key)?.namedCurve)
   const scheme = readScheme(info.algorithm)
   if (key.asymmetricKeyType !== 'ec' || curve === undefined) return fail('the key is not on a known elliptic curve')
   if (!scheme.ok) return scheme
@@ -141,11 +141,11 @@ export function unwrapAgreedKey(
 }
 
 export const canAgreeWith = (key: KeyObject): boolean =>
-  key.asymmetricKeyType === 'ec' && CURVES.some((row) => row.name === key.asymmetricKeyDetails?.namedCurve)
+  key.asymmetricKeyType === 'ec' && CURVES.some((row) => row.name === detailsOf(key)?.namedCurve)
 
 /** DER of a KeyAgreeRecipientInfo, as `[1]` of RecipientInfo, that gives `contentKey` to this certificate. */
 export function writeKeyAgreement(certificate: SmimeCertificate, contentKey: Uint8Array): Uint8Array {
-  const curve = CURVES.find((row) => row.name === certificate.publicKey.asymmetricKeyDetails?.namedCurve)
+  const curve = CURVES.find((row) => row.name === detailsOf(certificate.publicKey)?.namedCurve)
   const wrap = WRAPS.find((row) => row.keyBytes === contentKey.length)
   const digest = curve === undefined ? undefined : SCHEMES.get(curve.schemeOid)
   if (curve === undefined || wrap === undefined || digest === undefined) throw new TypeError('no key agreement')

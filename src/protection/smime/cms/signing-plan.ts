@@ -2,7 +2,14 @@
 import { type KeyObject, constants, sign } from 'node:crypto'
 import { oid, sequence, NULL } from '../asn1/der-writer.ts'
 import type { SigningChoice } from '../../standard.ts'
-import { type Digest, type DigestName, RSA_ENCRYPTION, digestByName, pssAlgorithmDer } from '../algorithms.ts'
+import {
+  type Digest,
+  type DigestName,
+  RSA_ENCRYPTION,
+  detailsOf,
+  digestByName,
+  pssAlgorithmDer,
+} from '../algorithms.ts'
 
 export interface SigningPlan {
   /** Of the content, and in `micalg`. */
@@ -30,7 +37,7 @@ export function planSignature(key: KeyObject, choice: SigningChoice): SigningPla
     case 'rsa-pss':
       return pssPlan(choice)
     case 'ec':
-      return ecdsaPlan(key.asymmetricKeyDetails?.namedCurve ?? '', choice)
+      return ecdsaPlan(detailsOf(key)?.namedCurve ?? '', choice)
     case 'ed25519':
       return ED25519_PLAN
     default:
