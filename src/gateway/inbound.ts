@@ -27,7 +27,7 @@ import { HOPS_MAX, hopCount, receivedField } from './annotate.ts'
 import { collect } from './collect.ts'
 import { messageIdOf } from './submitted-header.ts'
 import { type ProtectionPool, peelFor } from './protect.ts'
-import { type Incoming, settle } from './settle-inbound.ts'
+import { type Incoming, settle, traceRefusal } from './settle-inbound.ts'
 
 export interface InboundDeps {
   readonly clock: Clock
@@ -81,6 +81,7 @@ async function deliver(
   const results: RecipientResult[] = []
   for (const { address } of mail.recipients) {
     const answer = await process(deps, { ...incoming, recipients: [address] })
+    if (!isPositive(answer)) events.refused({ by: 'local', reply: replyText(answer), messageId: mail.messageId })
     const outcome = isPositive(answer) ? 'delivered' : isTransient(answer) ? 'deferred' : 'failed'
     results.push({ recipient: address, outcome, reply: answer, dsnPassedOn: false })
   }
@@ -93,19 +94,15 @@ async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
   const message = parsePart(raw)
   const mail = { messageId: messageIdOf(message.fields), ...(origin.session && { session: origin.session }) }
   events.messageReceived({ ...mail, ...origin, mailFrom, rcptTo: recipients, sizeBytes: raw.length })
-  const refuse = (answer: Reply): Reply => {
-    events.refused({ ...mail, ...origin, reply: replyText(answer) })
-    return answer
-  }
-  if (hopCount(message.fields) > HOPS_MAX) return refuse(reply(554, '5.4.6', 'Routing loop: too many Received fields'))
+  if (hopCount(message.fields) > HOPS_MAX) return reply(554, '5.4.6', 'Routing loop: too many Received fields')
 
   const accounts = await Promise.all(recipients.map((address) => activeAccount(deps.store, address)))
   const missing = recipients.find((_address, index) => accounts[index] === undefined)
-  if (missing !== undefined) return refuse(reply(550, '5.1.1', `No such user here: ${missing}`))
+  if (missing !== undefined) return reply(550, '5.1.1', `No such user here: ${missing}`)
 
   const rings = await ringsFor(deps, message, recipients)
   const reports = await peelFor(deps.pool, { kind: 'peel', raw: ownCopy(raw), atMs: nowMs, rings })
-  if ('code' in reports) return refuse(reports)
+  if ('code' in reports) return reports
   const decided = recipients.map((address, index) => {
     const report = reports[index] as PeelReport
     const decision = decideInbound(report.summary, report.sealed, deps.policyFor(domainOf(address)))
@@ -113,7 +110,10 @@ async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
     return { address, account: accounts[index] as Account, report, decision }
   })
   const refusing = decided.find((each) => each.decision.action === 'refuse')
-  if (refusing !== undefined) return refuse(refusal(refusing.report, refusing.decision))
+  if (refusing !== undefined) {
+    await traceRefusal(deps.store, { incoming, message, mail, decided })
+    return refusal(refusing.report, refusing.decision)
+  }
   await settle(deps, { incoming, message, mail, decided })
   return reply(250, '2.0.0', `Delivered as ${id}`)
 }

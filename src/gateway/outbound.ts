@@ -20,7 +20,7 @@ import type { OutboundPolicy } from '../policy/settings.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey } from '../protection/standard.ts'
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
-import { type Reply, reply, replyText } from '../protocol/smtp-reply.ts'
+import { type Reply, reply } from '../protocol/smtp-reply.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import type { Store } from '../store/database.ts'
 import { type NewQueueItem, enqueue } from '../store/queue.ts'
@@ -59,16 +59,15 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   const head = await readHead(mail.content)
   if ('code' in head) return head
   const wrong = checkAuthor(head.part, login) ?? checkLoop(head.part)
-  if (wrong !== undefined) return refuse(mail, wrong)
+  if (wrong !== undefined) return wrong
   const fields = outgoingFields(head.part, login, nowMs, id)
   const messageId = messageIdOf(fields)
 
   const signer = await deps.privateKeys.signingKey(login)
-  if (signer === undefined)
-    return refuse(mail, reply(451, '4.3.5', 'No signing key for your address; tell your postmaster'))
+  if (signer === undefined) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
   const plan = await planFor(deps, head.part, mail.envelope, signer, nowMs)
-  if ('code' in plan) return refuse(mail, plan)
-  if (plan.copies.length === 0) return refuse(mail, reply(554, '5.7.5', explainNoKey(plan.refused)))
+  if ('code' in plan) return plan
+  if (plan.copies.length === 0) return reply(554, '5.7.5', explainNoKey(plan.refused))
 
   const trace = [receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: undefined, nowMs })]
   const job = {
@@ -80,7 +79,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   }
   const body = counted(head.rest)
   const copies = await protectCopies(deps.pool, deps.store.bytes, job, body.chunks)
-  if ('code' in copies) return refuse(mail, copies)
+  if ('code' in copies) return copies
   const facts = { messageId, session: mail.session.id }
   events.messageReceived({ ...facts, ...receivedFacts(mail, login, job.header.length + body.sizeBytes()) })
   events.messageProtected({ ...facts, sender: login, ...protectedFacts(plan) })
@@ -101,12 +100,6 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   events.queued({ ...facts, recipients: plan.copies.flatMap((copy) => copy.recipients) })
   deps.wakeQueue()
   return reply(250, '2.0.0', queuedText(plan))
-}
-
-function refuse(mail: ReceivedMail, answer: Reply): Reply {
-  const { id: session, peerAddress } = mail.session
-  events.refused({ session, peerAddress, by: 'submission', reply: replyText(answer) })
-  return answer
 }
 
 async function planFor(

@@ -85,6 +85,13 @@ export async function settle(deps: SettleDeps, settling: Settling): Promise<void
   }
 }
 
+/** A refused mail is not kept; what it was refused for can be asked with `sealpost trace`. */
+export async function traceRefusal(store: Store, settling: Settling): Promise<void> {
+  await store.commit(async (tx) => {
+    for (const each of settling.decided) await trace(tx, settling, each)
+  })
+}
+
 /** What the terminal will fetch: our fields in front, forged ones out, everything else byte for byte. */
 function readersMessage(hostname: string, { incoming, message }: Settling, { report, decision }: Decided): Uint8Array {
   const shown = decision.asReceived || report.message === undefined ? message : parsePart(report.message)
