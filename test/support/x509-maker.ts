@@ -101,7 +101,7 @@ export function makeCrl(issuer: Entity, order: CrlOrder): Uint8Array {
     issuer.certificate.subjectName,
     time(order.thisUpdateMs ?? NOW_MS - DAY_MS),
     time(order.nextUpdateMs ?? NOW_MS + DAY_MS),
-    ...(entries.length === 0 ? [] : [sequence(...entries)]),
+    ...(entries.length === 0 ? [] : [sequence(Buffer.concat(entries))]),
     contextTagged(0, sequence(...extensions)),
   ])
 }
