@@ -183,6 +183,17 @@ test('walk stops at too deep nesting', () => {
   }
 })
 
+test('boundaries of which each begins with the one before cannot multiply the work', () => {
+  const boundaries = Array.from({ length: NESTING_MAX }, (_, level) => 'b'.repeat(level + 1))
+  const heads = boundaries.map(
+    (boundary) => `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n--${boundary}\r\n`,
+  )
+  const part = parsePart(fromLatin1(heads.join('') + `\r\n--${'b'.repeat(120)}`.repeat(100_000)))
+  const startMs = performance.now()
+  assert.ok(walk(part).defects.includes('too-many-parts'))
+  assert.ok(performance.now() - startMs < 1500)
+})
+
 test('hostile bodies take linear time', () => {
   const fills = [
     '--b',

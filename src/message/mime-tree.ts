@@ -10,6 +10,8 @@ export const PARTS_MAX = 10_000
 export const NESTING_MAX = 100
 /** RFC 2046 §5.1.1 allows 70, and more is a defect; but other readers split at longer ones too. */
 export const BOUNDARY_CHARS_MAX = 10_000
+/** Lines that hold the boundary and more, in one level, or in all that `walk` meets: each costs a little. */
+export const NEAR_MISSES_MAX = 200_000
 
 /** What is directly within a part. For a multipart: preamble, then delimiter and child in turn, the last delimiter, epilogue. */
 export interface Level {
@@ -28,11 +30,7 @@ export interface Level {
  * perhaps `--`, blanks. After `partsMax` children the rest is left in `epilogue`, with a defect.
  */
 export function childrenOf(part: Part, partsMax: number = PARTS_MAX): Level {
-  const contentType = contentTypeOf(part)
-  if (contentType.type.startsWith('multipart/')) return multipartLevel(part, contentType, partsMax)
-  if (contentType.type === 'message/rfc822' || contentType.type === 'message/global')
-    return messageLevel(part, contentType, partsMax)
-  return { kind: 'leaf', children: [], ...NOTHING_AROUND, defects: contentType.defects }
+  return levelOf(part, partsMax, { nearMissesLeft: NEAR_MISSES_MAX })
 }
 
 /** A part where it stands in the tree. */
@@ -56,17 +54,31 @@ export interface Walk {
 export function walk(root: Part, limits: { partsMax: number; nestingMax: number } = DEFAULT_LIMITS): Walk {
   const parts: WalkedPart[] = []
   const defects = new Set<Defect>()
+  const search: Search = { nearMissesLeft: NEAR_MISSES_MAX }
   const waiting: { part: Part; depth: number; parent: number }[] = [{ part: root, depth: 0, parent: -1 }]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { part, depth, parent } = next
     const room = limits.partsMax - parts.length - waiting.length - 1
-    const level = depth < limits.nestingMax ? childrenOf(part, room) : tooDeep(part)
+    const level = depth < limits.nestingMax ? levelOf(part, room, search) : tooDeep(part)
     for (const defect of [...part.defects, ...level.defects]) defects.add(defect)
     parts.push({ part, level, depth, parent })
     for (const child of level.children.toReversed())
       waiting.push({ part: child, depth: depth + 1, parent: parts.length - 1 })
   }
   return { parts, defects: [...defects] }
+}
+
+/** What may still be spent on looking for boundaries; counted down. */
+interface Search {
+  nearMissesLeft: number
+}
+
+function levelOf(part: Part, partsMax: number, search: Search): Level {
+  const contentType = contentTypeOf(part)
+  if (contentType.type.startsWith('multipart/')) return multipartLevel(part, contentType, partsMax, search)
+  if (contentType.type === 'message/rfc822' || contentType.type === 'message/global')
+    return messageLevel(part, contentType, partsMax)
+  return { kind: 'leaf', children: [], ...NOTHING_AROUND, defects: contentType.defects }
 }
 
 const DEFAULT_LIMITS = { partsMax: PARTS_MAX, nestingMax: NESTING_MAX }
@@ -95,13 +107,13 @@ function isEncoded(part: Part): boolean {
   return encoding === 'base64' || encoding === 'quoted-printable'
 }
 
-function multipartLevel(part: Part, contentType: ContentType, partsMax: number): Level {
+function multipartLevel(part: Part, contentType: ContentType, partsMax: number, search: Search): Level {
   const body = bodyOf(part)
   const defects = new Set<Defect>(contentType.defects)
   if (isEncoded(part)) defects.add('bad-transfer-encoding')
   const boundary = (contentType.parameters.get('boundary') ?? '').trimEnd()
   if (boundary.length > 70) defects.add('bad-content-type')
-  const delimiters = BOUNDARY.test(boundary) ? delimitersIn(body, boundary, partsMax, defects) : []
+  const delimiters = BOUNDARY.test(boundary) ? delimitersIn(body, boundary, partsMax, search, defects) : []
   const first = delimiters[0]
   if (first === undefined) {
     defects.add('boundary-missing')
@@ -140,11 +152,12 @@ interface Delimiter {
   readonly closes: boolean
 }
 
-/** Boundary lines up to the closing one, or one more than `partsMax`. */
+/** Boundary lines up to the closing one, or one more than `partsMax`, or as far as `search` lets us look. */
 function delimitersIn(
   body: Uint8Array,
   boundary: string,
   partsMax: number,
+  search: Search,
   defects: Set<Defect>,
 ): readonly Delimiter[] {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
@@ -153,17 +166,17 @@ function delimitersIn(
   let at = bytes.indexOf(needle)
   while (at >= 0) {
     const delimiter = delimiterAt(bytes, at, needle.length, found.at(-1)?.end ?? 0, defects)
-    if (delimiter !== undefined) {
-      found.push(delimiter)
-      if (delimiter.closes) return found
-      if (found.length > partsMax) break
+    if (delimiter !== undefined) found.push(delimiter)
+    if (delimiter?.closes === true) return found
+    if (found.length > partsMax || (delimiter === undefined && --search.nearMissesLeft < 0)) {
+      defects.add('too-many-parts')
+      return found
     }
-    // a miss costs the rest of its line, so that bodies full of near misses stay cheap
+    // a miss costs the rest of its line, so that bodies full of them stay cheap
     const from = delimiter?.end ?? bytes.indexOf(LF, at) + 1
     at = from === 0 ? -1 : bytes.indexOf(needle, from)
   }
-  if (found.length > partsMax) defects.add('too-many-parts')
-  else if (found.length > 0) defects.add('boundary-not-closed')
+  if (found.length > 0) defects.add('boundary-not-closed')
   return found
 }
 

@@ -1,5 +1,5 @@
 /** Bytes → `Part`. Looks at the header only; the body is a view that nobody has read yet. */
-import { LF, latin1 } from '../base/bytes.ts'
+import { CR, LF, latin1 } from '../base/bytes.ts'
 import type { Defect, HeaderField, Part } from './part.ts'
 
 export interface HeaderLimits {
@@ -23,10 +23,19 @@ const DEFAULT_LIMITS: HeaderLimits = { headerBytesMax: HEADER_BYTES_MAX, fieldsM
  * message than we do, and `header-line-malformed` says so.
  */
 export function parsePart(raw: Uint8Array, limits: HeaderLimits = DEFAULT_LIMITS): Part {
-  const scan = new HeaderScan(raw, limits)
-  scan.run()
-  return { raw, bodyOffset: scan.at, fields: scan.fields, defects: [...scan.defects] }
+  for (let windowBytes = FIRST_WINDOW_BYTES; ; windowBytes *= 8) {
+    const wholeBytes = Math.min(raw.length, limits.headerBytesMax)
+    const isLast = windowBytes >= wholeBytes
+    const scan = new HeaderScan(raw, latin1(raw.subarray(0, isLast ? wholeBytes : windowBytes)), limits)
+    scan.run()
+    if (!scan.ended && !isLast) continue // the header is longer than what was looked at
+    scan.finish()
+    return { raw, bodyOffset: scan.at, fields: scan.fields, defects: [...scan.defects] }
+  }
 }
+
+/** Most headers fit; a longer one is read again. Reading one string is much faster than many small byte searches. */
+const FIRST_WINDOW_BYTES = 4096
 
 /** Fields that may stand only once: RFC 5322 §3.6, and the MIME fields of RFC 2045 §3. */
 const SINGLE_FIELDS: ReadonlySet<string> = new Set(
@@ -41,55 +50,62 @@ class HeaderScan {
   readonly defects = new Set<Defect>()
   /** Start of the line that is looked at; in the end, of the body. */
   at = 0
+  /** The empty line was met. */
+  ended = false
   readonly #raw: Uint8Array
+  /** The beginning of `raw`, one character an octet. */
+  readonly #text: string
   readonly #limits: HeaderLimits
   readonly #seen = new Set<string>()
   #fieldStart = 0
 
-  constructor(raw: Uint8Array, limits: HeaderLimits) {
-    this.#raw = raw
+  constructor(raw: Uint8Array, text: string, limits: HeaderLimits) {
+    this.#raw = new Uint8Array(raw.buffer, raw.byteOffset, raw.length) // slices of a Buffer cost more
+    this.#text = text
     this.#limits = limits
   }
 
   run(): void {
-    const raw = this.#raw
-    let ended = false
-    while (this.at < raw.length) {
-      const newline = raw.indexOf(LF, this.at)
-      const lineEnd = newline < 0 ? raw.length : newline + 1
-      if (newline >= 0 && isEmptyLine(raw, this.at, newline)) {
+    const text = this.#text
+    while (this.at < text.length && this.fields.length < this.#limits.fieldsMax) {
+      const newline = text.indexOf('\n', this.at)
+      if (newline < 0) break
+      const length = newline - this.at
+      if (length === 0 || (length === 1 && text.charCodeAt(this.at) === CR)) {
         this.#closeField(this.at)
-        if (newline === this.at) this.defects.add('bare-lf')
-        this.at = lineEnd
-        ended = true
+        if (length === 0) this.defects.add('bare-lf')
+        this.at = newline + 1
+        this.ended = true
         break
       }
-      if (!isBlank(raw[this.at])) this.#closeField(this.at)
-      if (lineEnd > this.#limits.headerBytesMax || this.fields.length >= this.#limits.fieldsMax) {
-        this.#skipRest()
-        return
-      }
-      this.#checkLine(this.at, newline < 0 ? raw.length : newline)
-      this.at = lineEnd
+      if (!isBlank(text.charCodeAt(this.at))) this.#closeField(this.at)
+      const crlf = text.charCodeAt(newline - 1) === CR
+      if (!crlf) this.defects.add('bare-lf')
+      if (length - (crlf ? 1 : 0) > LINE_BYTES_MAX) this.defects.add('line-too-long')
+      this.at = newline + 1
     }
-    if (!ended) this.#closeField(raw.length)
-    this.#checkBytes(ended)
   }
 
-  #checkLine(start: number, newline: number): void {
-    const crlf = newline > start && this.#raw[newline - 1] === 0x0d
-    if (!crlf && newline < this.#raw.length) this.defects.add('bare-lf')
-    if (newline - start - (crlf ? 1 : 0) > LINE_BYTES_MAX) this.defects.add('line-too-long')
+  /** Deals with a header that did not end where it was looked for. */
+  finish(): void {
+    const raw = this.#raw
+    const isWhole = this.#text.length === raw.length && this.fields.length < this.#limits.fieldsMax
+    if (!this.ended && isWhole) this.#readLastLine()
+    else if (!this.ended) this.#skipRest()
+    const header = this.#text.slice(0, this.at)
+    if (header.includes('\0')) this.defects.add('nul')
+    if (hasBareCr(header)) this.defects.add('bare-cr')
+    const cutOff = raw.length > 0 && raw.at(-1) !== LF
+    if (!this.ended && (cutOff || this.defects.has('header-line-malformed'))) this.defects.add('header-not-ended')
   }
 
   #closeField(end: number): void {
     const start = this.#fieldStart
     if (end === start) return
-    const raw = this.#raw.subarray(start, end)
-    const name = fieldNameOf(raw)
+    const name = fieldNameAt(this.#text, start, end)
     if (name === '') this.defects.add('header-line-malformed')
     else this.#noteName(name.toLowerCase())
-    this.fields.push({ name, raw })
+    this.fields.push({ name, raw: this.#raw.subarray(start, end) })
     this.#fieldStart = end
   }
 
@@ -97,6 +113,15 @@ class HeaderScan {
     if (!SINGLE_FIELDS.has(name)) return
     if (this.#seen.has(name)) this.defects.add('duplicate-field')
     this.#seen.add(name)
+  }
+
+  /** The one line that has no line end, where the bytes end within the header. */
+  #readLastLine(): void {
+    const { length } = this.#raw
+    if (this.at < length && !isBlank(this.#raw[this.at])) this.#closeField(this.at)
+    if (length - this.at > LINE_BYTES_MAX) this.defects.add('line-too-long')
+    this.#closeField(length)
+    this.at = length
   }
 
   /** Too much header: what is left of it becomes one nameless field, and only its end is looked for. */
@@ -108,40 +133,32 @@ class HeaderScan {
       this.at = newline + 1
       newline = raw.indexOf(LF, this.at)
     }
-    const end = newline < 0 ? raw.length : this.at
+    this.ended = newline >= 0
+    const end = this.ended ? this.at : raw.length
     if (end > this.#fieldStart) this.fields.push({ name: '', raw: raw.subarray(this.#fieldStart, end) })
-    this.at = newline < 0 ? raw.length : newline + 1
-  }
-
-  #checkBytes(ended: boolean): void {
-    const raw = this.#raw
-    const header = raw.subarray(0, this.at)
-    if (header.includes(0)) this.defects.add('nul')
-    if (hasBareCr(header)) this.defects.add('bare-cr')
-    const cutOff = raw.length > 0 && raw.at(-1) !== LF
-    if (!ended && (cutOff || this.defects.has('header-line-malformed'))) this.defects.add('header-not-ended')
+    this.at = this.ended ? newline + 1 : raw.length
   }
 }
 
 const isBlank = (octet: number | undefined): boolean => octet === 0x20 || octet === 0x09
 
 const isEmptyLine = (raw: Uint8Array, start: number, newline: number): boolean =>
-  newline === start || (newline === start + 1 && raw[start] === 0x0d)
+  newline === start || (newline === start + 1 && raw[start] === CR)
 
-function hasBareCr(bytes: Uint8Array): boolean {
-  for (let at = bytes.indexOf(0x0d); at >= 0; at = bytes.indexOf(0x0d, at + 1)) if (bytes[at + 1] !== LF) return true
+function hasBareCr(text: string): boolean {
+  for (let at = text.indexOf('\r'); at >= 0; at = text.indexOf('\r', at + 1))
+    if (text.charCodeAt(at + 1) !== LF) return true
   return false
 }
 
 /** RFC 5322 §2.2, with the blanks before the colon that §4.5 lets a reader accept; '' when the line is no field. */
-function fieldNameOf(line: Uint8Array): string {
-  let end = 0
-  while (isNameOctet(line[end])) end++
-  let colon = end
-  while (isBlank(line[colon])) colon++
-  return line[colon] === 0x3a ? latin1(line.subarray(0, end)) : ''
+function fieldNameAt(text: string, start: number, end: number): string {
+  let nameEnd = start
+  while (nameEnd < end && isNameOctet(text.charCodeAt(nameEnd))) nameEnd++
+  let colon = nameEnd
+  while (colon < end && isBlank(text.charCodeAt(colon))) colon++
+  return colon < end && text.charCodeAt(colon) === 0x3a ? text.slice(start, nameEnd) : ''
 }
 
 /** ftext (RFC 5322 §3.6.8): printable US-ASCII except the colon. */
-const isNameOctet = (octet: number | undefined): boolean =>
-  octet !== undefined && octet > 0x20 && octet < 0x7f && octet !== 0x3a
+const isNameOctet = (octet: number): boolean => octet > 0x20 && octet < 0x7f && octet !== 0x3a
