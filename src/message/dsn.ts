@@ -67,6 +67,7 @@ export function buildDsn(dsn: DsnInput): Uint8Array {
   return concatBytes(entity(fields, multipart(dsn.boundary, parts)))
 }
 
+const EMPTY_LINE = fromLatin1('\r\n')
 const EIGHT_BIT = makeField('Content-Transfer-Encoding', '8bit')
 
 type Action = DsnRecipient['action']
@@ -81,7 +82,7 @@ const SUBJECTS: Readonly<Record<Action, string>> = {
 
 const SENTENCES: Readonly<Record<Action, string>> = {
   failed: 'Your mail could not be delivered to:',
-  delayed: 'Your mail could not be delivered yet, and we keep trying. You need not send it again. Recipient:',
+  delayed: 'Your mail could not be delivered yet. We keep trying; you need do nothing.\r\nIt is for:',
   delivered: 'Your mail was delivered to:',
   relayed: 'Your mail was passed on to a server that sends no reports, for:',
   expanded: 'Your mail was passed on to the members of:',
@@ -117,12 +118,11 @@ function statusPart(dsn: DsnInput): readonly Uint8Array[] {
   const message = [makeField('Reporting-MTA', `dns; ${oneLine(dsn.reportingMta)}`)]
   message.push(...foreignField('Original-Envelope-Id', '', dsn.originalEnvelopeId))
   message.push(makeField('Arrival-Date', formatDate(dsn.arrivalMs)))
-  const groups = dsn.failures.map((failure) => writeFields(recipientFields(failure)))
-  const body = [writeFields(message), ...groups].flatMap((group) => [group, fromLatin1('\r\n')])
+  const groups = dsn.failures.flatMap((failure) => [EMPTY_LINE, writeFields(recipientFields(failure))])
   const type = international ? 'message/global-delivery-status' : 'message/delivery-status'
   const fields = [makeField('Content-Type', type)]
   if (international) fields.push(EIGHT_BIT) // RFC 6533 §4
-  return entity(fields, body)
+  return entity(fields, [writeFields(message), ...groups])
 }
 
 /** RFC 3464 §2.3, in the order of its grammar. */
