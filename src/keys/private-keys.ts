@@ -128,7 +128,7 @@ export class PrivateKeys {
     if (!parsed.ok) return parsed
     if (key.type !== 'private' || !parsed.value.publicKey.equals(createPublicKey(key)))
       return fail(`The private key does not belong to the certificate ${certificate.fingerprint}`)
-    const dataKey = await this.#store.dataKeys.currentIn(tx)
+    const dataKey = this.#store.dataKeys.current()
     const plain = key.export({ format: 'der', type: 'pkcs8' })
     const { standard, fingerprint } = certificate
     const sealed = sealSmall(dataKey, 'private-key', plain, boundTo(purpose, ownerKey, fingerprint))

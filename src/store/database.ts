@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { DataKeys, type MasterKey } from './bytes/data-keys.ts'
-import { MessageBytes } from './bytes/message-bytes.ts'
+import { MessageBytes, removeFiles } from './bytes/message-bytes.ts'
 import { Changes } from './changes.ts'
 import { openSqlite } from './dialect/sqlite.ts'
 import type { Dialect } from './dialect/dialect.ts'
@@ -39,22 +39,21 @@ export async function openStore(options: {
   const dialect = await openSqlite(join(options.dir, DATABASE_FILE))
   try {
     await migrate(dialect, options.clock.nowMs())
-    const store = assemble(dialect, options)
-    await store.dataKeys.check()
-    return store
+    return await assemble(dialect, options)
   } catch (error) {
     await dialect.close()
     throw error
   }
 }
 
-function assemble(
+async function assemble(
   dialect: Dialect,
   { dir, masterKey, clock }: { readonly dir: string; readonly masterKey: MasterKey; readonly clock: Clock },
-): Store {
-  const committer = new Committer(dialect, (files) => bytes.removeFiles(files))
-  const dataKeys = new DataKeys(dialect.reader, committer, masterKey, clock)
-  const bytes = new MessageBytes({ folder: join(dir, BYTES_FOLDER), db: dialect.reader, committer, dataKeys, clock })
+): Promise<Store> {
+  const folder = join(dir, BYTES_FOLDER)
+  const committer = new Committer(dialect, (files) => removeFiles(folder, files))
+  const dataKeys = await DataKeys.open(dialect.reader, committer, masterKey, clock)
+  const bytes = new MessageBytes({ folder, db: dialect.reader, committer, dataKeys, clock })
   const close = async (): Promise<void> => {
     await committer.close()
     await dialect.close()

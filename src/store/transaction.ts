@@ -27,6 +27,7 @@ export class Committer {
   readonly #removeFiles: (files: readonly string[]) => Promise<void>
   readonly #waiting: Waiting[] = []
   #running: Promise<void> | undefined
+  #removing: Promise<unknown> = Promise.resolve()
   #closed = false
 
   constructor(dialect: Dialect, removeFiles: (files: readonly string[]) => Promise<void>) {
@@ -52,6 +53,7 @@ export class Committer {
   async close(): Promise<void> {
     this.#closed = true
     await this.#running
+    await this.#removing
   }
 
   async #drain(): Promise<void> {
@@ -83,7 +85,7 @@ export class Committer {
       releasedFiles.delete(tx)
     }
     for (const resolve of done) resolve()
-    if (files.length > 0) await this.#removeFiles(files)
+    if (files.length > 0) this.#removing = Promise.all([this.#removing, this.#removeFiles(files)])
   }
 
   async #runOne(tx: Tx, job: Waiting, files: string[], done: (() => void)[]): Promise<void> {

@@ -63,8 +63,7 @@ export class BytesWriter implements AsyncDisposable {
     if (this.#busy || state.kind === 'ended') throw new Error('BytesWriter.finish before the last write was done')
     const known = { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest() }
     if (state.kind === 'small') {
-      this.#busy = true
-      const dataKey = await this.#dataKeys.current()
+      const dataKey = this.#dataKeys.current()
       this.#state = { kind: 'ended' }
       const sealed = sealSmall(dataKey, 'message', concatBytes(this.#kept))
       return { ...known, dataKeyId: dataKey.id, place: { kind: 'inline', sealed } }
@@ -115,7 +114,7 @@ export class BytesWriter implements AsyncDisposable {
   }
 
   async #openFile(): Promise<State> {
-    const dataKey = await this.#dataKeys.current()
+    const dataKey = this.#dataKeys.current()
     const path = join(this.#folder, this.#file)
     const created = await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     if (created !== undefined) await syncFolder(this.#folder)

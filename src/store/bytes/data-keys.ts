@@ -17,7 +17,7 @@ export interface MasterKey {
   readonly key: KeyObject
 }
 
-/** A data key seals new objects for a day, or for this many objects of one process, whichever ends first. */
+/** After a day, or this many objects of one process, whichever comes first, a data key is replaced for new objects. */
 const DATA_KEY_LIFE_MS = 24 * 60 * 60_000
 const DATA_KEY_OBJECTS_MAX = 2 ** 20
 /** Unwrapped keys kept in memory: two years of days. */
@@ -26,33 +26,46 @@ const DATA_KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
+interface Current {
+  readonly dataKey: DataKey
+  readonly createdMs: number
+}
+
 export class DataKeys {
   readonly #db: Db
   readonly #committer: Committer
   readonly #clock: Clock
-  #master: MasterKey
-  #current: { readonly dataKey: DataKey; readonly untilMs: number; objects: number } | undefined
-  #renewing: Promise<DataKey> | undefined
+  readonly #master: MasterKey
+  #current: Current
+  #objects = 0
+  #renewing = false
   readonly #unwrapped = new Map<number, DataKey>()
 
-  constructor(db: Db, committer: Committer, master: MasterKey, clock: Clock) {
+  /** Throws when the newest data key is wrapped by another master key: said at the start, not with the first mail. */
+  static async open(db: Db, committer: Committer, master: MasterKey, clock: Clock): Promise<DataKeys> {
+    const current =
+      (await newestKey(db, master)) ?? (await committer.commit((tx) => createKey(tx, master, clock.nowMs())))
+    return new DataKeys(db, committer, master, clock, current)
+  }
+
+  private constructor(db: Db, committer: Committer, master: MasterKey, clock: Clock, current: Current) {
     this.#db = db
     this.#committer = committer
     this.#master = master
     this.#clock = clock
+    this.#current = current
   }
 
-  /** The key for one new object. Not to be called inside a transaction, which it would wait for: see `currentIn`. */
-  async current(): Promise<DataKey> {
-    const current = this.#usable()
-    if (current !== undefined) return current
-    this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined))
-    return this.#renewing
-  }
-
-  /** The same inside a transaction; a key that is made here is part of it. */
-  async currentIn(tx: Tx): Promise<DataKey> {
-    return this.#usable() ?? (await this.#newest(tx))?.dataKey ?? (await this.#create(tx)).dataKey
+  /**
+   * The key for one new object. Never waits: a key that is due stays in use until its successor is committed, so this can
+   * be called inside a transaction as well as outside.
+   */
+  current(): DataKey {
+    this.#objects += 1
+    const due =
+      this.#objects > DATA_KEY_OBJECTS_MAX || this.#clock.nowMs() >= this.#current.createdMs + DATA_KEY_LIFE_MS
+    if (due && !this.#renewing) void this.#renew()
+    return this.#current.dataKey
   }
 
   /** The key that opens an older object. Throws when it is not there or wrapped by another master key. */
@@ -64,7 +77,7 @@ export class DataKeys {
     return this.#keep({ id, key: unwrap(row, this.#master) })
   }
 
-  /** Wraps every data key by `next` instead; what they have sealed stays as it is. */
+  /** Wraps every data key by `next` instead; what they have sealed stays as it is. Afterwards every store is opened anew. */
   async rewrap(tx: Tx, next: MasterKey): Promise<number> {
     const rows = await tx.selectFrom('data_keys').selectAll().execute()
     for (const row of rows)
@@ -76,46 +89,22 @@ export class DataKeys {
     return rows.length
   }
 
-  /** Throws when the newest data key is wrapped by another master key: said at start, not with the first mail. */
-  async check(): Promise<void> {
-    const row = await this.#db.selectFrom('data_keys').selectAll().orderBy('id', 'desc').executeTakeFirst()
-    if (row !== undefined) unwrap(row, this.#master)
-  }
-
-  #usable(): DataKey | undefined {
-    const current = this.#current
-    if (current === undefined || current.objects >= DATA_KEY_OBJECTS_MAX) return undefined
-    if (this.#clock.nowMs() >= current.untilMs) return undefined
-    current.objects += 1
-    return current.dataKey
-  }
-
-  async #renew(): Promise<DataKey> {
-    const full = (this.#current?.objects ?? 0) >= DATA_KEY_OBJECTS_MAX
-    const next =
-      (full ? undefined : await this.#newest(this.#db)) ?? (await this.#committer.commit((tx) => this.#create(tx)))
-    this.#current = { ...next, objects: 1 }
-    return this.#keep(next.dataKey)
-  }
-
-  async #newest(db: Db): Promise<{ dataKey: DataKey; untilMs: number } | undefined> {
-    const row = await db.selectFrom('data_keys').selectAll().orderBy('id', 'desc').limit(1).executeTakeFirst()
-    if (row === undefined || row.created_ms + DATA_KEY_LIFE_MS <= this.#clock.nowMs()) return undefined
-    return {
-      dataKey: { id: row.id, key: unwrap(row, this.#master) },
-      untilMs: row.created_ms + DATA_KEY_LIFE_MS,
+  /** Takes over the key that another process has made meanwhile, or makes one. When that fails, the next use tries again. */
+  async #renew(): Promise<void> {
+    this.#renewing = true
+    try {
+      const newest = await newestKey(this.#db, this.#master)
+      const another = newest !== undefined && newest.dataKey.id !== this.#current.dataKey.id
+      const fresh = another && this.#clock.nowMs() < newest.createdMs + DATA_KEY_LIFE_MS
+      this.#current = fresh
+        ? newest
+        : await this.#committer.commit((tx) => createKey(tx, this.#master, this.#clock.nowMs()))
+      this.#objects = 0
+    } catch {
+      // the old key is as good as it was; what made the commit fail is heard from every other commit
+    } finally {
+      this.#renewing = false
     }
-  }
-
-  async #create(tx: Tx): Promise<{ dataKey: DataKey; untilMs: number }> {
-    const key = createSecretKey(randomBytes(DATA_KEY_BYTES))
-    const nowMs = this.#clock.nowMs()
-    const { id } = await tx
-      .insertInto('data_keys')
-      .values({ created_ms: nowMs, master_key_id: this.#master.id, wrapped: wrap(key, this.#master) })
-      .returning('id')
-      .executeTakeFirstOrThrow()
-    return { dataKey: { id, key }, untilMs: nowMs + DATA_KEY_LIFE_MS }
   }
 
   #keep(dataKey: DataKey): DataKey {
@@ -123,6 +112,21 @@ export class DataKeys {
     this.#unwrapped.set(dataKey.id, dataKey)
     return dataKey
   }
+}
+
+async function newestKey(db: Db, master: MasterKey): Promise<Current | undefined> {
+  const row = await db.selectFrom('data_keys').selectAll().orderBy('id', 'desc').limit(1).executeTakeFirst()
+  return row && { dataKey: { id: row.id, key: unwrap(row, master) }, createdMs: row.created_ms }
+}
+
+async function createKey(tx: Tx, master: MasterKey, nowMs: number): Promise<Current> {
+  const key = createSecretKey(randomBytes(DATA_KEY_BYTES))
+  const { id } = await tx
+    .insertInto('data_keys')
+    .values({ created_ms: nowMs, master_key_id: master.id, wrapped: wrap(key, master) })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return { dataKey: { id, key }, createdMs: nowMs }
 }
 
 /** Random nonces are safe here: a master key wraps thousands of keys in its life, not billions. */

@@ -76,7 +76,7 @@ export class MessageBytes {
 
   /** For finished bytes that will get no row after all. */
   async discard(finished: FinishedBytes): Promise<void> {
-    if (finished.place.kind === 'file') await this.removeFiles([finished.place.file])
+    if (finished.place.kind === 'file') await removeFiles(this.#deps.folder, [finished.place.file])
   }
 
   /** The whole message. Throws BytesMissing, BytesDamaged. */
@@ -129,11 +129,6 @@ export class MessageBytes {
     return { files, rows }
   }
 
-  /** Called after commits; a file that cannot be removed now is left to `sweep`. */
-  async removeFiles(files: readonly string[]): Promise<void> {
-    for (const file of files) await rm(join(this.#deps.folder, file), { force: true })
-  }
-
   async #sweepRows(beforeMs: number): Promise<number> {
     const { db, committer } = this.#deps
     const used = db
@@ -173,7 +168,7 @@ export class MessageBytes {
     const rows = await this.#deps.db.selectFrom('bytes').select('file').where('file', 'in', old).execute()
     const known = new Set(rows.map((row) => row.file))
     const orphans = old.filter((file) => !known.has(file))
-    await this.removeFiles(orphans)
+    await removeFiles(this.#deps.folder, orphans)
     return orphans.length
   }
 
@@ -201,6 +196,11 @@ export class MessageBytes {
       }
     }
   }
+}
+
+/** For files whose row is gone for good. One that cannot be removed now is left to `sweep`. */
+export async function removeFiles(folder: string, files: readonly string[]): Promise<void> {
+  await Promise.allSettled(files.map((file) => rm(join(folder, file), { force: true })))
 }
 
 /** The next `lengthBytes` of a file, in a buffer of their own. */

@@ -1,0 +1,106 @@
+/** Group commit, changes noticed across stores. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { addAccount, listAccounts } from '../accounts.ts'
+import { openStore, type Store } from '../database.ts'
+import { addTrace, traceOf } from '../trace.ts'
+import { address, START_MS, type Open } from './fixture.ts'
+
+const note = (store: Store, event: string) =>
+  store.commit((tx) => addTrace(tx, { atMs: START_MS, messageId: '<1@x>', event, detail: '' }))
+
+const events = async (store: Store): Promise<string[]> => (await traceOf(store.db, '<1@x>')).map(({ event }) => event)
+
+export function commitSuite(open: Open): void {
+  test('commit: one that throws is undone alone', async (t) => {
+    const { store } = await open(t)
+    const boom = new Error('boom')
+    const results = await Promise.allSettled([
+      note(store, 'a'),
+      store.commit(async (tx) => {
+        await addTrace(tx, { atMs: START_MS, messageId: '<1@x>', event: 'undone', detail: '' })
+        throw boom
+      }),
+      note(store, 'c'),
+    ])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    assert.equal(results[1]?.status === 'rejected' && results[1].reason, boom)
+    assert.deepEqual(await events(store), ['a', 'c'])
+  })
+
+  test('commit: a constraint that fails in the middle hurts nobody else', async (t) => {
+    const { store } = await open(t)
+    const add = (text: string) =>
+      store.commit((tx) => addAccount(tx, { address: address(text), passwordHash: 'x', nowMs: START_MS }))
+    const results = await Promise.allSettled([
+      add('a@abc.com'),
+      store.commit((tx) => tx.deleteFrom('data_keys').where('id', '=', 1).execute()),
+      store.commit((tx) =>
+        tx
+          .insertInto('mailbox')
+          .values({
+            account_id: 99,
+            uidl: 'u',
+            size_bytes: 1,
+            received_ms: 1,
+            bytes_id: 1 as never,
+            evidence_bytes_id: null,
+          })
+          .execute(),
+      ),
+      add('b@abc.com'),
+    ])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+    )
+    assert.equal((await listAccounts(store.db)).length, 2)
+  })
+
+  test('commit: returns what the work returned, and reads its own writes before others do', async (t) => {
+    const { store } = await open(t)
+    const seen = await store.commit(async (tx) => {
+      await addTrace(tx, { atMs: 1, messageId: '<1@x>', event: 'mine', detail: '' })
+      return { mine: (await traceOf(tx, '<1@x>')).length, others: (await traceOf(store.db, '<1@x>')).length }
+    })
+    assert.deepEqual(seen, { mine: 1, others: 0 })
+    assert.deepEqual(await events(store), ['mine'])
+  })
+
+  test('commit: a thousand at once, in order', async (t) => {
+    const { store } = await open(t)
+    const names = Array.from({ length: 1_000 }, (_, at) => String(at))
+    await Promise.all(names.map((name) => note(store, name)))
+    assert.deepEqual(await events(store), names)
+  })
+
+  test('commit: close finishes what waits and refuses what comes later', async (t) => {
+    const { store, dir, masterKey, clock } = await open(t)
+    const second = await openStore({ dir, masterKey, clock })
+    const last = note(second, 'last')
+    await second.close()
+    await last
+    await assert.rejects(note(second, 'too late'), /closed/)
+    assert.deepEqual(await events(store), ['last'])
+  })
+
+  test('commit: two processes share one database, and caches notice', async (t) => {
+    const { store, dir, masterKey, clock } = await open(t)
+    await using other = await openStore({ dir, masterKey, clock })
+    const before = await store.changes.of('accounts')
+    await Promise.all([note(store, 'a'), note(other, 'b'), note(store, 'c'), note(other, 'd')])
+    assert.equal((await events(store)).length, 4)
+    assert.equal(await store.changes.of('accounts'), before)
+    await other.commit((tx) => addAccount(tx, { address: address('a@abc.com'), passwordHash: 'x', nowMs: 1 }))
+    assert.equal(await store.changes.of('accounts'), before + 1)
+    assert.equal(await store.changes.of('certificates'), 0)
+  })
+
+  test('commit: nothing is written outside a transaction', async (t) => {
+    const { store } = await open(t)
+    await assert.rejects(store.db.insertInto('changes').values({ noun: 'x', count: 1 }).execute(), /readonly|read-only/)
+  })
+}
