@@ -15,7 +15,7 @@ import { checkRevocation } from './revocation.ts'
 export const PATH_CERTIFICATES_MAX = 10 // anchor and leaf included
 export const SIGNATURE_CHECKS_MAX = 64
 export const SEARCH_STEPS_MAX = 2000
-export const CANDIDATES_MAX = 256 // certificates that are looked at; more are ignored
+export const CANDIDATES_MAX = 100 // certificates of one name; anchors come first, more are ignored
 
 export interface PathRequest extends PathRules {
   readonly certificate: SmimeCertificate
@@ -47,7 +47,7 @@ export function searchPath(request: PathRequest): TrustFinding {
 function search(request: PathRequest, budget: Search['budget']): TrustFinding {
   const state: Search = {
     request,
-    bySubject: indexBySubject([...request.anchors, ...request.untrusted.slice(0, CANDIDATES_MAX)]),
+    bySubject: indexBySubject([...request.anchors, ...request.untrusted]),
     anchors: new Set(request.anchors.map(({ fingerprint }) => fingerprint)),
     edges: new Map(),
     budget,
@@ -98,7 +98,7 @@ function note(state: Search, problem: PathProblem, rank: number): void {
   state.problemRank = rank
 }
 
-/** Certificates whose subject is the issuer's name; the likely ones first (RFC 4158 §3.2). */
+/** Certificates whose subject is the issuer's name; the likely ones first (RFC 4158). */
 function candidatesFor(state: Search, current: SmimeCertificate, atMs: number): readonly SmimeCertificate[] {
   const score = (issuer: SmimeCertificate): number => {
     const keyMatches =
@@ -108,7 +108,7 @@ function candidatesFor(state: Search, current: SmimeCertificate, atMs: number): 
     const timely = issuer.notBeforeMs <= atMs && atMs <= issuer.notAfterMs
     return (keyMatches ? 4 : 0) + (timely ? 2 : 0) + (state.anchors.has(issuer.fingerprint) ? 1 : 0)
   }
-  return (state.bySubject.get(current.issuerKey) ?? []).toSorted((a, b) => score(b) - score(a))
+  return (state.bySubject.get(current.issuerKey) ?? []).slice(0, CANDIDATES_MAX).toSorted((a, b) => score(b) - score(a))
 }
 
 /** Why `issuer` cannot have issued `certificate`; `undefined` when it has. */

@@ -96,7 +96,7 @@ function octetsOf(node: Node | undefined, tag: number = TAG.OCTET_STRING): Uint8
   return need(node === undefined ? undefined : joinedOctets(node, tag), 'octets are missing')
 }
 
-/** MacData (RFC 7292 §4), with PBMAC1 (RFC 9579) in the place of the digest algorithm. */
+/** MacData (RFC 7292 §4), with PBMAC1 (RFC 9879) in the place of the digest algorithm. */
 function checkMac(macData: Node, content: Uint8Array, password: string, budget: IterationBudget): void {
   const [digestInfo, salt, iterations] = expectTag(macData, TAG.SEQUENCE, 'MAC').children
   const [algorithm, digest] = expectTag(digestInfo, TAG.SEQUENCE, 'MAC').children
@@ -130,7 +130,7 @@ function pbmac1(parameters: Node, content: Uint8Array, password: string, budget:
     .digest()
 }
 
-const PBMAC1_KEY_MIN_BYTES = 20 // RFC 9579 §9
+const PBMAC1_KEY_MIN_BYTES = 20 // RFC 9879 wants no shorter keys
 const PBMAC1_KEY_MAX_BYTES = 64
 
 interface MacInput {
