@@ -74,11 +74,7 @@ const cases: readonly [why: string, files: Readonly<Record<string, string>>, exp
   ],
   ['a library beside its door', { 'src/relay/x.ts': "import 'smtp-server/lib/x'\n" }, ['src/relay/x.ts:1 doors']],
   ['a library at its door', { 'src/receive/x.ts': "import 'smtp-server'\n" }, []],
-  [
-    'a scoped library beside its door',
-    { 'src/keys/x.ts': "import { X } from '@peculiar/x509'\n" },
-    ['src/keys/x.ts:1 doors'],
-  ],
+  ['the database beside its door', { 'src/keys/x.ts': "import { X } from 'kysely'\n" }, ['src/keys/x.ts:1 doors']],
   ['a library without a door', { 'src/relay/x.ts': "import 'pkijs'\n" }, ['src/relay/x.ts:1 doors']],
   ['which a test may use', { 'src/relay/x.test.ts': "import 'pkijs'\n" }, []],
   ['a module of node that has a door', { 'src/queue/x.ts': "import 'node:sqlite'\n" }, ['src/queue/x.ts:1 doors']],

@@ -35,8 +35,6 @@ const DOORS: Readonly<Record<string, string>> = {
   yaml: 'src/config/',
   pino: 'src/base/log.ts',
   commander: 'src/cli/',
-  '@peculiar/x509': 'src/keys/certificate-authority.ts',
-  'reflect-metadata': 'src/keys/certificate-authority.ts',
   'node:sqlite': 'src/store/dialect/',
   'node:worker_threads': 'src/base/',
 }
