@@ -10,7 +10,7 @@ export interface ActiveLimits {
 }
 
 /** Leased batches for each that can run: few, large leases, for each costs a commit. */
-export const LEASE_AHEAD = 4
+export const LEASE_AHEAD = 8
 /** How long mail for a domain rests when none of its hosts could be reached: nobody queues up for a dead host. */
 export const REST_MS = 60_000
 
@@ -65,7 +65,8 @@ export class ActiveList {
   /** The oldest batch that may start now; it counts as running until `done`. */
   start(): QueueBatch | undefined {
     if (this.#running.size >= this.#limits.runningMax) return undefined
-    const at = this.#waiting.findIndex(({ domain }) => this.#runningIn(domain) < this.#limits.runningPerDomainMax)
+    const busy = this.#busyDomains()
+    const at = this.#waiting.findIndex(({ domain }) => !busy.has(domain))
     const [batch] = at < 0 ? [] : this.#waiting.splice(at, 1)
     if (batch !== undefined) this.#running.add(batch)
     return batch
@@ -103,10 +104,12 @@ export class ActiveList {
     return (LEASE_AHEAD * this.#limits.runningMax) / 2
   }
 
-  #runningIn(domain: Domain): number {
-    let count = 0
-    for (const batch of this.#running) if (batch.domain === domain) count++
-    return count
+  /** Domains for which as many batches run as may. */
+  #busyDomains(): ReadonlySet<Domain> {
+    const counts = new Map<Domain, number>()
+    for (const { domain } of this.#running) counts.set(domain, (counts.get(domain) ?? 0) + 1)
+    const { runningPerDomainMax } = this.#limits
+    return new Set([...counts].filter(([, count]) => count >= runningPerDomainMax).map(([domain]) => domain))
   }
 }
 

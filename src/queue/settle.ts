@@ -42,31 +42,68 @@ export async function prepareSettlement(
   return { verdicts, notice: { ...notice, sealed: await deps.store.bytes.seal(notice.bytes) }, nowMs }
 }
 
-/** Durable when it resolves. True when it made new work (a DSN). */
-export async function settle(deps: SettleDeps, settlement: Settlement): Promise<boolean> {
-  await deps.store.commit((tx) => write(deps, tx, settlement))
-  for (const verdict of settlement.verdicts) sayEvent(verdict)
-  return settlement.notice !== undefined
+/**
+ * Writes settlements down, all that are waiting in one go: a busy queue pays for one delete and one insert, not for one
+ * each.
+ */
+export class Settler {
+  readonly #deps: SettleDeps
+  #waiting: { readonly settlement: Settlement; readonly written: PromiseWithResolvers<void> }[] = []
+  #writing = false
+
+  constructor(deps: SettleDeps) {
+    this.#deps = deps
+  }
+
+  /** Durable when it resolves. When it rejects nothing was written, and it may be tried again. */
+  settle(settlement: Settlement): Promise<void> {
+    const written = Promise.withResolvers<void>()
+    this.#waiting.push({ settlement, written })
+    if (!this.#writing) void this.#writeAll()
+    return written.promise
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#writing = true
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0)
+      const settlements = group.map((one) => one.settlement)
+      try {
+        await this.#deps.store.commit((tx) => write(this.#deps, tx, settlements))
+        for (const { settlement, written } of group) {
+          for (const verdict of settlement.verdicts) sayEvent(verdict)
+          written.resolve()
+        }
+      } catch (error) {
+        for (const { written } of group) written.reject(error)
+      }
+    }
+    this.#writing = false
+  }
 }
 
-async function write(deps: SettleDeps, tx: Tx, { verdicts, notice, nowMs }: Settlement): Promise<void> {
-  const about = verdicts.find((one) => one.notify !== undefined)?.item
-  if (notice !== undefined && about !== undefined) {
-    const bytesId = await deps.store.bytes.insert(tx, notice.sealed)
-    await enqueue(tx, [noticeItem(about, notice, bytesId, nowMs)])
+async function write(deps: SettleDeps, tx: Tx, settlements: readonly Settlement[]): Promise<void> {
+  for (const { verdicts, notice, nowMs } of settlements) {
+    const about = verdicts.find((one) => one.notify !== undefined)?.item
+    if (notice !== undefined && about !== undefined) {
+      const bytesId = await deps.store.bytes.insert(tx, notice.sealed)
+      await enqueue(tx, [noticeItem(about, notice, bytesId, nowMs)])
+    }
+    for (const alike of retriesAlike(verdicts))
+      await retryItems(tx, alike.ids, {
+        atMs: alike.atMs,
+        reply: alike.reply,
+        ...(alike.told && { delayToldMs: nowMs }),
+      })
   }
-  const done = verdicts.filter((one) => one.kind !== 'retry').map((one) => one.item.id)
-  if (done.length > 0) await removeItems(tx, done)
-  for (const alike of retriesAlike(verdicts))
-    await retryItems(tx, alike.ids, {
-      atMs: alike.atMs,
-      reply: alike.reply,
-      ...(alike.told && { delayToldMs: nowMs }),
-    })
-  await addTrace(
-    tx,
-    verdicts.flatMap((one) => traceOf(one, nowMs)),
-  )
+  const done = settlements.flatMap(({ verdicts }) => verdicts.filter((one) => one.kind !== 'retry'))
+  if (done.length > 0)
+    await removeItems(
+      tx,
+      done.map((one) => one.item.id),
+    )
+  const entries = settlements.flatMap(({ verdicts, nowMs }) => verdicts.flatMap((one) => traceOf(one, nowMs)))
+  await addTrace(tx, entries)
 }
 
 interface Retries {

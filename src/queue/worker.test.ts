@@ -134,11 +134,12 @@ test('one message, three fates: one DSN about those that failed', async () => {
     return to === BOB ? delivered(to) : to === EVE ? failed(to, '5.2.1', 'Gone') : deferred(to, '4.2.2', 'Full')
   })
   await bench.queue([item(BOB), item(EVE), item(fred)])
-  await bench.until(() => bench.local.length === 1)
+  await bench.until(async () => (await bench.rows()).length === 1)
   assert.deepEqual(
     (await bench.rows()).map((row) => row.recipient),
     [fred],
   )
+  assert.equal(bench.local.length, 1)
   assert.doesNotMatch(bench.local[0]?.text ?? '', /bob@|fred@/)
 })
 

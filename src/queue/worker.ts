@@ -11,7 +11,7 @@ import { reply } from '../protocol/smtp-reply.ts'
 import { endLeases, leaseBatches, nextDueMs, renewLease, type QueueBatch } from '../store/queue.ts'
 import { ActiveList, idsOf, type ActiveLimits } from './active-list.ts'
 import { RETRY_SCHEDULE, type RetrySchedule } from './retry.ts'
-import { prepareSettlement, settle, type SettleDeps, type Settlement } from './settle.ts'
+import { prepareSettlement, Settler, type SettleDeps, type Settlement } from './settle.ts'
 import { verdictOn } from './verdict.ts'
 
 /** Takes one message to all its recipients in one domain; one result each. */
@@ -42,6 +42,7 @@ export const SETTLE_AGAIN_MS = 2_000
 export class QueueWorker {
   readonly #deps: QueueWorkerDeps
   readonly #active: ActiveList
+  readonly #settler: Settler
   readonly #limits: ActiveLimits
   readonly #work = new Set<Promise<void>>()
   #looking: Promise<void> | undefined
@@ -54,6 +55,7 @@ export class QueueWorker {
   constructor(deps: QueueWorkerDeps) {
     this.#deps = deps
     this.#limits = deps.limits ?? ACTIVE_LIMITS
+    this.#settler = new Settler(deps)
     this.#active = new ActiveList(this.#limits)
   }
 
@@ -162,8 +164,7 @@ export class QueueWorker {
   async #attempt(batch: QueueBatch): Promise<ReadonlyMap<Address, RecipientResult>> {
     const { store, isOwnDomain, deliverLocally, relay } = this.#deps
     try {
-      const facts = await store.bytes.describe(batch.bytesId)
-      const mail = outgoingMail(batch, facts?.sizeBytes ?? 0)
+      const mail = outgoingMail(batch)
       const deliver = isOwnDomain(batch.domain) ? deliverLocally : relay
       const results = await deliver(mail, () => store.bytes.stream(batch.bytesId))
       return new Map(results.map((one) => [one.recipient, one]))
@@ -177,7 +178,8 @@ export class QueueWorker {
   async #settleAtLast(settlement: Settlement): Promise<void> {
     for (;;) {
       try {
-        if (await settle(this.#deps, settlement)) this.notify()
+        await this.#settler.settle(settlement)
+        if (settlement.notice !== undefined) this.notify()
         return
       } catch (error) {
         if (this.#stopping) throw error
@@ -224,7 +226,7 @@ export class QueueWorker {
   }
 }
 
-function outgoingMail(batch: QueueBatch, sizeBytes: number): OutgoingMail {
+function outgoingMail(batch: QueueBatch): OutgoingMail {
   const first = batch.items[0]
   if (first === undefined) throw new Error('A batch without items')
   const paths = new Map<Address, ForwardPath>()
@@ -238,7 +240,7 @@ function outgoingMail(batch: QueueBatch, sizeBytes: number): OutgoingMail {
     mailFrom: batch.mailFrom,
     recipients: [...paths.values()],
     domain: batch.domain,
-    sizeBytes,
+    sizeBytes: batch.sizeBytes,
     smtpUtf8: batch.items.some((item) => item.smtpUtf8),
     eightBit: first.eightBit,
     sealed: first.bodyKind === 'sealed',
