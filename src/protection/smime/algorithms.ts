@@ -109,7 +109,10 @@ export interface SignatureInput {
   readonly allowWeak?: boolean
 }
 
-/** Why a signature was not accepted. Only `wrong` says that what was signed, or the signature, was changed. */
+/**
+ * Why a signature was not accepted. `wrong`: what was signed, or the signature, was changed, or contradicts itself;
+ * `weak` and `unsupported`: it may be right, and still proves nothing to us.
+ */
 export interface SignatureProblem {
   readonly kind: 'wrong' | 'weak' | 'unsupported'
   readonly why: string
@@ -127,10 +130,10 @@ export function verifySignature(input: SignatureInput): Result<string> {
 /** `verifySignature` that also says which kind of problem it was. */
 export function checkSignature(input: SignatureInput): Result<string, SignatureProblem> {
   const resolved = resolveSignature(input.algorithm, input.digestOid)
-  if (!resolved.ok) return fail({ kind: 'unsupported', why: resolved.error })
+  if (!resolved.ok) return resolved
   const { row, digest, saltLengthBytes } = resolved.value
   const keyProblem = unfitKey(row, input.key)
-  if (keyProblem !== undefined) return fail({ kind: 'unsupported', why: keyProblem })
+  if (keyProblem !== undefined) return fail(keyProblem)
   if (input.allowWeak !== true) {
     const weakness = findWeakness(digest, input.key)
     if (weakness !== undefined) return fail({ kind: 'weak', why: weakness })
@@ -198,28 +201,33 @@ interface ResolvedSignature {
   readonly saltLengthBytes?: number
 }
 
-function resolveSignature(algorithm: AlgorithmId, digestOid: string | undefined): Result<ResolvedSignature> {
+const wrong = (why: string): Result<never, SignatureProblem> => fail({ kind: 'wrong', why })
+const unsupported = (why: string): Result<never, SignatureProblem> => fail({ kind: 'unsupported', why })
+
+function resolveSignature(
+  algorithm: AlgorithmId,
+  digestOid: string | undefined,
+): Result<ResolvedSignature, SignatureProblem> {
   const row = signaturesByOid.get(algorithm.oid)
-  if (row === undefined) return fail(`unknown signature algorithm ${algorithm.oid}`)
+  if (row === undefined) return unsupported(`unknown signature algorithm ${algorithm.oid}`)
   const beside = digestOid === undefined ? undefined : digestByOid(digestOid)
-  if (digestOid !== undefined && beside === undefined) return fail(`unknown digest algorithm ${digestOid}`)
+  if (digestOid !== undefined && beside === undefined) return unsupported(`unknown digest algorithm ${digestOid}`)
   switch (row.scheme) {
     case 'eddsa':
-      return algorithm.parameters === undefined ? ok({ row }) : fail('parameters where RFC 8410 §3 has none')
+      return algorithm.parameters === undefined ? ok({ row }) : wrong('parameters where RFC 8410 §3 has none')
     case 'rsa-pss': {
       const pss = readPssParameters(algorithm.parameters)
-      if (!pss.ok) return pss
-      if (beside !== undefined && beside !== pss.value.digest)
-        return fail('the digest is not the one of the PSS parameters')
-      return ok({ row, ...pss.value })
+      if (!pss.ok) return unsupported(pss.error)
+      const agrees = beside === undefined || beside === pss.value.digest
+      return agrees ? ok({ row, ...pss.value }) : wrong('the digest is not the one of the PSS parameters')
     }
     case 'rsa-pkcs1':
     case 'ecdsa': {
-      if (!isAbsentOrNull(algorithm)) return fail('unexpected parameters of the signature algorithm')
+      if (!isAbsentOrNull(algorithm)) return wrong('unexpected parameters of the signature algorithm')
       const digest = row.digest === undefined ? beside : digestByName(row.digest)
-      if (digest === undefined) return fail('the signature algorithm names no digest')
-      if (beside !== undefined && beside !== digest) return fail('the digest is not the one of the signature algorithm')
-      return ok({ row, digest })
+      if (digest === undefined) return unsupported('the signature algorithm names no digest')
+      const agrees = beside === undefined || beside === digest
+      return agrees ? ok({ row, digest }) : wrong('the digest is not the one of the signature algorithm')
     }
   }
 }
@@ -270,12 +278,14 @@ export function detailsOf(key: KeyObject): AsymmetricKeyDetails | undefined {
   return knownDetails.get(key)
 }
 
-function unfitKey(row: SignatureRow, key: KeyObject): string | undefined {
+function unfitKey(row: SignatureRow, key: KeyObject): SignatureProblem | undefined {
   const type = key.asymmetricKeyType ?? 'none'
-  if (!row.keyTypes.includes(type)) return `a key of type ${type} cannot make this kind of signature`
   const details = detailsOf(key)
-  if (row.scheme === 'ecdsa' && !CURVES.includes(details?.namedCurve ?? '')) return 'unknown elliptic curve'
-  if ((details?.modulusLength ?? 0) > RSA_MODULUS_MAX_BITS) return 'RSA key too large'
+  if (!row.keyTypes.includes(type))
+    return { kind: 'wrong', why: `a key of type ${type} cannot make this kind of signature` }
+  if (row.scheme === 'ecdsa' && !CURVES.includes(details?.namedCurve ?? ''))
+    return { kind: 'unsupported', why: 'unknown elliptic curve' }
+  if ((details?.modulusLength ?? 0) > RSA_MODULUS_MAX_BITS) return { kind: 'unsupported', why: 'RSA key too large' }
   return undefined
 }
 
