@@ -1,0 +1,137 @@
+/** What only SQLite can do wrong: locks between processes, a full disk, file modes, kill -9. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createSecretKey } from 'node:crypto'
+import { once } from 'node:events'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { address, openSqliteStore, START_MS } from '../conformance/fixture.ts'
+import { addAccount } from '../accounts.ts'
+import { DATABASE_FILE, openStore, type Store } from '../database.ts'
+import { SCHEMA_VERSION } from '../migrations/list.ts'
+import { addTrace, traceOf } from '../trace.ts'
+
+const note = (store: Store, detail = '') =>
+  store.commit((tx) => addTrace(tx, { atMs: START_MS, messageId: '<1@x>', event: 'e', detail }))
+
+test('nobody else can read the files', async (t) => {
+  const { store, dir } = await openSqliteStore(t)
+  await note(store)
+  const names = (await readdir(dir)).filter((name) => name.startsWith(DATABASE_FILE))
+  assert.ok(names.length >= 2, 'database and WAL')
+  for (const name of names) assert.equal((await stat(join(dir, name))).mode & 0o077, 0, name)
+})
+
+test('every connection syncs each commit and enforces references', async (t) => {
+  const { store } = await openSqliteStore(t)
+  const pragma = async (name: string) =>
+    store.commit(
+      async (tx) =>
+        Object.values((await sql<Record<string, unknown>>`pragma ${sql.raw(name)}`.execute(tx)).rows[0] ?? {})[0],
+    )
+  assert.equal(await pragma('journal_mode'), 'wal')
+  assert.equal(await pragma('synchronous'), 2)
+  assert.equal(await pragma('foreign_keys'), 1)
+})
+
+test('a lock of another process is waited for, and this process goes on meanwhile', async (t) => {
+  const { store, dir } = await openSqliteStore(t)
+  const other = new DatabaseSync(join(dir, DATABASE_FILE))
+  other.exec('BEGIN IMMEDIATE')
+  const commit = note(store)
+  let turns = 0
+  for (; turns < 10; turns++) await wait(5)
+  assert.equal((await traceOf(store.db, '<1@x>')).length, 0)
+  other.exec('COMMIT')
+  other.close()
+  await commit
+  assert.equal((await traceOf(store.db, '<1@x>')).length, 1)
+})
+
+test('a database of a newer program is refused, and not touched', async (t) => {
+  const { store, dir, masterKey, clock } = await openSqliteStore(t)
+  await store.commit((tx) =>
+    tx
+      .insertInto('schema_version')
+      .values({ version: SCHEMA_VERSION + 1, applied_ms: 1 })
+      .execute(),
+  )
+  await assert.rejects(openStore({ dir, masterKey, clock }), /newer Sealpost/)
+})
+
+test('opened again, nothing is migrated twice', async (t) => {
+  const { store, dir, masterKey, clock } = await openSqliteStore(t)
+  clock.now += 1
+  await using again = await openStore({ dir, masterKey, clock })
+  const versions = await again.db.selectFrom('schema_version').selectAll().execute()
+  assert.deepEqual(
+    versions.map((row) => [row.version, row.applied_ms]),
+    [[SCHEMA_VERSION, START_MS]],
+  )
+  await note(store)
+})
+
+test('a full disk fails what does not fit, and nothing that was promised', async (t) => {
+  const { store } = await openSqliteStore(t)
+  await note(store, 'before')
+  const limit = (pages: number) =>
+    store.commit((tx) => sql`pragma max_page_count = ${sql.raw(String(pages))}`.execute(tx))
+  await limit(1) // SQLite takes it as "no more than now"
+  const results = await Promise.allSettled([
+    store.commit((tx) => addAccount(tx, { address: address('a@abc.com'), passwordHash: 'x', nowMs: 1 })),
+    note(store, 'x'.repeat(1_000_000)),
+    note(store, 'small'),
+  ])
+  assert.equal(results[1]?.status, 'rejected')
+  const kept = (await traceOf(store.db, '<1@x>')).map(({ detail }) => detail)
+  assert.equal(kept.includes('small'), results[2]?.status === 'fulfilled')
+  const accounts = await store.db.selectFrom('accounts').select('id').execute()
+  assert.equal(accounts.length === 1, results[0]?.status === 'fulfilled')
+  await limit(1_000_000)
+  await note(store, 'after')
+  assert.ok((await traceOf(store.db, '<1@x>')).some(({ detail }) => detail === 'after'))
+})
+
+/** Commits in groups for ever, and says which are done. */
+const CHILD = `
+import { createSecretKey } from 'node:crypto'
+const { openStore } = await import(process.argv[1])
+const { addTrace } = await import(process.argv[2])
+const masterKey = { id: '0', key: createSecretKey(Buffer.alloc(32)) }
+const store = await openStore({ dir: process.argv[3], masterKey, clock: { nowMs: () => 0 } })
+for (let at = 0; ; at += 3)
+  await Promise.all([0, 1, 2].map(async (part) => {
+    const detail = String(at + part)
+    await store.commit((tx) => addTrace(tx, { atMs: 0, messageId: '<1@x>', event: 'e', detail }))
+    process.stdout.write(detail + '\\n')
+  }))
+`
+
+test('kill -9: everything that was said to be committed is there', async (t) => {
+  const { dir } = await openSqliteStore(t)
+  const folder = join(dir, 'child')
+  const modules = ['../database.ts', '../trace.ts'].map((path) => new URL(path, import.meta.url).href)
+  const child = spawn(process.execPath, ['--input-type=module', '-e', CHILD, ...modules, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  for await (const chunk of child.stdout.setEncoding('utf8')) {
+    said += String(chunk)
+    if (said.split('\n').length > 50) break
+  }
+  child.kill('SIGKILL')
+  await once(child, 'close').catch(() => undefined)
+  const masterKey = { id: '0', key: createSecretKey(Buffer.alloc(32)) }
+  await using store = await openStore({ dir: folder, masterKey, clock: { nowMs: () => 0 } })
+  const kept = new Set((await traceOf(store.db, '<1@x>')).map(({ detail }) => detail))
+  const promised = said.split('\n').slice(0, -1)
+  assert.ok(promised.length >= 50)
+  assert.deepEqual(
+    promised.filter((detail) => !kept.has(detail)),
+    [],
+  )
+})
