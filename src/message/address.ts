@@ -36,7 +36,7 @@ export function parseAddress(text: string): Address | undefined {
 /** Called with what has been read and normalised; only the whole length is left to check. */
 const isAddress = (text: string): text is Address => Buffer.byteLength(text) <= ADDRESS_BYTES_MAX
 
-/** A domain name, not a literal. U-labels become A-labels (RFC 5891 §4); `undefined` when it can be no mail domain. */
+/** A domain name, not a literal. U-labels become A-labels (RFC 5891 §5); `undefined` when it can be no mail domain. */
 export function parseDomain(text: string): Domain | undefined {
   if (text.length > DOMAIN_CHARS_MAX) return undefined
   // oxlint-disable-next-line no-control-regex -- domainToASCII would also take %41, a/b and 0x7f.1

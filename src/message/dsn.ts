@@ -158,7 +158,7 @@ function headersPart(header: Uint8Array): readonly Uint8Array[] {
   const lines = fields.flatMap(({ name, raw }) => (name === '' || raw.at(-1) !== LF ? [] : returnedLines(raw)))
   const text = lines.map((line) => `${line}\r\n`).join('')
   if (isAscii(text)) return entity([makeField('Content-Type', 'text/rfc822-headers')], [fromLatin1(text)])
-  const fieldsOfPart = [makeField('Content-Type', 'message/global-headers'), EIGHT_BIT] // RFC 6533 §6.3
+  const fieldsOfPart = [makeField('Content-Type', 'message/global-headers'), EIGHT_BIT] // RFC 6533
   return entity(fieldsOfPart, [utf8(text)])
 }
 

@@ -72,6 +72,17 @@ test('a header that never ends stays within its limit', () => {
   assertPrintsBack(part)
 })
 
+test('headers of every length around the windows that are read at a time', () => {
+  for (const around of [4096, 8 * 4096])
+    for (let length = around - 6; length <= around + 6; length++) {
+      const lines = ' x\r\n'.repeat(length / 4 - 2)
+      const header = `A: ${lines}B: ${'y'.repeat(length - lines.length - 8)}\r\n`
+      const part = parsePart(fromLatin1(`${header}\r\nbody`))
+      assert.equal(header.length, length)
+      assert.deepEqual([names(part), part.defects, latin1(bodyOf(part))], [['A', 'B'], [], 'body'])
+    }
+})
+
 test('any bytes: no throw, and fields, empty line and body are the bytes again', () => {
   const piece = fc.constantFrom('A: 1', 'b', ' ', '\t', '\r\n', '\n', '\r', ':', '\0', 'From: x', 'ü')
   fc.assert(
