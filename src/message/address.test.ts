@@ -116,7 +116,10 @@ for (const [a, b, same] of pairs)
 
 test('an address reads back as itself, and its key too', () => {
   const char = fc.constantFrom('a', 'B', '.', '"', '\\', ' ', '@', 'ü', '-', '(', '<')
-  const text = fc.tuple(fc.string({ unit: char, maxLength: 12 }), fc.constantFrom('b', 'B.c', 'ü.d', '[192.0.2.1]'))
+  const text = fc.tuple(
+    fc.string({ unit: char, maxLength: 12, size: 'max' }),
+    fc.constantFrom('b', 'B.c', 'ü.d', '[192.0.2.1]'),
+  )
   fc.assert(
     fc.property(text, fc.boolean(), ([local, domain], quoted) => {
       const address = parseAddress(`${quoted ? `"${local}"` : local}@${domain}`)
