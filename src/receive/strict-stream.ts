@@ -76,11 +76,6 @@ export class StrictStream extends SMTPStream {
     this.#run()
   }
 
-  /** Half a line before the end of the connection is no command, whatever the library does with it. */
-  override _flushData(): void {
-    this.#pending = EMPTY
-  }
-
   /** Handlers call this as `next`, at once or later; it never nests. */
   readonly #run = (): void => {
     this.#again = true

@@ -5,7 +5,8 @@ import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { reply } from '../../src/protocol/smtp-reply.ts'
+import { reply, type Reply } from '../../src/protocol/smtp-reply.ts'
+import type { ReceivedMail } from '../../src/protocol/smtp-session.ts'
 import { playDialog } from '../dialogs/run-dialogs.ts'
 import { startTestSmtp, tlsKeys, PLAIN, type TestSmtp } from '../support/smtp-server.ts'
 
@@ -73,6 +74,20 @@ test('a client that is made to wait is not timed out', () =>
     const dialog = `${TRANSACTION}> DATA\n< 354\n> .\n< 250\n< 421 4.4.2`
     await playDialog('slow', dialog, { listeners: { mx: server.dialogListeners.mx } })
   }))
+
+test('nor is one whose message is read slowly', () => {
+  const accept = async ({ content }: ReceivedMail): Promise<Reply> => {
+    await sleep(700)
+    await content[Symbol.asyncIterator]().next()
+    await sleep(700)
+    for await (const _ of content);
+    return reply(250, '2.0.0', 'Queued')
+  }
+  return withServer({ limits: { idleTimeoutMs: 300 }, accept }, async (server) => {
+    const dialog = `${TRANSACTION}> DATA\n< 354\n>> \\r\\n\\*{60000|1234567890\\r\\n}\n> .\n< 250`
+    await playDialog('slow reader', dialog, { listeners: { mx: server.dialogListeners.mx } })
+  })
+})
 
 test('stop: idle sessions end at once, a message under way is answered first, nobody new comes in', () =>
   withServer({}, async (server) => {
