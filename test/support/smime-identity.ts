@@ -1,5 +1,5 @@
 /** Key pairs with self-signed S/MIME certificates for tests; one of each kind a process, since RSA keys are slow to make. */
-import { type KeyObject, generateKeyPairSync, sign } from 'node:crypto'
+import { type KeyObject, createECDH, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import {
   bitString,
   contextTagged,
@@ -32,11 +32,25 @@ export function smimeIdentity(kind: IdentityKind, address = `${kind}@example.com
   return identity
 }
 
+/** The same key in every run, so that an input that was found once can be fed again. P-256; serial number and key fixed. */
+export function fixedIdentity(address: string, scalar: number): SmimeIdentity {
+  const ecdh = createECDH('prime256v1')
+  ecdh.setPrivateKey(Buffer.alloc(32, scalar))
+  const [point, d] = [ecdh.getPublicKey(), ecdh.getPrivateKey('base64url')]
+  const [x, y] = [point.subarray(1, 33).toString('base64url'), point.subarray(33).toString('base64url')]
+  const key = createPrivateKey({ key: { kty: 'EC', crv: 'P-256', x, y, d }, format: 'jwk' })
+  return identityOf(createPublicKey(key), key, address, scalar)
+}
+
 function makeIdentity(kind: IdentityKind, address: string): SmimeIdentity {
   const { publicKey, privateKey } = generatePair(kind)
-  const parsed = parseCertificate(selfSigned(publicKey, privateKey, address))
+  return identityOf(publicKey, privateKey, address, ++lastSerial)
+}
+
+function identityOf(publicKey: KeyObject, key: KeyObject, address: string, serial: number): SmimeIdentity {
+  const parsed = parseCertificate(selfSigned(publicKey, key, address, serial))
   if (!parsed.ok) throw new Error(parsed.error)
-  return { certificate: parsed.value, chain: [], key: privateKey }
+  return { certificate: parsed.value, chain: [], key }
 }
 
 function generatePair(kind: IdentityKind): { publicKey: KeyObject; privateKey: KeyObject } {
@@ -56,13 +70,13 @@ function generatePair(kind: IdentityKind): { publicKey: KeyObject; privateKey: K
 
 let lastSerial = 1000
 
-function selfSigned(publicKey: KeyObject, privateKey: KeyObject, address: string): Uint8Array {
+function selfSigned(publicKey: KeyObject, privateKey: KeyObject, address: string, serial: number): Uint8Array {
   const algorithm = signatureAlgorithm(privateKey)
   const email = der(TAG.IA5_STRING, Buffer.from(address))
   const commonName = der(TAG.UTF8_STRING, Buffer.from(address))
   const subject = sequence(setOf([sequence(oid('2.5.4.3'), commonName)]))
   const san = der(0x81, email.subarray(2))
-  const keyId = Buffer.alloc(20, ++lastSerial % 256)
+  const keyId = Buffer.alloc(20, serial % 256)
   const extensions = sequence(
     sequence(oid('2.5.29.17'), octetString(sequence(san))),
     sequence(oid('2.5.29.14'), octetString(octetString(keyId))),
@@ -70,7 +84,7 @@ function selfSigned(publicKey: KeyObject, privateKey: KeyObject, address: string
   )
   const tbs = sequence(
     contextTagged(0, integer(2)),
-    integer(lastSerial),
+    integer(serial),
     algorithm.der,
     subject,
     sequence(time(Date.UTC(2020, 0, 1)), time(Date.UTC(2040, 0, 1))),

@@ -90,8 +90,10 @@ function decodeOid(content: Uint8Array): string | undefined {
   if (content.length === 0 || content.length > 64 || ((content.at(-1) as number) & 0x80) !== 0) return undefined
   const arcs: number[] = []
   let value = 0
+  let first = true // octet of an arc: 0x80 there would be a leading zero, and give one OID two encodings
   for (const octet of content) {
-    if (value > 2 ** 45) return undefined
+    if (value > 2 ** 45 || (first && octet === 0x80)) return undefined
+    first = octet < 0x80
     value = value * 128 + (octet & 0x7f)
     if ((octet & 0x80) !== 0) continue
     if (arcs.length === 0) {

@@ -33,6 +33,9 @@ import { type EntityId, isNamedBy, readEntityId } from './entity-id.ts'
 export const SIGNERS_MAX = 16
 /** Certificates that are kept; further ones are read over. */
 export const CERTIFICATES_MAX = 100
+/** Revocation lists that are kept, and their size; further and larger ones are read over. */
+export const CRLS_MAX = 32
+export const CRL_MAX_BYTES = 4 * 2 ** 20
 
 /** SignerInfo (RFC 5652 §5.3). */
 export interface SignerInfo {
@@ -51,6 +54,8 @@ export interface SignedDataFrame {
   readonly detached: boolean
   /** DER, as received and not looked into. */
   readonly certificates: readonly Uint8Array[]
+  /** DER CRLs, as received and not looked into. */
+  readonly crls: readonly Uint8Array[]
   readonly signerInfos: readonly SignerInfo[]
 }
 
@@ -83,11 +88,11 @@ export function* readSignedDataFrame(reader: BerReader, onContent: OnSlice): Rea
   }
   yield* reader.leave()
   const certificates = yield* readCertificates(reader)
-  if ((yield* reader.peek())?.tag === contextConstructed(1)) yield* reader.skip() // revocation information
+  const crls = yield* readCrls(reader)
   const signerInfos = yield* readSignerInfos(reader)
   yield* reader.leave()
   yield* leaveContentInfo(reader)
-  return { contentType, detached, certificates, signerInfos }
+  return { contentType, detached, certificates, crls, signerInfos }
 }
 
 /** The certificate a signer names: the one whose hash is signed, else the first that fits. */
@@ -218,6 +223,20 @@ function* readCertificates(reader: BerReader): Reading<Uint8Array[]> {
   }
   yield* reader.leave()
   return certificates
+}
+
+/** RevocationInfoChoices (RFC 5652 §10.2.1); other formats than CRLs are read over. */
+function* readCrls(reader: BerReader): Reading<Uint8Array[]> {
+  const crls: Uint8Array[] = []
+  if ((yield* reader.peek())?.tag !== contextConstructed(1)) return crls
+  yield* reader.enter(contextConstructed(1), 'crls')
+  for (let next = yield* reader.peek(); next !== undefined; next = yield* reader.peek()) {
+    const fits = next.lengthBytes !== undefined && next.headerBytes + next.lengthBytes <= CRL_MAX_BYTES
+    if (next.tag === TAG.SEQUENCE && fits && crls.length < CRLS_MAX) crls.push(yield* reader.element(CRL_MAX_BYTES))
+    else yield* reader.skip()
+  }
+  yield* reader.leave()
+  return crls
 }
 
 function* readSignerInfos(reader: BerReader): Reading<SignerInfo[]> {
