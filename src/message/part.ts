@@ -45,4 +45,3 @@ export type Defect =
   | 'duplicate-field'
 
 export const bodyOf = (part: Part): Uint8Array => part.raw.subarray(part.bodyOffset)
-export const headerOf = (part: Part): Uint8Array => part.raw.subarray(0, part.bodyOffset)
