@@ -84,8 +84,13 @@ test('nor is one whose message is read slowly', () => {
     return reply(250, '2.0.0', 'Queued')
   }
   return withServer({ limits: { idleTimeoutMs: 300 }, accept }, async (server) => {
-    const dialog = `${TRANSACTION}> DATA\n< 354\n>> \\r\\n\\*{60000|1234567890\\r\\n}\n> .\n< 250`
-    await playDialog('slow reader', dialog, { listeners: { mx: server.dialogListeners.mx } })
+    const { socket, said } = await open(server.listeners.mx.port)
+    socket.write('EHLO a.example\r\nMAIL FROM:<a@abc.example>\r\nRCPT TO:<t-azuma@biglobe.example>\r\nDATA\r\n')
+    socket.write(Buffer.alloc(720_000, '\r\n1234567890'))
+    socket.write('\r\n.\r\n')
+    while (!said().includes('250 2.0.0 Queued') && !socket.destroyed) await sleep(10)
+    assert.match(said(), /250 2\.0\.0 Queued\r\n$/)
+    socket.destroy()
   })
 })
 
