@@ -1,4 +1,4 @@
-/** The settings under `policy`: the rows of docs/behaviour.md that a postmaster may decide. */
+/** The settings under `policy`: what a postmaster may decide about protection. */
 import { z } from 'zod'
 import { domainField } from './fields.ts'
 

@@ -54,7 +54,6 @@ export interface BytesTable {
   id: Generated<BytesId>
   created_ms: number
   size_bytes: number
-  sha256: Uint8Array
   data_key_id: number
   file: string | null
   inline: Uint8Array | null

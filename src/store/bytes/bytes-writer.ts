@@ -1,5 +1,5 @@
 /** Takes one message while it arrives and seals it. What is small waits in memory; what is large goes to a file, sealed. */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { concatBytes } from '../../base/bytes.ts'
@@ -12,8 +12,6 @@ export const INLINE_MAX_BYTES = FRAME_BYTES
 /** Bytes that are sealed and, if they are in a file, durable; they have no row yet. */
 export interface FinishedBytes {
   readonly sizeBytes: number
-  /** Of the plaintext. */
-  readonly sha256: Uint8Array
   readonly dataKeyId: number
   readonly place:
     { readonly kind: 'inline'; readonly sealed: Uint8Array } | { readonly kind: 'file'; readonly file: string }
@@ -28,7 +26,6 @@ type State =
 export class BytesWriter implements AsyncDisposable {
   readonly #folder: string
   readonly #dataKeys: DataKeys
-  readonly #hash = createHash('sha256')
   readonly #file: string
   #state: State = { kind: 'small' }
   #busy = false
@@ -50,7 +47,6 @@ export class BytesWriter implements AsyncDisposable {
    */
   write(chunk: Uint8Array): Promise<void> | void {
     if (this.#busy || this.#state.kind === 'ended') throw new Error('BytesWriter.write before the last one was done')
-    this.#hash.update(chunk)
     this.#sizeBytes += chunk.length
     this.#kept.push(chunk)
     this.#keptBytes += chunk.length
@@ -61,12 +57,12 @@ export class BytesWriter implements AsyncDisposable {
   async finish(): Promise<FinishedBytes> {
     const state = this.#state
     if (this.#busy || state.kind === 'ended') throw new Error('BytesWriter.finish before the last write was done')
-    const known = { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest() }
+    const sizeBytes = this.#sizeBytes
     if (state.kind === 'small') {
       const dataKey = this.#dataKeys.current()
       this.#state = { kind: 'ended' }
       const sealed = sealSmall(dataKey, 'message', concatBytes(this.#kept))
-      return { ...known, dataKeyId: dataKey.id, place: { kind: 'inline', sealed } }
+      return { sizeBytes, dataKeyId: dataKey.id, place: { kind: 'inline', sealed } }
     }
     this.#busy = true
     await writeAll(state.handle, state.sealer.frame(concatBytes(this.#kept), true))
@@ -74,7 +70,7 @@ export class BytesWriter implements AsyncDisposable {
     this.#state = { kind: 'ended' }
     await state.handle.close()
     await syncFolder(dirname(join(this.#folder, this.#file)))
-    return { ...known, dataKeyId: state.dataKeyId, place: { kind: 'file', file: this.#file } }
+    return { sizeBytes, dataKeyId: state.dataKeyId, place: { kind: 'file', file: this.#file } }
   }
 
   /** Forgets everything; does nothing after `finish`. */

@@ -64,7 +64,6 @@ export class MessageBytes {
       .values({
         created_ms: this.#deps.clock.nowMs(),
         size_bytes: finished.sizeBytes,
-        sha256: finished.sha256,
         data_key_id: finished.dataKeyId,
         file: place.kind === 'file' ? place.file : null,
         inline: place.kind === 'inline' ? place.sealed : null,
@@ -104,14 +103,10 @@ export class MessageBytes {
     }
   }
 
-  /** Size and digest of the plaintext; `undefined` when there is no such message. */
-  async describe(id: BytesId): Promise<{ sizeBytes: number; sha256: Uint8Array } | undefined> {
-    const row = await this.#deps.db
-      .selectFrom('bytes')
-      .select(['size_bytes', 'sha256'])
-      .where('id', '=', id)
-      .executeTakeFirst()
-    return row && { sizeBytes: row.size_bytes, sha256: row.sha256 }
+  /** Of the plaintext; `undefined` when there is no such message. */
+  async sizeBytes(id: BytesId): Promise<number | undefined> {
+    const row = await this.#deps.db.selectFrom('bytes').select('size_bytes').where('id', '=', id).executeTakeFirst()
+    return row?.size_bytes
   }
 
   /**

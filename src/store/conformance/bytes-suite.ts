@@ -1,6 +1,6 @@
 /** Message bytes: sealed, whole, damaged, swept. */
 import assert from 'node:assert/strict'
-import { createHash, createSecretKey, randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -55,9 +55,7 @@ function reading(open: Open): void {
         const [id, finished] = await stored(opened, plain, chunkBytes || 1)
         assert.ok(plain.equals(await opened.store.bytes.read(id)), `${size} in ${chunkBytes}`)
         assert.equal(finished.place.kind, size <= INLINE_MAX_BYTES ? 'inline' : 'file')
-        const sha256 = createHash('sha256').update(plain).digest()
-        const told = await opened.store.bytes.describe(id)
-        assert.ok(told && told.sizeBytes === size && sha256.equals(told.sha256))
+        assert.equal(await opened.store.bytes.sizeBytes(id), size)
       }
   })
 

@@ -24,7 +24,6 @@ export const first: Migration = {
     await createWithId('bytes')
       .addColumn('created_ms', integer, required)
       .addColumn('size_bytes', integer, required)
-      .addColumn('sha256', bytes, required)
       .addColumn('data_key_id', integer, (column) => column.notNull().references('data_keys.id'))
       .addColumn('file', 'text', (column) => column.unique())
       .addColumn('inline', bytes) // last, so that the columns before it are read without its pages
