@@ -8,6 +8,8 @@ export interface Step {
   /** A program of node_modules/.bin, or a script of ours; both run on the node that runs this. */
   readonly script: string
   readonly args: readonly string[]
+  /** The step, and every process it started, is ended after this. */
+  readonly limitMs: number
   /** Output is shown as it comes, not only on failure. */
   readonly live?: boolean
 }
@@ -28,6 +30,7 @@ export interface TestCounts {
 
 export const ROOT = path.resolve(import.meta.dirname, '..')
 const NODE_MAJOR_MIN = 26
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 /** Kept of a step's output for its closing counts and its failure. */
 const OUTPUT_MAX_CHARACTERS = 4 * 2 ** 20
 
@@ -36,7 +39,7 @@ export async function runStep(step: Step): Promise<StepResult> {
   const startedMs = performance.now()
   if (step.live === true) process.stdout.write(`── ${step.name}\n`)
   else process.stdout.write(`${step.name.padEnd(12)} `)
-  const { code, output } = await runNode([step.script, ...step.args], step.live === true)
+  const { code, output } = await runNode(step)
   const seconds = (performance.now() - startedMs) / 1000
   const verdict = `${code === 0 ? 'ok' : 'FAILED'}  ${seconds.toFixed(1)} s\n`
   if (step.live === true) process.stdout.write(`── ${step.name}: ${verdict}\n`)
@@ -68,20 +71,39 @@ export function countsOf(output: string): TestCounts | undefined {
   }
 }
 
-function runNode(args: readonly string[], live: boolean): Promise<{ code: number; output: string }> {
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: childEnv() })
+function runNode(step: Step): Promise<{ code: number; output: string }> {
+  const child = spawn(process.execPath, [step.script, ...step.args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: childEnv(),
+    detached: true, // a process group of its own, so that all of it can be ended
+  })
   let output = ''
   const take = (chunk: string): void => {
     output = (output + chunk).slice(-OUTPUT_MAX_CHARACTERS)
-    if (live) process.stdout.write(chunk)
+    if (step.live === true) process.stdout.write(chunk)
   }
   child.stdout.setEncoding('utf8').on('data', take)
   child.stderr.setEncoding('utf8').on('data', take)
+  const end = (): void => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+  }
+  const timer = setTimeout(() => {
+    take(`\n${step.name} was ended after ${step.limitMs / 1000} s\n`)
+    end()
+  }, step.limitMs)
+  const onSignal = (): never => {
+    end()
+    process.exit(1)
+  }
+  for (const signal of SIGNALS) process.once(signal, onSignal)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code, signal) =>
-      resolve({ code: code ?? 1, output: signal === null ? output : `${output}\n${signal}\n` }),
-    )
+    child.once('close', (code) => {
+      clearTimeout(timer)
+      for (const signal of SIGNALS) process.off(signal, onSignal)
+      resolve({ code: code ?? 1, output })
+    })
   })
 }
 

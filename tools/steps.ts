@@ -5,25 +5,29 @@ import { ROOT, type Step } from './step.ts'
 
 /** Test files that run at once; each is a process of its own. */
 const TEST_CONCURRENCY = 2
-const UNIT_TIMEOUT_MS = 60_000
+const UNIT_TIMEOUT_MS = 30_000
+/** A step of check that takes longer hangs; all of them together should take less than a minute. */
+const CHECK_LIMIT_MS = 3 * 60_000
 
 export function checkSteps(): Step[] {
+  const limitMs = CHECK_LIMIT_MS
   return [
     {
       name: 'format',
       script: bin('prettier/bin/prettier.cjs'),
       args: ['--check', '--cache', '--log-level', 'warn', '.'],
+      limitMs,
     },
-    { name: 'types', script: bin('typescript/bin/tsc'), args: ['--noEmit'] },
-    { name: 'lint', script: bin('oxlint/bin/oxlint'), args: ['--type-aware', '--max-warnings', '0'] },
-    { name: 'tidy', script: 'tools/tidy.ts', args: [] },
-    { name: 'knip', script: bin('knip/bin/knip.js'), args: ['--no-progress'] },
-    testStep('unit', ['src/**/*.test.ts', 'tools/**/*.test.ts'], UNIT_TIMEOUT_MS),
+    { name: 'types', script: bin('typescript/bin/tsc'), args: ['--noEmit'], limitMs },
+    { name: 'lint', script: bin('oxlint/bin/oxlint'), args: ['--type-aware', '--max-warnings', '0'], limitMs },
+    { name: 'tidy', script: 'tools/tidy.ts', args: [], limitMs },
+    { name: 'knip', script: bin('knip/bin/knip.js'), args: ['--no-progress'], limitMs },
+    testStep('unit', ['src/**/*.test.ts', 'tools/**/*.test.ts'], UNIT_TIMEOUT_MS, limitMs),
   ]
 }
 
 /** A run of node's test runner; no file at all is a failure, not a success. */
-export function testStep(name: string, globs: readonly string[], timeoutMs: number): Step {
+export function testStep(name: string, globs: readonly string[], timeoutMs: number, limitMs: number): Step {
   const files = globs.flatMap((glob) => globSync(glob, { cwd: ROOT }).toSorted())
   if (files.length === 0) throw new Error(`${name}: no test file matches ${globs.join(' ')}`)
   const args = [
@@ -32,7 +36,7 @@ export function testStep(name: string, globs: readonly string[], timeoutMs: numb
     '--test-reporter=spec',
     ...files,
   ]
-  return { name, script: '--test', args }
+  return { name, script: '--test', args, limitMs }
 }
 
 const bin = (script: string): string => path.join('node_modules', script)

@@ -10,6 +10,9 @@ import { checkSteps, testStep } from './steps.ts'
 const FUZZ_SECONDS = 4
 /** A test file under test/ starts servers and real clients, and moves large mails. */
 const TEST_TIMEOUT_MS = 300_000
+const TEST_LIMIT_MS = 14 * 60_000
+const FUZZ_LIMIT_MS = 3 * 60_000
+const BENCH_LIMIT_MS = 2 * 60_000
 
 requireNode()
 const results: { step: Step; result: StepResult }[] = []
@@ -21,11 +24,17 @@ process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
 process.exitCode = total.failed === 0 ? 0 : 1
 
 function slowSteps(): Step[] {
-  const tests: Step[] = [{ ...testStep('test', ['test/**/*.test.ts'], TEST_TIMEOUT_MS), live: true }]
-  const fuzz: Step = { name: 'fuzz', script: 'tools/fuzz.ts', args: ['--seconds', `${FUZZ_SECONDS}`], live: true }
+  const tests: Step[] = [{ ...testStep('test', ['test/**/*.test.ts'], TEST_TIMEOUT_MS, TEST_LIMIT_MS), live: true }]
+  const fuzz: Step = {
+    name: 'fuzz',
+    script: 'tools/fuzz.ts',
+    args: ['--seconds', `${FUZZ_SECONDS}`],
+    limitMs: FUZZ_LIMIT_MS,
+    live: true,
+  }
   if (globSync('fuzz/*.fuzz.ts', { cwd: ROOT }).length > 0) tests.push(fuzz)
   if (existsSync(path.join(ROOT, 'bench/bench.ts')))
-    tests.push({ name: 'bench', script: 'bench/bench.ts', args: ['--smoke'], live: true })
+    tests.push({ name: 'bench', script: 'bench/bench.ts', args: ['--smoke'], limitMs: BENCH_LIMIT_MS, live: true })
   return tests
 }
 
