@@ -12,7 +12,7 @@ export interface SmtpEnvelope {
   readonly smtpUtf8: boolean
   /** RFC 6152 §2; '7BIT' when MAIL gave no BODY. */
   readonly body: BodyType
-  /** RFC 1870 §4: what the client said; the message may be of another size. */
+  /** RFC 1870 §4: what the client said; the message may be of another size. A safe integer. */
   readonly declaredSizeBytes?: number
   readonly dsn: EnvelopeDsn
 }

@@ -75,6 +75,12 @@ test('MAIL: every parameter is passed on', () => {
   })
 })
 
+test('MAIL: a SIZE of 20 digits stays an exact number', () => {
+  const parsed = parseMailArgument('FROM:<a@b.example> SIZE=99999999999999999999')
+  assert(parsed.ok)
+  assert.equal(parsed.value.declaredSizeBytes, Number.MAX_SAFE_INTEGER)
+})
+
 const rcpts: readonly [argument: string, path: unknown, why: string][] = [
   ['TO:<a@b.example>', { address: 'a@b.example', dsn: {} }, 'plain'],
   ['TO:<Postmaster>', { address: 'postmaster@abc.example', dsn: {} }, 'postmaster (RFC 5321 §4.1.1.3)'],

@@ -36,7 +36,7 @@ export function parseMailArgument(argument: string): Result<MailCommand, Reply> 
     reversePath: { address },
     smtpUtf8,
     body: BODY?.toUpperCase() === '8BITMIME' ? '8BITMIME' : '7BIT',
-    ...(SIZE === undefined ? {} : { declaredSizeBytes: Number(SIZE) }),
+    ...(SIZE === undefined ? {} : { declaredSizeBytes: Math.min(Number(SIZE), Number.MAX_SAFE_INTEGER) }),
     dsn: {
       ...(RET === undefined ? {} : { ret: RET.toUpperCase() === 'FULL' ? 'FULL' : 'HDRS' }),
       ...(ENVID === undefined ? {} : { envid: decoded(ENVID) }),
