@@ -2,6 +2,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import { initialConfigText } from '../../config/initial.ts'
 import { createTlsCertificate } from '../../keys/certificate-authority.ts'
 import { establishAuthority } from '../../keys/enrol.ts'
 import { createMasterKey } from '../../keys/master-key.ts'
@@ -49,15 +50,10 @@ function needDomain(text: string): Domain {
 }
 
 function firstConfig(domains: readonly Domain[]): string {
-  return `# Sealpost. Every setting and its default: docs/operating/configuration.md
-domains:
-${domains.map((domain) => `  - ${JSON.stringify(domain)}`).join('\n')}
-dataDir: .
-tls:
-  # Self-signed; put a certificate of a public authority here, then send SIGHUP.
-  certificate: tls-certificate.pem
-  key: tls-key.pem
-# Standard ports (25, 587, 465, 110, 995) need root or CAP_NET_BIND_SERVICE. For a first try on other ports:
+  return `${initialConfigText({ domains: [...domains] })}${PORTS_HINT}`
+}
+
+const PORTS_HINT = `# The standard ports (25, 587, 465, 110, 995) need root or CAP_NET_BIND_SERVICE. For a first try on others:
 # listeners:
 #   mx: { port: 2525 }
 #   submission: { port: 2587 }
@@ -65,4 +61,3 @@ tls:
 #   pop3: { port: 2110 }
 #   pop3s: { port: 2995 }
 `
-}
