@@ -115,8 +115,8 @@ export class SmtpConnection extends SMTPConnection implements Session {
       const refusal = this.#listener.admit(this)
       if (refusal !== undefined) return this.answer(refusal)
       this.#after(this.limits.sessionMaxMs, () => this.#endWhenAnswered(reply(421, '4.4.2', 'Session too long')))
-      // the timer's turn comes after the socket has been read once: a client that talks at once is noticed
-      this.#after(this.limits.greetingDelayMs, () => this.#greet())
+      // sockets are read between a timer and an immediate: a client that talks at once is noticed
+      this.#after(this.limits.greetingDelayMs, () => setImmediate(() => this.#greet()))
     })
   }
 
