@@ -37,6 +37,17 @@ export function readAttributes(set: Node): Result<Attributes> {
   return ok(attributes)
 }
 
+/** Attributes that MUST NOT be unsigned (RFC 5652 §11.1–11.3). */
+const SIGNED_ONLY: readonly string[] = [ATTRIBUTE.contentType, ATTRIBUTE.messageDigest, ATTRIBUTE.signingTime]
+
+/** Type of the first unsigned attribute that had to be signed. */
+export function misplacedAttribute(unsigned: Node | undefined): string | undefined {
+  const types = unsigned?.children.map(({ children: [type] }) =>
+    type === undefined ? '' : (readOid(type.content) ?? ''),
+  )
+  return types?.find((type) => SIGNED_ONLY.includes(type))
+}
+
 /** What the attributes that every S/MIME signature may carry say. */
 export interface SignedFacts {
   readonly contentType: string

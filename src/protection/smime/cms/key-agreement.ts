@@ -57,7 +57,7 @@ interface WrapRow {
   readonly keyBytes: number
 }
 
-/** AES key wrap (RFC 3394, RFC 3565 §2.3.2). */
+/** AES key wrap (RFC 3394, RFC 3565). */
 const WRAPS: readonly WrapRow[] = [
   { oid: '2.16.840.1.101.3.4.1.5', name: 'id-aes128-wrap', keyBytes: 16 },
   { oid: '2.16.840.1.101.3.4.1.25', name: 'id-aes192-wrap', keyBytes: 24 },

@@ -18,6 +18,7 @@ import { NULL, contextTagged, integer, octetString, oid, sequence } from '../asn
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import type { SmimeCertificate } from '../certificate.ts'
 import { type EntityId, issuerAndSerial, readEntityId } from './entity-id.ts'
+import { type OaepDigests, decryptOaep } from './rsa-oaep.ts'
 
 const RSAES_OAEP = '1.2.840.113549.1.1.7'
 const MGF1 = '1.2.840.113549.1.1.8'
@@ -55,7 +56,12 @@ export function unwrapTransportedKey(info: KeyTransport, key: KeyObject): Result
   const padding = readPadding(info.algorithm)
   if (!padding.ok) return padding
   try {
-    return ok(privateDecrypt({ key, ...padding.value }, info.encryptedKey))
+    const { value } = padding
+    return ok(
+      'maskDigest' in value
+        ? decryptOaep(value, key, info.encryptedKey)
+        : privateDecrypt({ key, ...value }, info.encryptedKey),
+    )
   } catch {
     return ok(undefined)
   }
@@ -78,7 +84,7 @@ interface RsaPadding {
   readonly oaepLabel?: Uint8Array
 }
 
-function readPadding(algorithm: AlgorithmId): Result<RsaPadding> {
+function readPadding(algorithm: AlgorithmId): Result<RsaPadding | OaepDigests> {
   switch (algorithm.oid) {
     case RSA_ENCRYPTION:
       return isAbsentOrNull(algorithm) ? ok(PKCS1.padding) : fail('unexpected parameters of RSA PKCS #1 v1.5')
@@ -90,14 +96,14 @@ function readPadding(algorithm: AlgorithmId): Result<RsaPadding> {
 }
 
 /** RSAES-OAEP-params (RFC 4055 §4.1); every field has a default, absent parameters are all of them. */
-function readOaep(parameters: Uint8Array | undefined): Result<RsaPadding> {
+function readOaep(parameters: Uint8Array | undefined): Result<RsaPadding | OaepDigests> {
   const malformed = fail('malformed RSAES-OAEP parameters')
   const parsed = parameters === undefined ? undefined : parseDer(parameters)
   if (parsed?.ok === false || (parsed?.ok === true && parsed.value.tag !== TAG.SEQUENCE)) return malformed
   const sha1 = digestByName('sha1')
   let digest: Digest | undefined = sha1
   let maskDigest: Digest | undefined = sha1
-  let oaepLabel: Uint8Array | undefined
+  let label: Uint8Array | undefined = new Uint8Array()
   let lastTag = 0
   for (const field of parsed?.value.children ?? []) {
     const [inner, more] = field.children
@@ -106,14 +112,14 @@ function readOaep(parameters: Uint8Array | undefined): Result<RsaPadding> {
     if (field.tag === contextConstructed(0)) digest = readDigestAlgorithm(inner)
     else if (field.tag === contextConstructed(1)) maskDigest = readMgf1(inner)
     else if (field.tag === contextConstructed(2)) {
-      oaepLabel = readLabel(inner)
-      if (oaepLabel === undefined) return malformed
+      label = readLabel(inner)
+      if (label === undefined) return malformed
     } else return malformed
   }
   if (digest === undefined || maskDigest === undefined) return fail('unknown digest in the RSAES-OAEP parameters')
-  if (digest !== maskDigest) return fail('RSAES-OAEP with two different digests')
+  if (digest !== maskDigest) return ok({ digest, maskDigest, label })
   const base = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: digest.name }
-  return ok(oaepLabel === undefined || oaepLabel.length === 0 ? base : { ...base, oaepLabel })
+  return ok(label.length === 0 ? base : { ...base, oaepLabel: label })
 }
 
 function readLabel(source: Node): Uint8Array | undefined {

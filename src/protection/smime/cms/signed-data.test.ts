@@ -36,6 +36,7 @@ interface Forged {
   readonly sid?: Uint8Array
   readonly type?: string
   readonly copies?: number
+  readonly unsigned?: readonly Uint8Array[]
 }
 
 /** A SignedData signed by Alice as told. */
@@ -44,7 +45,8 @@ function forge({ attributes, signed, digest = SHA256, algorithm = ECDSA_SHA256, 
   const signature = octetString(sign('sha256', covered, alice.key))
   const sid = rest.sid ?? issuerAndSerial(alice.certificate)
   const signedAttributes = attributes === undefined ? [] : [der(contextConstructed(0), ...attributes)]
-  const info = sequence(integer(1), sid, digest, ...signedAttributes, algorithm, signature)
+  const unsigned = rest.unsigned === undefined ? [] : [der(contextConstructed(1), ...rest.unsigned)]
+  const info = sequence(integer(1), sid, digest, ...signedAttributes, algorithm, signature, ...unsigned)
   const infos = der(TAG.SET, ...Array.from({ length: rest.copies ?? 1 }, () => info))
   const encap = sequence(oid(rest.type ?? CONTENT_TYPE.data), contextTagged(0, octetString(content)))
   const signedData = sequence(integer(1), setOf([digest]), encap, infos)
@@ -67,6 +69,8 @@ const cases: readonly [forged: Forged, problem: string | undefined, why: string]
   [{ attributes: unsorted }, undefined, 'not sorted, but signed as DER'],
   [{ attributes: sorted(...good, ess(namesAlice)) }, undefined, 'names its certificate (RFC 5035)'],
   [{ attributes: sorted(...good, ess(namesAliceAloud)) }, undefined, 'names its certificate and the digest'],
+  [{ attributes: good, unsigned: [attribute('1.2.3.4', integer(1))] }, undefined, 'an unsigned attribute'],
+  [{ attributes: good, unsigned: [signingTime] }, 'wrong', 'an unsigned signing-time (RFC 5652 §11.3)'],
   [{ attributes: good, digest: SHA256_NULL }, undefined, 'digest parameters NULL (RFC 5754 §2)'],
   [{ attributes: sorted(...good, ess(namesBob)) }, 'wrong', 'names another certificate'],
   [{ attributes: sorted(...good, ess(integer(1))) }, 'wrong', 'names a certificate in no way'],

@@ -17,7 +17,13 @@ import {
   readAlgorithm,
 } from '../algorithms.ts'
 import type { SmimeCertificate } from '../certificate.ts'
-import { type SignedFacts, namesCertificate, readAttributes, readSignedFacts } from './attributes.ts'
+import {
+  type SignedFacts,
+  misplacedAttribute,
+  namesCertificate,
+  readAttributes,
+  readSignedFacts,
+} from './attributes.ts'
 import {
   CMS_ELEMENT_MAX_BYTES,
   CONTENT_TYPE,
@@ -43,6 +49,8 @@ export interface SignerInfo {
   readonly digestOid: string
   /** SignedAttributes as `[0]`, as received. */
   readonly signedAttributes?: Node
+  /** UnsignedAttributes as `[1]`: said by anybody. */
+  readonly unsignedAttributes?: Node
   readonly algorithm: AlgorithmId
   readonly signature: Uint8Array
 }
@@ -153,6 +161,8 @@ function checkSigner(
   const base = { algorithm, digestOid, signature, key: certificate.publicKey, allowWeak }
   const facts = readFacts(signerInfo)
   if (!facts.ok) return wrong(facts.error)
+  const misplaced = misplacedAttribute(signerInfo.unsignedAttributes)
+  if (misplaced !== undefined) return wrong(`attribute ${misplaced} is not signed`)
   if (signerInfo.signedAttributes === undefined || facts.value === undefined) {
     if (signedData.contentType !== CONTENT_TYPE.data) return wrong('signed attributes are missing') // RFC 5652 §5.3
     const plain = checkSignature({ ...base, message: content })
@@ -262,8 +272,14 @@ function readSignerInfo(node: Node): SignerInfo {
   if (!unsignedFits || more !== undefined) throw new Asn1Error('SignerInfo is malformed')
   const digest = algorithmOf(digestAlgorithm)
   const algorithm = algorithmOf(signatureAlgorithm)
-  const info = { id, digestOid: digest.oid, algorithm, signature }
-  return signedAttributes === undefined ? info : { ...info, signedAttributes }
+  return {
+    id,
+    digestOid: digest.oid,
+    algorithm,
+    signature,
+    ...(signedAttributes === undefined ? {} : { signedAttributes }),
+    ...(unsigned === undefined ? {} : { unsignedAttributes: unsigned }),
+  }
 }
 
 function algorithmOf(node: Node | undefined): AlgorithmId {

@@ -76,7 +76,7 @@ function ecdsaPlan(curve: string, choice: SigningChoice): SigningPlan {
   }
 }
 
-/** RFC 8419 §2.3: the content's digest is SHA-512 whatever is chosen; the signature is PureEdDSA over the attributes. */
+/** RFC 8419: the content's digest is SHA-512 whatever is chosen; the signature is PureEdDSA over the attributes. */
 const ED25519_PLAN: SigningPlan = {
   digest: digestByName('sha512'),
   algorithm: sequence(oid(ED25519)),
