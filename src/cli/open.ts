@@ -21,6 +21,7 @@ export interface OpenOptions extends CommonOptions {
   readonly plaintext?: boolean
   readonly passwordStdin?: boolean
   readonly allowWeak?: boolean
+  readonly requireStatus?: boolean
 }
 
 export function openCommand(): Command {
@@ -38,6 +39,7 @@ export function openCommand(): Command {
     .option('--plaintext', 'print the opened message as well')
     .option('--password-stdin', 'read the password of the key files from standard input')
     .option('--allow-weak', 'let SHA-1 and short RSA keys count, for archives')
+    .option('--require-status', 'believe only certificates of which a revocation list in the mail tells')
     .action(open)
 }
 
@@ -50,7 +52,8 @@ async function open(files: readonly string[], options: OpenOptions, made: Comman
     const raw = canonicalMail(await bytesOf(file))
     const { ring, policy } =
       given === undefined ? await ringFromDesk(options, parsePart(raw)) : { ring: given, policy: defaultPolicy() }
-    const report = openWith({ ...ring, allowWeak: ring.allowWeak || options.allowWeak === true }, raw, atMs)
+    const allowWeak = ring.allowWeak || options.allowWeak === true
+    const report = openWith({ ...ring, allowWeak, requireStatus: options.requireStatus === true }, raw, atMs)
     sayReport(file, report, policy, options)
   }
 }

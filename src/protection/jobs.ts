@@ -49,6 +49,7 @@ export interface PackedRing {
   readonly known: readonly (PackedCertificate & { readonly trust: TrustLevel; readonly revokedMs?: number })[]
   readonly anchors: readonly PackedCertificate[]
   readonly allowWeak: boolean
+  readonly requireStatus?: boolean
 }
 
 /** How one copy of a message is to be protected; `as-is` only gets the trace fields. */
@@ -188,6 +189,7 @@ function unpackRing(ring: PackedRing): KeyRing {
     known: ring.known.map((known) => ({ ...known, certificate: unpackCertificate(known) })),
     anchors: ring.anchors.map(unpackCertificate),
     allowWeak: ring.allowWeak,
+    requireStatus: ring.requireStatus === true,
   }
 }
 

@@ -144,25 +144,29 @@ function judgeSigner(
   const { certificate } = finding
   const why = finding.why ?? 'the signature does not hold'
   if (certificate === undefined) return { finding, verdict: 'unknown-key', signer: null, why }
-  const speaksFor =
-    'address' in author ? certificate.addresses.find((each) => sameAddress(each, author.address)) : undefined
+  const speaksFor = 'address' in author ? speaksAs(certificate, author.address, ring) : undefined
   const signer = speaksFor ?? certificate.addresses[0] ?? null
   if (!finding.intact && finding.weak !== true) return { finding, verdict: 'invalid', signer, why }
   if ('problem' in author) return { finding, verdict: 'mismatch', signer, why: author.problem }
-  if (speaksFor === undefined)
-    return {
-      finding,
-      verdict: 'mismatch',
-      signer,
-      why: `signed by ${signer ?? 'a key without address'}, not by ${author.address}`,
-    }
+  if (speaksFor === undefined && signer !== null)
+    return { finding, verdict: 'mismatch', signer, why: `signed by ${signer}, not by ${author.address}` }
   if (!finding.intact) return { finding, verdict: 'untrusted', signer, why }
   if (!certificate.canSign)
     return { finding, verdict: 'untrusted', signer, why: "the signer's certificate is not made for signing mail" }
-  const trust = standard.judge(certificate, finding.carried, ring, atMs)
-  return trust.trusted
-    ? { finding, verdict: 'valid', signer }
-    : { finding, verdict: trust.verdict, signer, why: trust.why }
+  const trust = standard.judge(certificate, finding, ring, atMs)
+  if (!trust.trusted) return { finding, verdict: trust.verdict, signer, why: trust.why }
+  if (signer === null)
+    return { finding, verdict: 'untrusted', signer, why: "the signer's certificate names no address" }
+  return { finding, verdict: 'valid', signer }
+}
+
+/**
+ * The author's address, when the certificate names it. One that names no address is not wrong (RFC 8550 §3): it speaks
+ * for the author when it is known, because 222 holds it for that address.
+ */
+function speaksAs(certificate: Certificate, author: Address, ring: KeyRing): Address | undefined {
+  if (certificate.addresses.length > 0) return certificate.addresses.find((each) => sameAddress(each, author))
+  return ring.known.some((each) => each.certificate.fingerprint === certificate.fingerprint) ? author : undefined
 }
 
 /** One wrong signature spoils the layer; otherwise one good one is enough (several signers, RFC 5652 §5.1). */

@@ -58,6 +58,8 @@ export interface KeyRing {
   readonly anchors: readonly Certificate[]
   /** Algorithms and key sizes that are too weak today but are allowed here: for archives and test suites only. */
   readonly allowWeak?: boolean
+  /** Believe only certificates whose revocation status is known. */
+  readonly requireStatus?: boolean
 }
 
 export type LayerKind = 'signed' | 'encrypted'
@@ -73,6 +75,8 @@ export interface SignerFinding {
   readonly certificate?: Certificate
   /** Certificates that came with the signature, for path building and for harvesting. */
   readonly carried: readonly Certificate[]
+  /** Revocation lists that came with it, in the standard's own encoding. */
+  readonly carriedCrls?: readonly Uint8Array[]
   readonly algorithm: string
   readonly signingTimeMs?: number
   /** One sentence, when not intact. */
@@ -80,6 +84,9 @@ export interface SignerFinding {
   /** The signature holds as far as it goes, but its algorithm or key proves nothing any more. */
   readonly weak?: boolean
 }
+
+/** What came with a signature and may help to judge it; none of it is believed for having come. */
+export type CameWith = Pick<SignerFinding, 'carried' | 'carriedCrls'>
 
 /** What opening one Cryptographic Layer (RFC 9787 §4.1) gave. Hostile input yields `broken` and why; it never throws. */
 export type Opened =
@@ -132,7 +139,7 @@ export interface ProtectionStandard {
   /** Opens one layer. Hostile input yields `broken` and why; it never throws. */
   open(part: Part, ring: KeyRing): Opened
   /** May this certificate be believed at `atMs`, given what came with the mail and what is known? */
-  judge(certificate: Certificate, carried: readonly Certificate[], ring: KeyRing, atMs: number): TrustFinding
+  judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding
   sign(key: OwnKey, choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink
   encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, out: ByteSink): ProtectedSink
 }

@@ -9,6 +9,7 @@ import { childrenOf } from '../../message/mime-tree.ts'
 import { parsePart } from '../../message/parse.ts'
 import type { Part } from '../../message/part.ts'
 import type {
+  CameWith,
   Certificate,
   EncryptionChoice,
   KeyRing,
@@ -110,12 +111,13 @@ function findSigners(signedData: SignedData, content: Uint8Array, ring: KeyRing)
     const parsed = parseCertificate(encoded)
     return parsed.ok ? [parsed.value] : []
   })
+  const carriedCrls = signedData.crls
   const known = ring.known.map((entry) => entry.certificate).filter(isSmimeCertificate)
   return signedData.signerInfos.slice(0, SIGNERS_MAX).map((signerInfo) => {
     const certificate = findSigner(signerInfo, [...carried, ...known])
     if (certificate === undefined)
       return { intact: false, carried, algorithm: 'unknown', why: "the signer's certificate is neither known nor sent" }
-    return { ...checkSigner(signedData, signerInfo, content, certificate, ring), certificate, carried }
+    return { ...checkSigner(signedData, signerInfo, content, certificate, ring), certificate, carried, carriedCrls }
   })
 }
 
@@ -127,14 +129,15 @@ function checkSigner(
   certificate: SmimeCertificate,
   ring: KeyRing,
 ): Pick<SignerFinding, 'intact' | 'algorithm' | 'signingTimeMs' | 'why' | 'weak'> {
-  const { problem, ...check } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak: ring.allowWeak === true })
+  const allowWeak = ring.allowWeak === true
+  const { problem, ...check } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak })
   if (problem !== 'weak') return check
   const { intact } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak: true })
   return { ...check, weak: intact }
 }
 
 /** Trust is decided here and nowhere else: confirmed by name, or chained to an anchor (RFC 5280 §6). */
-function judge(certificate: Certificate, carried: readonly Certificate[], ring: KeyRing, atMs: number): TrustFinding {
+function judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding {
   if (!isSmimeCertificate(certificate))
     return { trusted: false, verdict: 'untrusted', why: 'not an S/MIME certificate' }
   const known = ring.known.find((entry) => entry.certificate.fingerprint === certificate.fingerprint)
@@ -144,12 +147,14 @@ function judge(certificate: Certificate, carried: readonly Certificate[], ring: 
   return validatePath({
     certificate,
     untrusted: [
-      ...carried.filter(isSmimeCertificate),
+      ...came.carried.filter(isSmimeCertificate),
       ...ring.known.map((entry) => entry.certificate).filter(isSmimeCertificate),
     ],
     anchors: ring.anchors.filter(isSmimeCertificate),
     atMs,
+    ...(came.carriedCrls === undefined ? {} : { crls: came.carriedCrls }),
     purpose: 'email',
+    requireStatus: ring.requireStatus === true,
     allowWeak: ring.allowWeak === true,
   })
 }
