@@ -81,19 +81,26 @@ async function deliver(
   const results: RecipientResult[] = []
   for (const { address } of mail.recipients) {
     const answer = await process(deps, { ...incoming, recipients: [address] })
-    if (!isPositive(answer)) events.refused({ by: 'local', reply: replyText(answer), messageId: mail.messageId })
     const outcome = isPositive(answer) ? 'delivered' : isTransient(answer) ? 'deferred' : 'failed'
     results.push({ recipient: address, outcome, reply: answer, dsnPassedOn: false })
   }
   return results
 }
 
-/** One mail, one answer: what one recipient's policy refuses is refused for all that came with it. */
+/** Says what came, and what was answered when that is a refusal. */
 async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
-  const { id, origin, nowMs, raw, recipients, mailFrom } = incoming
+  const { origin, raw, recipients, mailFrom } = incoming
   const message = parsePart(raw)
   const mail = { messageId: messageIdOf(message.fields), ...(origin.session && { session: origin.session }) }
   events.messageReceived({ ...mail, ...origin, mailFrom, rcptTo: recipients, sizeBytes: raw.length })
+  const answer = await receive(deps, incoming, message, mail)
+  if (!isPositive(answer)) events.refused({ ...mail, ...origin, reply: replyText(answer) })
+  return answer
+}
+
+/** One mail, one answer: what one recipient's policy refuses is refused for all that came with it. */
+async function receive(deps: InboundDeps, incoming: Incoming, message: Part, mail: events.MailFacts): Promise<Reply> {
+  const { id, nowMs, raw, recipients } = incoming
   if (hopCount(message.fields) > HOPS_MAX) return reply(554, '5.4.6', 'Routing loop: too many Received fields')
 
   const accounts = await Promise.all(recipients.map((address) => activeAccount(deps.store, address)))

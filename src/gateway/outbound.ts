@@ -20,7 +20,7 @@ import type { OutboundPolicy } from '../policy/settings.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey } from '../protection/standard.ts'
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
-import { type Reply, reply } from '../protocol/smtp-reply.ts'
+import { type Reply, isPositive, reply, replyText } from '../protocol/smtp-reply.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import type { Store } from '../store/database.ts'
 import { type NewQueueItem, enqueue } from '../store/queue.ts'
@@ -48,7 +48,14 @@ export interface OutboundDeps {
 }
 
 export function createOutbound(deps: OutboundDeps): Inbox {
-  return { accept: (mail) => accept(deps, mail) }
+  return { accept: (mail) => sayWhenRefused(mail, accept(deps, mail)) }
+}
+
+async function sayWhenRefused(mail: ReceivedMail, answered: Promise<Reply>): Promise<Reply> {
+  const answer = await answered
+  const { id: session, peerAddress } = mail.session
+  if (!isPositive(answer)) events.refused({ by: 'submission', session, peerAddress, reply: replyText(answer) })
+  return answer
 }
 
 async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
