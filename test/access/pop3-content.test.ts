@@ -104,17 +104,15 @@ test('a store that fails in the middle cuts the connection: no client takes half
 
 test('a client that goes away in the middle leaves nothing open', async () => {
   const { server, port, mailbox, events } = await startTestPop3()
-  let chunksRead = 0
-  mailbox.onChunk = () => void chunksRead++
   mailbox.add(Buffer.alloc(40 * MEGABYTE, 'QUJDREVGR0g=\r\n\r\n'))
   const socket = await send(port, `${LOGIN}RETR 1\r\n`)
   await once(socket, 'data')
+  await sleep(20)
+  assert.equal(mailbox.readsUnderWay, 1)
   socket.destroy()
   await sleep(100)
   assert.deepEqual(events, ['loggedIn', 'closed client-gone'])
-  const readThen = chunksRead
-  await sleep(50)
-  assert.equal(chunksRead, readThen)
+  assert.equal(mailbox.readsUnderWay, 0)
   await server.stop()
 })
 
@@ -125,6 +123,32 @@ test('TOP reads no further than it shows', async () => {
   mailbox.add(Buffer.concat([Buffer.from('A: 1\r\n\r\n'), Buffer.alloc(MEGABYTE, 'b\r\n')]))
   await allOf(await send(port, `${LOGIN}TOP 1 3\r\nQUIT\r\n`))
   assert.equal(chunksRead, 1)
+  assert.equal(mailbox.readsUnderWay, 0)
+  await server.stop()
+})
+
+test('a client that has closed its side gets all that it asked for', async () => {
+  const { server, port, mailbox } = await startTestPop3()
+  mailbox.onChunk = () => sleep(10)
+  mailbox.add(Buffer.alloc(80_000, 'QUJDREVGR0g=\r\n\r\n'))
+  const socket = await send(port, `${LOGIN}RETR 1\r\nQUIT\r\n`)
+  socket.end()
+  assert.equal(contentOf(await allOf(socket)).length, 80_000)
+  await server.stop()
+})
+
+test('a client that sends commands without end while one runs has to wait', async () => {
+  const { server, port, mailbox } = await startTestPop3({ limits: { stopGraceMs: 0 } })
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  mailbox.onChunk = () => held
+  mailbox.add('a\r\n')
+  const socket = await send(port, `${LOGIN}RETR 1\r\n`)
+  await sleep(50)
+  socket.write('NOOP\r\n'.repeat(5_000_000))
+  await sleep(500)
+  assert(socket.writableLength > 0, 'the server has read 30 MB of commands ahead')
+  socket.destroy()
+  release()
   await server.stop()
 })
 

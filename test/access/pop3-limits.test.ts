@@ -112,6 +112,17 @@ test('a client that never begins TLS on pop3s is cut off', async () => {
   assert.deepEqual(await settled(pop3), ['closed tls-failed'])
 })
 
+test('a client that goes away before TLS has begun leaves nothing behind', async () => {
+  const pop3 = await startTestPop3({ implicitTls: true })
+  const socket = connect({ port: pop3.port, host: '127.0.0.1' })
+  await once(socket, 'connect')
+  await sleep(20)
+  socket.end()
+  await sleep(100)
+  assert.deepEqual(pop3.events, ['closed tls-failed'])
+  await pop3.server.stop()
+})
+
 test('a client that speaks in the clear on pop3s gets no answer in the clear', async () => {
   const pop3 = await startTestPop3({ implicitTls: true })
   const answer = await talk(pop3.port, LOGIN)
@@ -119,9 +130,11 @@ test('a client that speaks in the clear on pop3s gets no answer in the clear', a
   assert.deepEqual(await settled(pop3), ['closed tls-failed'])
 })
 
+const TLS_1_1 = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
+
 test('TLS 1.1 is refused', async () => {
   const pop3 = await startTestPop3({ implicitTls: true })
-  const socket = connectTls({ port: pop3.port, host: '127.0.0.1', rejectUnauthorized: false, maxVersion: 'TLSv1.1' })
+  const socket = connectTls({ port: pop3.port, host: '127.0.0.1', rejectUnauthorized: false, ...TLS_1_1 })
   await once(socket, 'error')
   assert.deepEqual(await settled(pop3), ['closed tls-failed'])
 })

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import type { Pop3CloseReason, Pop3Deps } from '../../src/access/pop3/deps.ts'
 import { MessageGone, type Maildrop } from '../../src/access/pop3/maildrop.ts'
 import { startPop3, type Pop3Options, type Pop3Server, type Pop3Tls } from '../../src/access/pop3/server.ts'
@@ -17,6 +18,8 @@ export class TestMailbox {
   chunkBytes = 8192
   /** Called before each chunk of a `read`; may throw, or wait. */
   onChunk: (id: number, index: number) => void | Promise<void> = () => {}
+  /** Messages being read, whose file would be open. */
+  readsUnderWay = 0
   onRemove: () => void | Promise<void> = () => {}
   #lastId = 100
 
@@ -44,9 +47,14 @@ export class TestMailbox {
   async *#read(id: number): AsyncGenerator<Uint8Array> {
     const content = this.contents.get(id)
     if (content === undefined) throw new MessageGone()
-    for (let at = 0, index = 0; at < content.length; at += this.chunkBytes, index++) {
-      await this.onChunk(id, index)
-      yield content.subarray(at, at + this.chunkBytes)
+    this.readsUnderWay++
+    try {
+      for (let at = 0, index = 0; at < content.length; at += this.chunkBytes, index++) {
+        await this.onChunk(id, index)
+        yield content.subarray(at, at + this.chunkBytes)
+      }
+    } finally {
+      this.readsUnderWay--
     }
   }
 }
@@ -59,6 +67,11 @@ export interface TestPop3 {
   readonly events: string[]
   readonly errors: unknown[]
 }
+
+const started: Pop3Server[] = []
+
+/** A test that fails before it stops its server would otherwise keep the process alive. */
+after(() => Promise.all(started.map((server) => server.stop())))
 
 /** Starts a server on 127.0.0.1; without options it speaks in clear, offers STLS and takes passwords on loopback. */
 export async function startTestPop3(
@@ -96,10 +109,11 @@ export async function startTestPop3(
       tls: testTls(),
       allowPlainOnLoopback: true,
       ...options,
-      limits: { loginFailureDelayMs: 10, stopIdleMs: 50, ...options.limits },
+      limits: { loginFailureDelayMs: 10, stopIdleMs: 50, stopGraceMs: 3_000, ...options.limits },
     },
     deps,
   )
+  started.push(server)
   return { server, port: server.address.port, mailbox, events, errors }
 }
 
