@@ -68,7 +68,9 @@ async function sealMail(
     asked: undefined,
     alreadyProtected: false,
     senderStandards: [signer.certificate.standard],
-    senderCertificate: desk.config.policy.encryptToSender ? signer.certificate : undefined,
+    senderCertificate: desk.config.policy.encryptToSender
+      ? await desk.publicKeys.certificateOfSender(signer.certificate, from, nowMs)
+      : undefined,
   })
   if (plan.refused.length > 0) throw new OperationRefused(explainNoKey(plan.refused))
   const outputs = plan.copies.map(() => new Collector())

@@ -72,7 +72,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
 
   const signer = await deps.privateKeys.signingKey(login)
   if (signer === undefined) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
-  const plan = await planFor(deps, head.part, mail.envelope, signer, nowMs)
+  const plan = await planFor(deps, head.part, mail.envelope, { address: login, signer }, nowMs)
   if ('code' in plan) return plan
   if (plan.copies.length === 0) return reply(554, '5.7.5', explainNoKey(plan.refused))
 
@@ -113,7 +113,7 @@ async function planFor(
   deps: OutboundDeps,
   part: Part,
   envelope: SmtpEnvelope,
-  signer: OwnKey,
+  { address: sender, signer }: { address: Address; signer: OwnKey },
   nowMs: number,
 ): Promise<OutboundPlan | Reply> {
   const recipients = await Promise.all(
@@ -132,7 +132,9 @@ async function planFor(
     asked: deps.usersMayAsk ? askedFor(part) : undefined,
     alreadyProtected,
     senderStandards: [signer.certificate.standard],
-    senderCertificate: deps.encryptToSender && signer.certificate.canEncrypt ? signer.certificate : undefined,
+    senderCertificate: deps.encryptToSender
+      ? await deps.publicKeys.certificateOfSender(signer.certificate, sender, nowMs)
+      : undefined,
   })
 }
 

@@ -1,5 +1,6 @@
 /** The public-key store (222): which certificates are known for an address, local or not, and which may be used. */
 import { addressKey, parseAddress, type Address } from '../message/address.ts'
+import { standardNamed } from '../protection/jobs.ts'
 import type { Certificate, KnownCertificate, TrustLevel } from '../protection/standard.ts'
 import {
   certificatesOf,
@@ -52,16 +53,25 @@ export class PublicKeys {
 
   /**
    * Those to which mail may be encrypted at `atMs`, best first: higher trust before lower, then the one that was issued
-   * last. Never a candidate, a revoked one, or one out of its time; and none of these hides a good one.
+   * last. Never a candidate, a revoked one, one out of its time, or one of a kind that we cannot encrypt to; and none of
+   * these hides a good one.
    */
   async encryptionCertificates(address: Address, atMs: number): Promise<readonly Certificate[]> {
     return (await this.known(address))
       .filter(({ certificate, trust, revokedMs }) => {
         const inTime = certificate.notBeforeMs <= atMs && atMs <= certificate.notAfterMs
-        return certificate.canEncrypt && trust !== 'candidate' && revokedMs === undefined && inTime
+        const usable = certificate.canEncrypt && standardNamed(certificate.standard).canEncryptTo(certificate)
+        return usable && trust !== 'candidate' && revokedMs === undefined && inTime
       })
       .toSorted((a, b) => TRUST_RANK[a.trust] - TRUST_RANK[b.trust] || byIssue(b) - byIssue(a))
       .map(({ certificate }) => certificate)
+  }
+
+  /** For a user's own copy of what they send: the signer's certificate, or another of theirs where that only signs. */
+  async certificateOfSender(signer: Certificate, sender: Address, atMs: number): Promise<Certificate | undefined> {
+    const usable = await this.encryptionCertificates(sender, atMs)
+    const ours = usable.filter(({ standard }) => standard === signer.standard)
+    return ours.find(({ fingerprint }) => fingerprint === signer.fingerprint) ?? ours[0]
   }
 
   /**

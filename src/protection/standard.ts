@@ -81,6 +81,8 @@ export interface SignerFinding {
   readonly signingTimeMs?: number
   /** One sentence, when not intact. */
   readonly why?: string
+  /** What came with the signature contradicts it: it does not count, whether or not its certificate was found. */
+  readonly changed?: boolean
   /** The signature holds as far as it goes, but its algorithm or key proves nothing any more. */
   readonly weak?: boolean
 }
@@ -140,6 +142,8 @@ export interface ProtectionStandard {
   open(part: Part, ring: KeyRing): Opened
   /** May this certificate be believed at `atMs`, given what came with the mail and what is known? */
   judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding
+  /** Whether `encrypt` knows what to do with a key of this kind. */
+  canEncryptTo(certificate: Certificate): boolean
   sign(key: OwnKey, choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink
   encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, out: ByteSink): ProtectedSink
 }

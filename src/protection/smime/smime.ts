@@ -23,8 +23,15 @@ import type {
 } from '../standard.ts'
 import { type SmimeCertificate, parseCertificate } from './certificate.ts'
 import { openEnvelope } from './cms/open-envelope.ts'
-import { envelopSink } from './cms/envelop.ts'
-import { type SignedData, type SignerInfo, findSigner, readSignedData, verifySigner } from './cms/signed-data.ts'
+import { canEnvelopTo, envelopSink } from './cms/envelop.ts'
+import {
+  type SignedData,
+  type SignerInfo,
+  certificateTampering,
+  findSigner,
+  readSignedData,
+  verifySigner,
+} from './cms/signed-data.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
 import {
   type SmimeForm,
@@ -50,6 +57,7 @@ export const smime: ProtectionStandard = {
   },
   open,
   judge,
+  canEncryptTo: (certificate) => isSmimeCertificate(certificate) && canEnvelopTo(certificate),
   sign,
   encrypt,
 }
@@ -115,6 +123,11 @@ function findSigners(signedData: SignedData, content: Uint8Array, ring: KeyRing)
   const known = ring.known.map((entry) => entry.certificate).filter(isSmimeCertificate)
   return signedData.signerInfos.slice(0, SIGNERS_MAX).map((signerInfo) => {
     const certificate = findSigner(signerInfo, [...carried, ...known])
+    const tampering = certificateTampering(signedData, signerInfo, certificate, known)
+    if (tampering !== undefined) {
+      const finding = { intact: false, changed: true, carried, algorithm: 'unknown', why: tampering }
+      return certificate === undefined ? finding : { ...finding, certificate }
+    }
     if (certificate === undefined)
       return { intact: false, carried, algorithm: 'unknown', why: "the signer's certificate is neither known nor sent" }
     return { ...checkSigner(signedData, signerInfo, content, certificate, ring), certificate, carried, carriedCrls }
