@@ -11,7 +11,7 @@ import { ASN1_DEPTH_MAX, ASN1_NODES_MAX, CONSTRUCTED, TAG } from './tlv.ts'
 /** Parses exactly one element that fills `ber`. `content` of an indefinite-length node ends before its end-of-contents. */
 export function parseBer(ber: Uint8Array): Result<Node> {
   try {
-    const node = new TreeReader(ber).read(0, ber.length, ASN1_DEPTH_MAX)
+    const node = new TreeReader(plainView(ber)).read(0, ber.length, ASN1_DEPTH_MAX)
     return node.raw.length === ber.length ? ok(node) : fail('bytes after the end of the structure')
   } catch (error) {
     if (error instanceof Asn1Error) return fail(error.message)
@@ -45,6 +45,10 @@ export function toDer(node: Node): Uint8Array {
   const children = node.children.map(toDer)
   return node.tag === TAG.SET ? setOf(children) : der(node.tag, ...children)
 }
+
+/** The same bytes, not as a Buffer: taking slices of a Buffer costs twice as much, and that is what reading BER is. */
+export const plainView = (bytes: Uint8Array): Uint8Array =>
+  Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes
 
 export interface BerHeader {
   readonly tag: number

@@ -5,7 +5,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { type Result, fail, ok } from '../../../base/result.ts'
-import { type BerHeader, LENGTH_OCTETS_MAX, readBerHeader } from './ber-reader.ts'
+import { type BerHeader, LENGTH_OCTETS_MAX, plainView, readBerHeader } from './ber-reader.ts'
 import { Asn1Error } from './der-reader.ts'
 import { ASN1_DEPTH_MAX, ASN1_NODES_MAX, CONSTRUCTED, TAG } from './tlv.ts'
 
@@ -79,7 +79,7 @@ export class BerReader {
   readonly #frames: Frame[] = []
 
   push(chunk: Uint8Array): void {
-    if (chunk.length > 0) this.#queue.push(chunk)
+    if (chunk.length > 0) this.#queue.push(plainView(chunk))
   }
 
   end(): void {
