@@ -143,7 +143,8 @@ function judgeSigner(
 ): JudgedSigner {
   const { certificate } = finding
   const why = finding.why ?? 'the signature does not hold'
-  if (certificate === undefined) return { finding, verdict: 'unknown-key', signer: null, why }
+  if (certificate === undefined)
+    return { finding, verdict: finding.changed === true ? 'invalid' : 'unknown-key', signer: null, why }
   const speaksFor = 'address' in author ? speaksAs(certificate, author.address, ring) : undefined
   const signer = speaksFor ?? certificate.addresses[0] ?? null
   if (!finding.intact && finding.weak !== true) return { finding, verdict: 'invalid', signer, why }

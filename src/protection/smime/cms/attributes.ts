@@ -106,7 +106,10 @@ function readCertificateHash(v2: Node | undefined, v1: Node | undefined): Result
 }
 
 /** Whether the hash is that of this certificate; `undefined` when its digest is unknown. */
-export function namesCertificate(named: CertificateHash, certificate: SmimeCertificate): boolean | undefined {
+export function namesCertificate(
+  named: CertificateHash,
+  certificate: Pick<SmimeCertificate, 'encoded'>,
+): boolean | undefined {
   if (named.digest === undefined) return undefined
   return equalBytes(hash(named.digest.name, certificate.encoded, 'buffer'), named.hash)
 }

@@ -16,7 +16,7 @@ import {
   digestByOid,
   readAlgorithm,
 } from '../algorithms.ts'
-import type { SmimeCertificate } from '../certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../certificate.ts'
 import {
   type SignedFacts,
   misplacedAttribute,
@@ -114,6 +114,35 @@ export function findSigner(
   const named = facts.ok ? facts.value?.certificateHash : undefined
   if (named === undefined) return candidates[0]
   return candidates.find((certificate) => namesCertificate(named, certificate) === true) ?? candidates[0]
+}
+
+/**
+ * What is wrong with the certificates around a signature that names its own by hash (RFC 5035 §4), in one sentence:
+ * the one it names is here, but the signer's identifier is of another (`found` or nobody); or the one that was sent
+ * along was exchanged or changed. Whether 222 knows the right one does not matter: somebody has changed the message.
+ */
+export function certificateTampering(
+  signedData: SignedDataFrame,
+  signerInfo: SignerInfo,
+  found: SmimeCertificate | undefined,
+  known: readonly SmimeCertificate[],
+): string | undefined {
+  const facts = readFacts(signerInfo)
+  const named = facts.ok ? facts.value?.certificateHash : undefined
+  if (named?.digest === undefined) return undefined
+  const isNamed = (encoded: Uint8Array): boolean => namesCertificate(named, { encoded }) === true
+  const sent = signedData.certificates.some(isNamed)
+  if (found === undefined && (sent || known.some(({ encoded }) => isNamed(encoded))))
+    return "the signer's identifier is not that of the certificate that the signature names"
+  if (!sent && signedData.certificates.some(isForPeople))
+    return 'none of the certificates in the message is the one that the signature names'
+  return undefined
+}
+
+/** Some send their authorities' certificates only. */
+function isForPeople(encoded: Uint8Array): boolean {
+  const parsed = parseCertificate(encoded)
+  return !parsed.ok || !parsed.value.isAuthority
 }
 
 export interface SignerCheck {
