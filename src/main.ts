@@ -10,21 +10,22 @@ import type { Pop3Deps } from './access/pop3/deps.ts'
 import type { Desk } from './admin/desk.ts'
 import * as events from './base/events.ts'
 import { WorkerPool } from './base/worker-pool.ts'
+import { LiveConfig } from './config/live.ts'
 import type { Config } from './config/load.ts'
 import { inboundPolicyFor, outboundPolicyFor } from './config/policy-settings.ts'
 import { createInbound } from './gateway/inbound.ts'
-import { createOutbound } from './gateway/outbound.ts'
+import { type Outbound, createOutbound } from './gateway/outbound.ts'
 import type { ProtectionPool } from './gateway/protect.ts'
 import { signIn } from './keys/sign-in.ts'
-import { type Address, type Domain, parseAddress } from './message/address.ts'
-import { QueueWorker } from './queue/worker.ts'
+import { type Address, parseAddress } from './message/address.ts'
+import { type Deliverer, QueueWorker } from './queue/worker.ts'
 import { mxAgent } from './receive/mx.ts'
 import { startListener } from './receive/receive.ts'
 import { submissionAgent } from './receive/submission.ts'
 import type { Agent } from './receive/agent.ts'
 import { MxResolver } from './relay/mx.ts'
 import { Relay } from './relay/relay.ts'
-import { parseRoutes } from './relay/route.ts'
+import { type Routes, parseRoutes } from './relay/route.ts'
 import { findAccount } from './store/accounts.ts'
 import { startHousekeeping } from './store/housekeeping.ts'
 import type { Inbox } from './protocol/smtp-session.ts'
@@ -41,8 +42,8 @@ const STREAM_TIMEOUT_FACTOR = 20
 
 export interface Running {
   readonly listeners: Readonly<Record<string, events.Listening>>
-  /** Takes over TLS certificates; the rest of the configuration counts from the next start. */
-  reload(): Promise<void>
+  /** Takes over TLS certificates and what `RELOADED` (config/live.ts) names; the rest counts from the next start. */
+  reload(next: Config): Promise<void>
   /** Accepts nothing more, finishes what is under way, closes the store. */
   stop(): Promise<void>
 }
@@ -61,10 +62,11 @@ interface TlsFiles {
 /** Starts the roles on the desk; says "ready" when every listener is up. */
 export async function startServer(desk: Desk, roles: readonly Role[]): Promise<Running> {
   const { config } = desk
+  const live = new LiveConfig(config)
   const pool = protectionPool(config)
-  const inbound = createInbound(inboundDeps(desk, pool))
-  const worker = queueWorker(desk, inbound.deliver)
-  const outbound = createOutbound(outboundDeps(desk, pool, () => worker.notify()))
+  const inbound = createInbound(inboundDeps(desk, live, pool))
+  const worker = queueWorker(desk, live, inbound.deliver)
+  const outbound = createOutbound(outboundDeps(desk, live, pool, () => worker.notify()))
   const tls = await readTls(config)
   const parts: Part[] = []
   if (roles.includes('receive')) parts.push(...(await startReceive(desk, tls, inbound, outbound)))
@@ -78,10 +80,10 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   events.ready({ listeners })
   return {
     listeners,
-    async reload() {
-      const fresh = await readTls(config)
+    async reload(next) {
+      const fresh = await readTls(next)
       for (const part of parts) part.setTls?.(fresh)
-      events.reloaded({ what: ['TLS certificates'] })
+      events.reloaded(live.replace(next))
     },
     async stop() {
       await Promise.all(parts.map((part) => part.stop()))
@@ -108,40 +110,37 @@ function protectionPool({ protection }: Config): ProtectionPool {
   })
 }
 
-function outboundDeps(desk: Desk, pool: ProtectionPool, wakeQueue: () => void): Parameters<typeof createOutbound>[0] {
-  const { config } = desk
-  const { usersMayAsk, encryptToSender, alreadyProtected } = config.policy
-  const policyFor = (domain: Domain) => outboundPolicyFor(config, domain)
+function outboundDeps(
+  desk: Desk,
+  live: LiveConfig,
+  pool: ProtectionPool,
+  wakeQueue: () => void,
+): Parameters<typeof createOutbound>[0] {
   return {
     ...desk,
-    hostname: config.hostname,
+    hostname: desk.config.hostname,
     pool,
-    policyFor,
-    usersMayAsk,
-    encryptToSender,
-    alreadyProtected,
+    policyFor: (domain) => outboundPolicyFor(live.current, domain),
+    rules: () => live.current.policy,
     wakeQueue,
   }
 }
 
-function inboundDeps(desk: Desk, pool: ProtectionPool): Parameters<typeof createInbound>[0] {
+function inboundDeps(desk: Desk, live: LiveConfig, pool: ProtectionPool): Parameters<typeof createInbound>[0] {
   const { config } = desk
   return {
     ...desk,
     hostname: config.hostname,
     pool,
-    policyFor: (domain) => inboundPolicyFor(config, domain),
+    policyFor: (domain) => inboundPolicyFor(live.current, domain),
     allowWeak: config.protection.allowWeakAlgorithms,
     keepEvidence: config.evidence.keepDays > 0,
   }
 }
 
-function queueWorker(
-  desk: Desk,
-  deliverLocally: ConstructorParameters<typeof QueueWorker>[0]['deliverLocally'],
-): QueueWorker {
+function queueWorker(desk: Desk, live: LiveConfig, deliverLocally: Deliverer): QueueWorker {
   const { config, clock, store } = desk
-  const relay = relayOf(config)
+  const relay = relayOf(live)
   const { queue } = config
   return new QueueWorker({
     clock,
@@ -162,21 +161,23 @@ function queueWorker(
   })
 }
 
-function relayOf(config: Config): Relay {
-  const routes = parseRoutes(config.relay.routes)
-  if (!routes.ok) throw new TypeError(`the schema let a wrong route through: ${routes.error}`)
-  const { resolver } = config.dns
+function relayOf(live: LiveConfig): Relay {
+  const { hostname, dns, relay } = live.current
   return new Relay({
-    helo: config.hostname,
-    routes: routes.value,
+    helo: hostname,
+    get routes() {
+      return routesOf(live.current)
+    },
     resolver: new MxResolver({
-      ownNames: [config.hostname],
-      ...(resolver === null ? {} : { resolver }),
+      ownNames: [hostname],
+      ...(dns.resolver === null ? {} : { resolver: dns.resolver }),
       random: Math.random,
-      allowLocalAddresses: config.relay.allowLocalAddresses,
+      allowLocalAddresses: relay.allowLocalAddresses,
     }),
-    hopTls: () => config.relay.tls,
-    clearAllowed: config.relay.clearAfterTlsFailure,
+    hopTls: () => live.current.relay.tls,
+    get clearAllowed() {
+      return live.current.relay.clearAfterTlsFailure
+    },
     events: {
       sessionOpened: () => undefined,
       hostFailed: () => undefined,
@@ -184,7 +185,13 @@ function relayOf(config: Config): Relay {
   })
 }
 
-async function startReceive(desk: Desk, tls: TlsFiles, inbound: Inbox, outbound: Inbox): Promise<Part[]> {
+function routesOf({ relay }: Config): Routes {
+  const routes = parseRoutes(relay.routes)
+  if (!routes.ok) throw new TypeError(`the schema let a wrong route through: ${routes.error}`)
+  return routes.value
+}
+
+async function startReceive(desk: Desk, tls: TlsFiles, inbound: Inbox, outbound: Outbound): Promise<Part[]> {
   const mx = mxAgent({
     inbox: inbound,
     isOwnDomain: (domain) => desk.domains.includes(domain),
@@ -193,7 +200,11 @@ async function startReceive(desk: Desk, tls: TlsFiles, inbound: Inbox, outbound:
       return account !== undefined && account.status !== 'removed'
     },
   })
-  const submission = submissionAgent({ inbox: outbound, login: (name, password) => loginFor(desk, name, password) })
+  const submission = submissionAgent({
+    inbox: outbound,
+    login: (name, password) => loginFor(desk, name, password),
+    onRcpt: (_session, to) => outbound.refuseRecipient(to),
+  })
   const agents: readonly [name: 'mx' | 'submission' | 'submissions', agent: Agent][] = [
     ['mx', mx],
     ['submission', submission],

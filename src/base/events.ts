@@ -69,8 +69,18 @@ export function stopped(facts: { readonly why: string }): void {
   happened(EVENT.stopped, 'info', facts, `stopped: ${facts.why}`)
 }
 
-export function reloaded(facts: { readonly what: readonly string[] }): void {
-  happened(EVENT.reloaded, 'info', facts, `reloaded ${facts.what.join(', ')}`)
+export function reloaded(facts: {
+  readonly changed: readonly string[]
+  readonly afterRestart: readonly string[]
+}): void {
+  const changed = facts.changed.length === 0 ? 'nothing else changed' : `${facts.changed.join(', ')} changed`
+  const later = facts.afterRestart.length === 0 ? '' : `; ${facts.afterRestart.join(', ')}: after a restart`
+  happened(
+    EVENT.reloaded,
+    facts.afterRestart.length === 0 ? 'info' : 'warn',
+    facts,
+    `TLS certificates read; ${changed}${later}`,
+  )
 }
 
 /** The last byte of a mail has arrived; nothing has been promised yet. */

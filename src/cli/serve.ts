@@ -22,7 +22,8 @@ async function serve(options: CommonOptions & { role?: string }, made: Command):
   const config = await configOf(options.config)
   setEventLog(createLogger(config.log.level))
   const server = await startServer(await openDesk(config, 'system'), roles as Role[])
-  process.on('SIGHUP', () => void server.reload().catch((error: unknown) => trouble({ during: 'reload', error })))
+  const reload = async (): Promise<void> => server.reload(await configOf(options.config))
+  process.on('SIGHUP', () => void reload().catch((error: unknown) => trouble({ during: 'reload', error })))
   const why = await new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })

@@ -14,7 +14,7 @@ import { type Address, type Domain, domainOf } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
 import type { Part } from '../message/part.ts'
 import { namedRecipients } from '../message/recipients.ts'
-import { type Copy, type OutboundPlan, decideOutbound } from '../policy/decide-outbound.ts'
+import { type Copy, type OutboundPlan, decideOutbound, demandsEncryption } from '../policy/decide-outbound.ts'
 import { explainNoKey, explainQueued } from '../policy/explain.ts'
 import type { OutboundPolicy } from '../policy/settings.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
@@ -26,7 +26,8 @@ import type { Store } from '../store/database.ts'
 import { type NewQueueItem, enqueue } from '../store/queue.ts'
 import { addTrace } from '../store/trace.ts'
 import type { Tx } from '../store/schema.ts'
-import { HOPS_MAX, hopCount, receivedField } from './annotate.ts'
+import { receivedField } from './annotate.ts'
+import { headerFault } from './header-fault.ts'
 import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
 import { askedFor, checkAuthor, messageIdOf, outgoingFields, readHead } from './submitted-header.ts'
@@ -39,16 +40,35 @@ export interface OutboundDeps {
   readonly publicKeys: PublicKeys
   readonly store: Store
   policyFor(domain: Domain): OutboundPolicy
-  /** Users may write `X-Sealpost: require` into a mail. */
-  readonly usersMayAsk: boolean
-  readonly encryptToSender: boolean
-  readonly alreadyProtected: 'pass' | 'refuse'
+  rules(): OutboundRules
   /** There is new work in the queue. */
   wakeQueue(): void
 }
 
-export function createOutbound(deps: OutboundDeps): Inbox {
-  return { accept: (mail) => sayWhenRefused(mail, accept(deps, mail)) }
+/** Settings that hold for every mail alike. */
+export interface OutboundRules {
+  /** Users may write `X-Sealpost: require` into a mail. */
+  readonly usersMayAsk: boolean
+  readonly encryptToSender: boolean
+  readonly alreadyProtected: 'pass' | 'refuse'
+}
+
+export interface Outbound extends Inbox {
+  /** The refusal of a recipient whose domain demands encryption while no key of theirs is known; heard at RCPT. */
+  refuseRecipient(recipient: Address): Promise<Reply | undefined>
+}
+
+export function createOutbound(deps: OutboundDeps): Outbound {
+  return {
+    accept: (mail) => sayWhenRefused(mail, accept(deps, mail)),
+    refuseRecipient: (recipient) => refuseRecipient(deps, recipient),
+  }
+}
+
+async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<Reply | undefined> {
+  if (!demandsEncryption(deps.policyFor(domainOf(recipient)), undefined)) return undefined
+  const usable = await deps.publicKeys.encryptionCertificates(recipient, deps.clock.nowMs())
+  return usable.length > 0 ? undefined : reply(554, '5.7.5', explainNoKey([recipient]))
 }
 
 async function sayWhenRefused(mail: ReceivedMail, answered: Promise<Reply>): Promise<Reply> {
@@ -65,7 +85,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   const nowMs = deps.clock.nowMs()
   const head = await readHead(mail.content)
   if ('code' in head) return head
-  const wrong = checkAuthor(head.part, login) ?? checkLoop(head.part)
+  const wrong = headerFault(head.part) ?? checkAuthor(head.part, login)
   if (wrong !== undefined) return wrong
   const fields = outgoingFields(head.part, login, nowMs, id)
   const messageId = messageIdOf(fields)
@@ -116,6 +136,7 @@ async function planFor(
   { address: sender, signer }: { address: Address; signer: OwnKey },
   nowMs: number,
 ): Promise<OutboundPlan | Reply> {
+  const rules = deps.rules()
   const recipients = await Promise.all(
     envelope.rcptTo.map(async ({ address }) => ({
       address,
@@ -124,15 +145,15 @@ async function planFor(
     })),
   )
   const alreadyProtected = STANDARDS.some((standard) => standard.recognise(part) === 'encrypted')
-  if (alreadyProtected && deps.alreadyProtected === 'refuse')
+  if (alreadyProtected && rules.alreadyProtected === 'refuse')
     return reply(550, '5.7.1', 'The message is protected already; send it in plain, the server protects it')
   return decideOutbound({
     recipients,
     named: namedRecipients(part),
-    asked: deps.usersMayAsk ? askedFor(part) : undefined,
+    asked: rules.usersMayAsk ? askedFor(part) : undefined,
     alreadyProtected,
     senderStandards: [signer.certificate.standard],
-    senderCertificate: deps.encryptToSender
+    senderCertificate: rules.encryptToSender
       ? await deps.publicKeys.certificateOfSender(signer.certificate, sender, nowMs)
       : undefined,
   })
@@ -173,10 +194,6 @@ async function queueCopy(
     }
   })
   await enqueue(tx, items)
-}
-
-function checkLoop(part: Part): Reply | undefined {
-  return hopCount(part.fields) > HOPS_MAX ? reply(554, '5.4.6', 'Routing loop: too many Received fields') : undefined
 }
 
 function queuedText(plan: OutboundPlan): string {
