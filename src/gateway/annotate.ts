@@ -1,4 +1,5 @@
 /** The trace and report fields that the gateway adds, and the forged ones that it takes out. */
+import { latin1 } from '../base/bytes.ts'
 import { fieldBody, isField, makeField } from '../message/header-field.ts'
 import { formatDate } from '../message/date.ts'
 import type { HeaderField } from '../message/part.ts'
@@ -38,10 +39,22 @@ export const hopCount = (fields: readonly HeaderField[]): number =>
 /** RFC 8601 §5: whoever sends from outside cannot speak in our name. */
 export function withoutForged(fields: readonly HeaderField[], hostname: string): HeaderField[] {
   return fields.filter((field) => {
-    if (/^x-sealpost/i.test(field.name)) return false
+    if (/^x-sealpost/i.test(field.name) || hidesField(field)) return false
     return !(isField(field, 'Authentication-Results') && namesAuthority(fieldBody(field), hostname))
   })
 }
+
+/**
+ * Whether a mail program that ends lines at a lone CR or a NUL, or that takes a broken line for a field, could find a field
+ * of ours in this one. What comes in by SMTP has no such octets, but what was encrypted may have.
+ */
+function hidesField({ name, raw }: HeaderField): boolean {
+  return (name === '' ? OURS_IN_LINE : OURS_AFTER_LINE_END).test(latin1(raw))
+}
+
+const OURS_IN_LINE = /x-sealpost|authentication-results/i
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
+const OURS_AFTER_LINE_END = /[\r\0](?:x-sealpost|authentication-results)/i
 
 /** The authserv-id is the first word, perhaps behind comments; to be safe, our name anywhere before the first ";" counts. */
 function namesAuthority(body: string, hostname: string): boolean {

@@ -23,8 +23,9 @@ import { type EnhancedCode, type Reply, isPositive, isTransient, reply, replyTex
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import { type Account, findAccount } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
-import { HOPS_MAX, hopCount, receivedField } from './annotate.ts'
+import { receivedField } from './annotate.ts'
 import { collect } from './collect.ts'
+import { headerFault } from './header-fault.ts'
 import { messageIdOf } from './submitted-header.ts'
 import { type ProtectionPool, peelFor } from './protect.ts'
 import { type Incoming, settle, traceRefusal } from './settle-inbound.ts'
@@ -101,7 +102,8 @@ async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
 /** One mail, one answer: what one recipient's policy refuses is refused for all that came with it. */
 async function receive(deps: InboundDeps, incoming: Incoming, message: Part, mail: events.MailFacts): Promise<Reply> {
   const { id, nowMs, raw, recipients } = incoming
-  if (hopCount(message.fields) > HOPS_MAX) return reply(554, '5.4.6', 'Routing loop: too many Received fields')
+  const fault = headerFault(message)
+  if (fault !== undefined) return fault
 
   const accounts = await Promise.all(recipients.map((address) => activeAccount(deps.store, address)))
   const missing = recipients.find((_address, index) => accounts[index] === undefined)

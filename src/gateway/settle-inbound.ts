@@ -3,7 +3,7 @@ import { concatBytes } from '../base/bytes.ts'
 import * as events from '../base/events.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import type { Address } from '../message/address.ts'
-import { makeField, writeFields } from '../message/header-field.ts'
+import { isField, makeField, writeFields } from '../message/header-field.ts'
 import { parsePart } from '../message/parse.ts'
 import { type HeaderField, type Part, bodyOf } from '../message/part.ts'
 import type { InboundDecision } from '../policy/decide-inbound.ts'
@@ -97,7 +97,8 @@ function readersMessage(hostname: string, { incoming, message }: Settling, { rep
   const shown = decision.asReceived || report.message === undefined ? message : parsePart(report.message)
   const returnPath = makeField('Return-Path', `<${incoming.mailFrom}>`)
   const ours = [authenticationResults(hostname, report.summary, report.layers), statusField(report.summary, decision)]
-  const fields = [returnPath, ...ours, ...incoming.trace, ...withoutForged(shown.fields, hostname)]
+  const others = withoutForged(shown.fields, hostname).filter((field) => !isField(field, 'Return-Path'))
+  const fields = [returnPath, ...ours, ...incoming.trace, ...others]
   const separator = shown.raw.length > shown.bodyOffset || endsInEmptyLine(shown) ? CRLF : EMPTY
   return concatBytes([writeFields(fields), separator, bodyOf(shown)])
 }
