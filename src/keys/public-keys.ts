@@ -57,11 +57,15 @@ export class PublicKeys {
    * these hides a good one.
    */
   async encryptionCertificates(address: Address, atMs: number): Promise<readonly Certificate[]> {
-    return (await this.known(address))
-      .filter(({ certificate, trust, revokedMs }) => {
+    const known = await this.known(address)
+    const revoked = new Set(
+      known.filter((each) => each.revokedMs !== undefined).map((each) => each.certificate.keyFingerprint),
+    )
+    return known
+      .filter(({ certificate, trust }) => {
         const inTime = certificate.notBeforeMs <= atMs && atMs <= certificate.notAfterMs
         const usable = certificate.canEncrypt && standardNamed(certificate.standard).canEncryptTo(certificate)
-        return usable && trust !== 'candidate' && revokedMs === undefined && inTime
+        return usable && trust !== 'candidate' && !revoked.has(certificate.keyFingerprint) && inTime
       })
       .toSorted((a, b) => TRUST_RANK[a.trust] - TRUST_RANK[b.trust] || byIssue(b) - byIssue(a))
       .map(({ certificate }) => certificate)

@@ -50,8 +50,7 @@ export function peel(standards: readonly ProtectionStandard[], message: Part, ri
   return {
     layers,
     summary,
-    errant: end === 'payload' ? countErrant(standards, payload) : 0,
-    defects: message.defects,
+    ...lookInside(standards, message, end === 'payload' ? payload : undefined),
     message: messageFor(message, progress),
     sealed: end === 'sealed',
     signers,
@@ -211,11 +210,18 @@ function messageFor(message: Part, { layers, payload, end }: Progress): readonly
   return [writeFields(openedFields(message.fields, payload)), CRLF, bodyOf(payload)]
 }
 
-function countErrant(standards: readonly ProtectionStandard[], payload: Part): number {
-  const layers = walk(payload).parts.filter(
+/** What the parts below the envelope show; parts beyond the limits of `walk` are unseen, and among the defects. */
+function lookInside(
+  standards: readonly ProtectionStandard[],
+  message: Part,
+  payload: Part | undefined,
+): Pick<Peeled, 'errant' | 'defects'> {
+  if (payload === undefined) return { errant: 0, defects: message.defects }
+  const { parts, defects } = walk(payload)
+  const errant = parts.filter(
     ({ part, depth }) => depth > 0 && standards.some((standard) => standard.recognise(part) !== undefined),
   )
-  return layers.length
+  return { errant: errant.length, defects: [...new Set([...message.defects, ...defects])] }
 }
 
 const CRLF = Uint8Array.of(0x0d, 0x0a)

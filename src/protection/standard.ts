@@ -17,6 +17,11 @@ export interface Certificate {
   readonly fingerprint: string
   /** As it came: DER (S/MIME) or the binary transferable public key (OpenPGP). */
   readonly encoded: Uint8Array
+  /**
+   * SHA-256 of the public key, lower-case hex. Whoever holds an ECDSA-signed certificate can make another with the same
+   * content and another fingerprint (s and n-s both verify): what is revoked is the key.
+   */
+  readonly keyFingerprint: string
   /** Addresses the key speaks for: rfc822Name SANs or user ids, comparable by `sameAddress` (message/address.ts). */
   readonly addresses: readonly Address[]
   readonly subject: string

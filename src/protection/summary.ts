@@ -44,7 +44,13 @@ export function summarise(layers: readonly LayerReport[], conflict: string | und
   const tampered = layers.find((layer) => layer.kind === 'encrypted' && layer.verdict === 'broken')
   if (tampered !== undefined) return { encrypted, signature: 'invalid', signer: null, reason: tampered.why ?? null }
   const signed = layers.filter((layer) => layer.kind === 'signed')
-  if (signed.length === 0) return { encrypted, signature: 'none', signer: null, reason: null }
+  if (signed.length === 0)
+    return {
+      encrypted,
+      signature: conflict === undefined ? 'none' : 'mismatch',
+      signer: null,
+      reason: conflict ?? null,
+    }
   const signature = worst(signed.map((layer) => layer.verdict as SignatureVerdict))
   const speaking = signed.find((layer) => layer.verdict === signature)
   const signer = speaking?.signer ?? null

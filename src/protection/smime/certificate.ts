@@ -124,6 +124,7 @@ function readCertificate(der: Uint8Array, fingerprint: string): SmimeCertificate
     standard: 'smime',
     fingerprint,
     encoded: der,
+    keyFingerprint: createHash('sha256').update(spki.raw).digest('hex'),
     subject: describeName(name),
     algorithm: keyAlgorithm,
     ...readValidity(expectTag(validity, TAG.SEQUENCE, 'validity')),

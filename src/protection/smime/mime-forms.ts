@@ -19,14 +19,20 @@ const AUTH_ENVELOPED_DATA = '\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x1
 const SIGNATURE_TYPES = new Set(['application/pkcs7-signature', 'application/x-pkcs7-signature'])
 const MIME_TYPES = new Set(['application/pkcs7-mime', 'application/x-pkcs7-mime'])
 
+/** A SignedData that nobody signed, for its certificates' sake (RFC 8551 §3.8). */
+const CERTIFICATES_ONLY = 'certs-only'
+
 export type SmimeForm = 'multipart/signed' | 'signed-data' | 'enveloped-data' | 'auth-enveloped-data'
 
-/** Which form of S/MIME an entity is (RFC 8551 §3.9), or `undefined`. Certificates alone are not protection. */
+/** Which form of S/MIME an entity is (RFC 8551 §3.10), or `undefined`. Certificates alone are not protection. */
 export function smimeFormOf(part: Part): SmimeForm | undefined {
   const { type, parameters } = contentTypeOf(part)
   if (type === 'multipart/signed')
     return SIGNATURE_TYPES.has((parameters.get('protocol') ?? '').toLowerCase()) ? 'multipart/signed' : undefined
-  if (MIME_TYPES.has(type)) return peekForm(part) ?? SMIME_TYPES.get(parameters.get('smime-type')?.toLowerCase() ?? '')
+  if (MIME_TYPES.has(type)) {
+    const smimeType = parameters.get('smime-type')?.toLowerCase() ?? ''
+    return smimeType === CERTIFICATES_ONLY ? undefined : (peekForm(part) ?? SMIME_TYPES.get(smimeType))
+  }
   if (type !== 'application/octet-stream') return undefined
   const name = dispositionOf(part).filename ?? parameters.get('name') ?? ''
   return name.toLowerCase().endsWith('.p7m') ? peekForm(part) : undefined

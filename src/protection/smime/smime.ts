@@ -153,9 +153,10 @@ function checkSigner(
 function judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding {
   if (!isSmimeCertificate(certificate))
     return { trusted: false, verdict: 'untrusted', why: 'not an S/MIME certificate' }
-  const known = ring.known.find((entry) => entry.certificate.fingerprint === certificate.fingerprint)
-  if (known?.revokedMs !== undefined && known.revokedMs <= atMs)
+  const sameKey = ring.known.filter((entry) => entry.certificate.keyFingerprint === certificate.keyFingerprint)
+  if (sameKey.some(({ revokedMs }) => revokedMs !== undefined && revokedMs <= atMs))
     return { trusted: false, verdict: 'revoked', why: 'an administrator has revoked the certificate' }
+  const known = sameKey.find((entry) => entry.certificate.fingerprint === certificate.fingerprint)
   if (known?.trust === 'own' || known?.trust === 'confirmed') return judgeTime(certificate, atMs)
   return validatePath({
     certificate,
