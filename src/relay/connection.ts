@@ -199,7 +199,7 @@ export class RelayConnection {
   /** MAIL to the reply after the final dot. */
   #transact(mail: OutgoingMail, content: ContentSource): Promise<Ending> {
     return new Promise((resolve) => {
-      const progress: Progress = { stage: 'envelope', limit: undefined }
+      const progress: Progress = { stage: 'envelope', limit: undefined, ended: false }
       const envelope: Envelope = {
         from: mail.mailFrom,
         to: mail.recipients.map((path) => path.address),
@@ -213,6 +213,9 @@ export class RelayConnection {
         { objectMode: false },
       )
       const settle = (error: Failure | undefined, response?: string): void => {
+        // content that is still being read must not reach into the next transaction
+        if (progress.ended) return
+        progress.ended = true
         clearTimeout(progress.limit)
         this.#abandon = undefined
         source.destroy()
@@ -253,6 +256,7 @@ export class RelayConnection {
 
   #limit(progress: Progress, ms: number, why: string, settle: GiveUp): void {
     clearTimeout(progress.limit)
+    if (progress.ended) return
     progress.limit = setTimeout(() => settle({ code: 'ETIMEDOUT', message: why }), ms)
   }
 
@@ -293,6 +297,8 @@ type Envelope = Parameters<SMTPConnection['send']>[0] & { readonly rejectedError
 interface Progress {
   stage: Stage
   limit: NodeJS.Timeout | undefined
+  /** The outcome is known: nothing changes it any more. */
+  ended: boolean
 }
 
 function innerOf(smtp: SMTPConnection): Inner {

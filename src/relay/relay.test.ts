@@ -8,11 +8,13 @@ import {
   OTHER,
   paths,
   pieces,
+  QUICK,
   relayTo,
   text,
   THIRD,
   TO,
 } from '../../test/support/relay-bench.ts'
+import { RELAY_TIMEOUTS } from './timeouts.ts'
 import { DROP, HANG, startScriptedSmtp, type SmtpScript } from '../../test/support/scripted-smtp.ts'
 
 const one: readonly [what: string, script: SmtpScript, outcome: string, says: RegExp, why: string][] = [
@@ -66,7 +68,8 @@ const one: readonly [what: string, script: SmtpScript, outcome: string, says: Re
 for (const [what, script, outcome, says, why] of one)
   test(`${what}: ${why}`, async () => {
     await using server = await startScriptedSmtp(script)
-    const [result] = await deliver(server.port)
+    const timeouts = Object.values(script).includes(HANG) || what === 'EHLO hang' ? QUICK : RELAY_TIMEOUTS
+    const [result] = await deliver(server.port, mail(), undefined, { timeouts })
     assert.equal(result?.outcome, outcome)
     assert.match(text(result), says)
   })
@@ -154,6 +157,31 @@ test('success told before the end of the data is not believed', async () => {
   assert.equal(result?.outcome, 'deferred')
 })
 
+test('content that is still being read after the verdict leaves no timer behind', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  await using server = await startScriptedSmtp({ midData: '552 5.3.4 Too large' })
+  const before = timers()
+  const gate = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
+  const slow = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield Buffer.from('x\r\n')
+      await gate.promise
+      yield Buffer.from('y\r\n')
+    } finally {
+      ended.resolve()
+    }
+  }
+  {
+    await using relay = relayTo(server.port)
+    assert.equal((await relay.deliver(mail(), slow))[0]?.outcome, 'failed')
+    gate.resolve()
+    await ended.promise
+  }
+  for (let i = 0; i < 100 && timers() > before; i++) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(timers() <= before, `${timers()} timers, ${before} before`)
+})
+
 test('a refusal in the middle of the data counts, and the session is not used again', async () => {
   await using server = await startScriptedSmtp({ midData: '552 5.3.4 Too large' })
   await using relay = relayTo(server.port)
@@ -198,7 +226,7 @@ test('a drip of reply lines is cut off', async () => {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const [result] = await deliver(port)
+  const [result] = await deliver(port, mail(), undefined, { timeouts: QUICK })
   server.close()
   assert.equal(result?.outcome, 'deferred')
   assert.match(text(result), /^451 4\.4\.2 No session .* Timeout/)

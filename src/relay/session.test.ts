@@ -12,7 +12,6 @@ import {
   OTHER,
   paths,
   pieces,
-  QUICK,
   relayTo,
   text,
   TO,
@@ -144,7 +143,7 @@ const afterFailure: readonly [sealed: boolean, clearAllowed: boolean, outcome: s
 for (const [sealed, clearAllowed, outcome, why] of afterFailure)
   test(`the handshake fails; ${why}`, async () => {
     // offers STARTTLS and then talks on in the clear: what a broken server, or somebody on the way, does
-    await using server = await startScriptedSmtp({ ehlo: ['STARTTLS'] })
+    await using server = await startScriptedSmtp({ ehlo: ['STARTTLS'], starttls: '220 2.0.0 Go ahead' })
     const [result] = await deliver(server.port, mail({ sealed }), content, { clearAllowed })
     assert.equal(result?.outcome, outcome, text(result))
     assert.equal(server.messages.length, outcome === 'delivered' ? 1 : 0)
@@ -234,7 +233,7 @@ test('nobody listens: put off, in our own words', async () => {
 
 test('close with force breaks off what is under way', async () => {
   await using server = await startScriptedSmtp({ end: 'hang' })
-  await using relay = relayTo(server.port, { timeouts: { ...QUICK, dataTerminationMs: 60_000 } })
+  await using relay = relayTo(server.port)
   const pending = relay.deliver(mail(), content)
   await sleep(50)
   const closedMs = performance.now()

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
 import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
 import type { OutgoingMail } from '../../src/protocol/delivery.ts'
-import { RELAY_TIMEOUTS } from '../../src/relay/timeouts.ts'
 import { needsPostfix, startPostfix, type Postfix } from '../support/postfix.ts'
 import { address, mail, paths, relayTo, text } from '../support/relay-bench.ts'
 
@@ -49,7 +48,7 @@ test('a hundred messages, few sessions', POSTFIX, async () => {
   const server = await postfix()
   let sessions = 0
   const events = { sessionOpened: () => void sessions++, hostFailed: () => {} }
-  await using relay = relayTo(server.port, { timeouts: RELAY_TIMEOUTS, anchorsPem: [tls.certificatePem], events })
+  await using relay = relayTo(server.port, { anchorsPem: [tls.certificatePem], events })
   const what = mail({ recipients: paths(address('many@b.example')) })
   const content = (): AsyncIterable<Uint8Array> => bytes(`${HEADER}\r\nhello\r\n`)
   for (let i = 0; i < 100; i++) assert.equal((await relay.deliver(what, content))[0]?.outcome, 'delivered')
@@ -104,7 +103,7 @@ test('UTF-8 address and DSN wishes', POSTFIX, async () => {
 
 test('its certificate is not trusted where it has to be', POSTFIX, async () => {
   const server = await postfix()
-  await using relay = relayTo(server.port, { timeouts: RELAY_TIMEOUTS, hopTls: () => 'verified' })
+  await using relay = relayTo(server.port, { hopTls: () => 'verified' })
   const [result] = await relay.deliver(mail(), () => bytes('x\r\n'))
   assert.equal(result?.outcome, 'deferred')
   assert.match(text(result), /^454 4\.7\.0 No TLS with/)
@@ -116,7 +115,6 @@ async function send(
   body = `${HEADER}\r\nhello\r\n`,
 ): ReturnType<ReturnType<typeof relayTo>['deliver']> {
   await using relay = relayTo(server.port, {
-    timeouts: RELAY_TIMEOUTS,
     hopTls: () => 'verified',
     anchorsPem: [tls.certificatePem],
   })

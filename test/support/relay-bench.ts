@@ -4,14 +4,14 @@ import { parseAddress, parseDomain, type Address, type Domain } from '../../src/
 import type { OutgoingMail, RecipientResult } from '../../src/protocol/delivery.ts'
 import { MxResolver } from '../../src/relay/mx.ts'
 import { Relay, type RelayDeps } from '../../src/relay/relay.ts'
-import type { RelayTimeouts } from '../../src/relay/timeouts.ts'
+import { RELAY_TIMEOUTS, type RelayTimeouts } from '../../src/relay/timeouts.ts'
 
 export const TO = address('b@b.example')
 export const OTHER = address('c@b.example')
 export const THIRD = address('d@b.example')
 export const BODY = 'Subject: x\r\n\r\nhello\r\n'
 
-/** For servers that hang. */
+/** For servers that hang; with others a slow machine would run into them. */
 export const QUICK: RelayTimeouts = {
   connectMs: 150,
   greetingMs: 100,
@@ -66,7 +66,7 @@ export function relayTo(port: number, changes: Partial<RelayDeps> = {}): Relay &
     resolver: new MxResolver({ ownNames: [], random: Math.random, allowLocalAddresses: true }),
     hopTls: () => 'opportunistic',
     clearAllowed: false,
-    timeouts: QUICK,
+    timeouts: RELAY_TIMEOUTS,
     events: { sessionOpened: () => {}, hostFailed: () => {} },
     ...changes,
   })

@@ -18,6 +18,7 @@ export interface SmtpScript {
   readonly ehlo?: readonly string[] | { readonly step: Step }
   /** EHLO after STARTTLS; as before when missing. */
   readonly ehloOverTls?: readonly string[]
+  /** A 220 without `tls` is an empty promise. */
   readonly starttls?: Step
   readonly mail?: Step | (() => Step)
   /** `nth`: 1 for the first RCPT of the transaction. */
@@ -165,10 +166,15 @@ class ScriptedSession {
   }
 
   #startTls(): void {
-    const { starttls = '220 2.0.0 Go ahead', tls } = this.#script
+    const { tls, starttls = tls === undefined ? '502 5.5.1 No TLS here' : '220 2.0.0 Go ahead' } = this.#script
     this.#act(starttls)
-    if (this.#stopped || tls === undefined || !starttls.startsWith('220')) return
+    if (this.#stopped || !starttls.startsWith('220')) return
     this.#plain.removeListener('data', this.#onData)
+    if (tls === undefined) {
+      // promised, and then not done: talks on in the clear
+      this.#plain.once('data', () => this.#act('500 5.5.1 What?'))
+      return
+    }
     this.#socket = new TLSSocket(this.#plain, { isServer: true, ...tls })
     this.#socket.on('data', this.#onData)
     this.#socket.on('error', () => this.#plain.destroy())
