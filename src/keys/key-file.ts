@@ -3,8 +3,11 @@ import type { KeyObject } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
 import { utf8 } from '../base/bytes.ts'
 import { type Result, fail, ok } from '../base/result.ts'
+import { parseBer } from '../protection/smime/asn1/ber-reader.ts'
+import { readSmallInteger } from '../protection/smime/asn1/der-reader.ts'
+import { TAG } from '../protection/smime/asn1/tlv.ts'
 import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
-import { readCertificates, readPrivateKey, writeCertificatePem } from '../protection/smime/pem.ts'
+import { readCertificates, readPemBlocks, readPrivateKey, writeCertificatePem } from '../protection/smime/pem.ts'
 import { readPkcs12, writePkcs12 } from '../protection/smime/pkcs12.ts'
 import type { Certificate } from '../protection/standard.ts'
 
@@ -16,19 +19,74 @@ export interface KeyFile {
   readonly strayKeys: readonly KeyObject[]
 }
 
-/** Whatever certificates and private keys a file holds; an error when there is nothing in it that can be read. */
+/**
+ * Whatever certificates and private keys a file holds. A key that cannot be read is an error even beside certificates
+ * that can. The password is for what is under one; with files that are under the empty password it does no harm.
+ */
 export function readKeyFile(bytes: Uint8Array, password = ''): Result<KeyFile> {
-  const bundle = readPkcs12(bytes, password)
-  const encoded = bundle.ok ? bundle.value.certificates : readCertificatesOrNone(bytes)
-  const single = bundle.ok ? undefined : readPrivateKey(bytes, password)
-  const keys = bundle.ok ? bundle.value.keys : single?.ok === true ? [single.value] : []
-  const parsed = encoded.map((der) => parseCertificate(der))
+  const given = readContent(bytes, password)
+  const content = given.ok || password === '' ? given : readContent(bytes, '')
+  if (!content.ok) return given.ok ? content : given
+  const parsed = content.value.certificates.map((der) => parseCertificate(der))
   const broken = parsed.find((each) => !each.ok)
   if (broken !== undefined && !broken.ok) return fail(`A certificate cannot be read: ${broken.error}`)
   const certificates = parsed.flatMap((each) => (each.ok ? [each.value] : []))
-  if (certificates.length === 0 && keys.length === 0)
-    return fail(`No key or certificate can be read: ${bundle.ok ? 'the file is empty' : bundle.error}`)
-  return ok({ certificates, ...pair(certificates, keys) })
+  if (certificates.length === 0 && content.value.keys.length === 0) return fail('There is no key or certificate in it')
+  return ok({ certificates, ...pair(certificates, content.value.keys) })
+}
+
+interface Content {
+  readonly certificates: readonly Uint8Array[]
+  readonly keys: readonly KeyObject[]
+}
+
+/** What a file is shows in its outline; only then can a reader say what is wrong with it. */
+function readContent(bytes: Uint8Array, password: string): Result<Content> {
+  const hint = password === '' ? '; if it is under a password, give it with --password-stdin' : ''
+  switch (kindOf(bytes)) {
+    case 'pem':
+      return readPemContent(bytes, password, hint)
+    case 'pkcs12': {
+      const bundle = readPkcs12(bytes, password)
+      return bundle.ok ? bundle : fail(`The PKCS#12 file cannot be read: ${bundle.error}${hint}`)
+    }
+    case 'key': {
+      const key = readPrivateKey(bytes, password)
+      return key.ok ? ok({ certificates: [], keys: [key.value] }) : fail(`The key cannot be read: ${key.error}${hint}`)
+    }
+    case 'certificates': {
+      const certificates = readCertificates(bytes)
+      return certificates.ok
+        ? ok({ certificates: certificates.value, keys: [] })
+        : fail(`No certificate can be read: ${certificates.error}`)
+    }
+    case undefined:
+      return fail('It is no key or certificate file: neither PEM nor DER')
+  }
+}
+
+function readPemContent(bytes: Uint8Array, password: string, hint: string): Result<Content> {
+  const blocks = readPemBlocks(bytes)
+  if (!blocks.ok) return fail(`The PEM file cannot be read: ${blocks.error}`)
+  const has = (end: string): boolean => blocks.value.some(({ label }) => label.endsWith(end))
+  if (has('PKCS12')) {
+    const bundle = readPkcs12(bytes, password)
+    return bundle.ok ? bundle : fail(`The PKCS#12 file cannot be read: ${bundle.error}${hint}`)
+  }
+  const certificates = readCertificates(bytes)
+  const key = has('PRIVATE KEY') ? readPrivateKey(bytes, password) : undefined
+  if (key?.ok === false) return fail(`The key cannot be read: ${key.error}${hint}`)
+  return ok({ certificates: certificates.ok ? certificates.value : [], keys: key === undefined ? [] : [key.value] })
+}
+
+/** PFX (RFC 7292 §4) is version 3; PrivateKeyInfo and its relatives begin with a lower one, or with an algorithm. */
+function kindOf(bytes: Uint8Array): 'pem' | 'pkcs12' | 'key' | 'certificates' | undefined {
+  if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('-----BEGIN ')) return 'pem'
+  const parsed = bytes[0] === TAG.SEQUENCE ? parseBer(bytes) : undefined
+  if (parsed?.ok !== true) return undefined
+  const [first, second] = parsed.value.children
+  if (first?.tag === TAG.INTEGER) return readSmallInteger(first.content) === 3 ? 'pkcs12' : 'key'
+  return first?.tag === TAG.SEQUENCE && second?.tag === TAG.OCTET_STRING ? 'key' : 'certificates'
 }
 
 function pair(
@@ -43,11 +101,6 @@ function pair(
     keys: owners.flatMap(({ key, certificate }) => (certificate === undefined ? [] : [{ key, certificate }])),
     strayKeys: owners.flatMap(({ key, certificate }) => (certificate === undefined ? [key] : [])),
   }
-}
-
-function readCertificatesOrNone(bytes: Uint8Array): readonly Uint8Array[] {
-  const read = readCertificates(bytes)
-  return read.ok ? read.value : []
 }
 
 /** A certificate as PEM; with its private key as PKCS#12 under the password. */
