@@ -65,7 +65,8 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   const live = new LiveConfig(config)
   const pool = protectionPool(config)
   const inbound = createInbound(inboundDeps(desk, live, pool))
-  const worker = queueWorker(desk, live, inbound.deliver)
+  const relay = relayOf(live)
+  const worker = queueWorker(desk, relay, inbound.deliver)
   const outbound = createOutbound(outboundDeps(desk, live, pool, () => worker.notify()))
   const tls = await readTls(config)
   const parts: Part[] = []
@@ -88,6 +89,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     async stop() {
       await Promise.all(parts.map((part) => part.stop()))
       await worker.stop(STOP_GRACE_MS)
+      relay.close()
       await endHousekeeping()
       await pool.close()
       await desk.store.close()
@@ -138,9 +140,8 @@ function inboundDeps(desk: Desk, live: LiveConfig, pool: ProtectionPool): Parame
   }
 }
 
-function queueWorker(desk: Desk, live: LiveConfig, deliverLocally: Deliverer): QueueWorker {
+function queueWorker(desk: Desk, relay: Relay, deliverLocally: Deliverer): QueueWorker {
   const { config, clock, store } = desk
-  const relay = relayOf(live)
   const { queue } = config
   return new QueueWorker({
     clock,
@@ -180,7 +181,8 @@ function relayOf(live: LiveConfig): Relay {
     },
     events: {
       sessionOpened: () => undefined,
-      hostFailed: () => undefined,
+      hostFailed: ({ host, address, stage, reply: { code, lines } }) =>
+        events.hostFailed({ host, address, stage, reply: [code, ...lines].join(' ') }),
     },
   })
 }

@@ -21,6 +21,7 @@ export const EVENT = {
   stored: 'stored',
   delivered: 'delivered',
   deferred: 'deferred',
+  hostFailed: 'host-failed',
   returned: 'returned',
   refused: 'refused',
   quarantined: 'quarantined',
@@ -155,6 +156,16 @@ export function delivered(facts: Attempt): void {
 
 export function deferred(facts: Attempt & { readonly nextAttemptMs: number }): void {
   happened(EVENT.deferred, 'warn', facts, `not delivered yet to ${facts.recipient}${atRemote(facts)}`)
+}
+
+/** A mail host of the next hop could not be used; others may be tried. */
+export function hostFailed(facts: {
+  readonly host: string
+  readonly address: string
+  readonly stage: string
+  readonly reply: string
+}): void {
+  happened(EVENT.hostFailed, 'warn', facts, `${facts.host} [${facts.address}] failed at ${facts.stage}: ${facts.reply}`)
 }
 
 /** The sender is told that it was not, or not yet, delivered. */
