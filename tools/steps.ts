@@ -21,7 +21,7 @@ export function checkSteps(): Step[] {
     { name: 'types', script: bin('typescript/bin/tsc'), args: ['--noEmit'], limitMs },
     { name: 'lint', script: bin('oxlint/bin/oxlint'), args: ['--type-aware', '--max-warnings', '0'], limitMs },
     { name: 'tidy', script: 'tools/tidy.ts', args: [], limitMs },
-    { name: 'knip', script: bin('knip/bin/knip.js'), args: ['--no-progress'], limitMs },
+    { name: 'knip', script: bin('knip/bin/knip.js'), args: ['--no-progress', '--no-config-hints'], limitMs },
     testStep('unit', ['src/**/*.test.ts', 'tools/**/*.test.ts'], UNIT_TIMEOUT_MS, limitMs),
   ]
 }
