@@ -4,8 +4,8 @@ export function isLoopback(address: string): boolean {
 }
 
 /**
- * What counts as one peer: an IPv4 address, or the first 64 bits of an IPv6 address, since one customer has all that
- * follow (RFC 6177 §2). `address` is what node:net gives as a socket's remote address.
+ * What counts as one peer: an IPv4 address, or the first 64 bits of an IPv6 address, since one network has all that
+ * follow (RFC 4291 §2.5.4). `address` is what node:net gives as a socket's remote address.
  */
 export function peerGroup(address: string): string {
   const plain = unmapped(address)
