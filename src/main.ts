@@ -300,7 +300,10 @@ const pop3Events: Pop3Deps['events'] = {
   removed: ({ peerAddress, login = '' }, ids) =>
     events.fetched({ address: login, peerAddress, messages: 0, deleted: ids.length }),
   turnedAway: (peerAddress, why) => events.refused({ by: 'pop3', peerAddress, reply: why }),
-  closed: () => undefined,
+  closed: ({ peerAddress, login }, why) => {
+    if (why !== 'quit' && why !== 'client-gone')
+      events.sessionEnded({ by: 'pop3', peerAddress, name: login ?? '', why })
+  },
   failed: (_session, error) => events.trouble({ during: 'pop3', error }),
 }
 

@@ -29,6 +29,7 @@ export const EVENT = {
   loginSucceeded: 'login-succeeded',
   loginFailed: 'login-failed',
   fetched: 'fetched',
+  sessionEnded: 'session-ended',
   workerReplaced: 'worker-replaced',
   keyHarvested: 'key-harvested',
   trouble: 'trouble',
@@ -217,6 +218,11 @@ export function fetched(facts: {
   readonly deleted: number
 }): void {
   happened(EVENT.fetched, 'info', facts, `${facts.address} fetched ${facts.messages}, deleted ${facts.deleted}`)
+}
+
+/** A session ended otherwise than by its client's wish. */
+export function sessionEnded(facts: Omit<LoginFacts, 'by'> & { readonly by: 'pop3'; readonly why: string }): void {
+  happened(EVENT.sessionEnded, 'warn', facts, `${facts.by}: session of ${facts.peerAddress} ended: ${facts.why}`)
 }
 
 /** A worker thread died; `why` is what it said, never what it worked on. */

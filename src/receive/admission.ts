@@ -1,5 +1,4 @@
 /** Who may come in, and who may stay: pure, facts in, reply out; `undefined` lets them. */
-import { isIPv6 } from 'node:net'
 import type { DataFault } from '../protocol/smtp-data.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import type { ReceiveLimits } from './limits.ts'
@@ -23,20 +22,6 @@ export function conductRefusal(conduct: Conduct, limits: ReceiveLimits): Reply |
   if (conduct.idleCommands >= limits.idleCommandsMax) return reply(421, '4.7.0', 'Too many commands without a message')
   return undefined
 }
-
-/** Peers that count as one: an IPv6 host has a whole /64 to itself (RFC 6177 §2). */
-export function peerGroup(address: string): string {
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.toLowerCase().split('::')
-  const first = head === '' ? [] : head.split(':')
-  const last = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - first.length - last.length)
-  const groups = [...first, ...Array<string>(zeros).fill('0'), ...last].slice(0, 4)
-  return `${groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`
-}
-
-/** Is the peer on this machine? Both loopback blocks (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
-export const isLoopback = (address: string): boolean => /^127(?:\.\d{1,3}){3}$/.test(address) || address === '::1'
 
 /** What a client hears whose message cannot be accepted (docs/decisions/0007-bare-line-ends.md). */
 export function faultReply(fault: DataFault, limits: ReceiveLimits): Reply {

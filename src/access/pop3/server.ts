@@ -3,7 +3,7 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import { negative, printReply } from '../../protocol/pop3-reply.ts'
 import { Connection } from './connection.ts'
 import type { Pop3Deps } from './deps.ts'
-import { isLoopback, peerGroup } from './peer-address.ts'
+import { isLoopback, peerGroup } from '../../base/peer-address.ts'
 import { POP3_LIMITS, type Pop3Limits } from './limits.ts'
 import { Session } from './session.ts'
 

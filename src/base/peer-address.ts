@@ -1,3 +1,5 @@
+/** Where a connection comes from, as node:net tells it. */
+
 /** True for 127.0.0.0/8 and ::1, also as a socket for both families shows them (::ffff:127.0.0.1). */
 export function isLoopback(address: string): boolean {
   return address === '::1' || unmapped(address).startsWith('127.')
