@@ -19,7 +19,9 @@ const outbound = {
   headerProtection: z
     .boolean()
     .default(true)
-    .describe('Header fields are signed and encrypted as well (RFC 9788); the Subject outside is then `[...]`.'),
+    .describe(
+      'The whole header is signed, and encrypted where the mail is (RFC 9788). A copy of it, the Subject included, stays readable outside.',
+    ),
   cipher: z
     .enum(['auto', 'aes-256-gcm', 'aes-256-cbc', 'aes-128-cbc'])
     .default('auto')
@@ -85,7 +87,7 @@ export const policyField = z.strictObject({
   alreadyProtected: z
     .enum(['pass', 'refuse'])
     .default('pass')
-    .describe("Mail that the user's program has signed or encrypted itself; it is never wrapped twice."),
+    .describe("Mail that the user's program has encrypted itself: `pass` sends it on untouched."),
   ...inbound,
   perDomain: z
     .record(domainField, perDomain)
