@@ -14,6 +14,16 @@ const closing = (mark: string): string =>
 const cases: readonly [output: string, expected: unknown, why: string][] = [
   [`✔ x\n${closing('ℹ')}`, { passed: 4, failed: 3, skipped: 2 }, 'the spec reporter'],
   [`ok 1\n${closing('#')}`, { passed: 4, failed: 3, skipped: 2 }, 'the TAP reporter'],
+  [
+    `${closing('ℹ')}✖ failing tests:\n${'at x\n'.repeat(9999)}`,
+    { passed: 4, failed: 3, skipped: 2 },
+    'long failures after',
+  ],
+  [
+    `${closing('ℹ').replaceAll(/\d/g, '0')}${closing('ℹ')}`,
+    { passed: 4, failed: 3, skipped: 2 },
+    'a runner in a runner',
+  ],
   ['Found 0 warnings\n', undefined, 'no test run'],
   ['', undefined, 'nothing at all'],
 ]

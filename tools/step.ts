@@ -31,6 +31,7 @@ export interface TestCounts {
 export const ROOT = path.resolve(import.meta.dirname, '..')
 const NODE_MAJOR_MIN = 26
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+const CLOSING_COUNTS = /^[ℹ#] pass (\d+)\n[ℹ#] fail (\d+)\n[ℹ#] cancelled (\d+)\n[ℹ#] skipped (\d+)\n[ℹ#] todo (\d+)$/gm
 /** Kept of a step's output for its closing counts and its failure. */
 const OUTPUT_MAX_CHARACTERS = 4 * 2 ** 20
 
@@ -56,19 +57,12 @@ export function requireNode(): void {
   process.exit(2)
 }
 
-/** What node's test runner said at its end; `undefined` when the output is not from one. */
+/** What node's test runner said at its end, before it tells the failures again; `undefined` when it did not run. */
 export function countsOf(output: string): TestCounts | undefined {
-  const of = (what: string): number | undefined => {
-    const match = new RegExp(`^(?:ℹ|#) ${what} (\\d+)$`, 'm').exec(output.slice(-4096))
-    return match === null ? undefined : Number(match[1])
-  }
-  const passed = of('pass')
-  if (passed === undefined) return undefined
-  return {
-    passed,
-    failed: (of('fail') ?? 0) + (of('cancelled') ?? 0),
-    skipped: (of('skipped') ?? 0) + (of('todo') ?? 0),
-  }
+  const closing = [...output.matchAll(CLOSING_COUNTS)].at(-1)
+  if (closing === undefined) return undefined
+  const [pass = 0, fail = 0, cancelled = 0, skipped = 0, todo = 0] = closing.slice(1).map(Number)
+  return { passed: pass, failed: fail + cancelled, skipped: skipped + todo }
 }
 
 function runNode(step: Step): Promise<{ code: number; output: string }> {
