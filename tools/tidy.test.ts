@@ -36,6 +36,14 @@ const row = (text: string): string => `${CLEAN['docs/rfc-index.tsv']}${text}\n`
 
 const cases: readonly [why: string, files: Readonly<Record<string, string>>, expected: readonly string[]][] = [
   ['a tidy tree has no findings', {}, []],
+  [
+    'a lock file without the binary for another platform: npm ci refuses it everywhere',
+    {
+      'package-lock.json':
+        '{"packages":{"node_modules/a":{"optionalDependencies":{"a-linux":"1","a-mac":"1"}},"node_modules/a-linux":{}}}',
+    },
+    ['package-lock.json:1 lock'],
+  ],
   ['a folder that is not on the map', { 'src/magic/x.ts': 'export const x = 1\n' }, ['src/magic/x.ts:1 map']],
   ['a low rank knows a higher one', { 'src/base/x.ts': "import '../message/parse.ts'\n" }, ['src/base/x.ts:1 ranks']],
   ['agents know each other', { 'src/relay/x.ts': "import '../gateway/in.ts'\n" }, ['src/relay/x.ts:1 ranks']],
