@@ -3,6 +3,7 @@ import { isAscii } from 'node:buffer'
 import type { WorkerOutcome } from '../base/job-thread.ts'
 import type { WorkerPool } from '../base/worker-pool.ts'
 import { concatBytes } from '../base/bytes.ts'
+import { inPieces } from '../base/in-pieces.ts'
 import type { PeelJob, PeelReport, WrapJob } from '../protection/jobs.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
 import type { BytesWriter, FinishedBytes } from '../store/bytes/bytes-writer.ts'
@@ -11,6 +12,8 @@ import type { ProtectionJob, ProtectionOutcome } from './protection-worker.ts'
 
 /** Messages up to this size go to the worker in one piece. */
 const ONE_PIECE_MAX_BYTES = 512 * 1024
+/** Larger ones in pieces of this size at least; the last may be smaller. */
+const PIECE_MIN_BYTES = 64 * 1024
 
 export type ProtectionPool = WorkerPool<ProtectionJob, ProtectionOutcome>
 
@@ -34,7 +37,7 @@ export async function protectCopies(
     const outcome =
       rest === undefined
         ? await pool.run({ ...job, body: first })
-        : await pool.runStream(job, chain(first, rest), (chunk, channel) =>
+        : await pool.runStream(job, inPieces(chain(first, rest), PIECE_MIN_BYTES), (chunk, channel) =>
             (copies[channel] as CopyWriter).write(chunk),
           )
     if (outcome.kind !== 'done') return await failed(copies, outcome)
