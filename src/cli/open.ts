@@ -12,7 +12,7 @@ import { type PackedRing, type PeelReport, runPeel } from '../protection/jobs.ts
 import { bytesOf, passwordFromStdin } from './desk-of.ts'
 import { canonicalMail } from './mail-file.ts'
 import { ringFromDesk, ringFromFiles } from './open-ring.ts'
-import { type CommonOptions, command, isoTime, say } from './output.ts'
+import { type CommonOptions, command, fail, isoTime, say } from './output.ts'
 
 export interface OpenOptions extends CommonOptions {
   readonly for?: string
@@ -49,12 +49,24 @@ async function open(files: readonly string[], options: OpenOptions, made: Comman
   const password = options.passwordStdin === true ? await passwordFromStdin() : ''
   const given = options.with === undefined ? undefined : await ringFromFiles(options.with, password)
   for (const file of files) {
-    const raw = canonicalMail(await bytesOf(file))
+    const bytes = await bytesOrProblem(file)
+    if (bytes === undefined) continue
+    const raw = canonicalMail(bytes)
     const { ring, policy } =
       given === undefined ? await ringFromDesk(options, parsePart(raw)) : { ring: given, policy: defaultPolicy() }
     const allowWeak = ring.allowWeak || options.allowWeak === true
     const report = openWith({ ...ring, allowWeak, requireStatus: options.requireStatus === true }, raw, atMs)
     sayReport(file, report, policy, options)
+  }
+}
+
+/** A file that cannot be read does not keep the others shut; it shows in the exit status. */
+async function bytesOrProblem(file: string): Promise<Uint8Array | undefined> {
+  try {
+    return await bytesOf(file)
+  } catch (error) {
+    process.exitCode = fail(error)
+    return undefined
   }
 }
 

@@ -64,7 +64,7 @@ async function sealMail(
   if (recipients.length === 0) throw new OperationRefused('Nobody to seal it for: name recipients with --to')
   const plan = decideOutbound({
     recipients,
-    named: options.to === undefined ? named : recipients.map((each) => each.address),
+    named: named.length > 0 ? named : recipients.map((each) => each.address),
     asked: undefined,
     alreadyProtected: false,
     senderStandards: [signer.certificate.standard],

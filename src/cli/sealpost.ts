@@ -12,6 +12,7 @@ import { trustCommand } from './trust.ts'
 import { userCommand } from './user.ts'
 
 /** RFC-like convention of the contract: 0 done, 1 failed, 2 wrong use. */
+const FAILED = 1
 const WRONG_USE = 2
 
 function program(): Command {
@@ -46,6 +47,12 @@ function strict(command: Command): Command {
   for (const each of command.commands) strict(each)
   return command
 }
+
+/** A reader that has seen enough, as `head` has, is no bug to be traced. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(FAILED)
+})
 
 try {
   await program().parseAsync(process.argv)
