@@ -20,7 +20,13 @@ const outbound = {
     .boolean()
     .default(true)
     .describe(
-      'The whole header is signed, and encrypted where the mail is (RFC 9788). A copy of it, the Subject included, stays readable outside.',
+      'The whole header is signed, and encrypted where the mail is (RFC 9788). Copies of its fields stay readable outside; see `subject`.',
+    ),
+  subject: z
+    .enum(['auto', 'hidden', 'visible'])
+    .default('auto')
+    .describe(
+      'What the Subject outside of encrypted mail says. `hidden` writes `[...]` there; programs that do not know RFC 9788 show that. `auto` hides it to domains that do as we do (`domains`, `peers`).',
     ),
   cipher: z
     .enum(['auto', 'aes-256-gcm', 'aes-256-cbc', 'aes-128-cbc'])
@@ -61,6 +67,7 @@ const perDomain = z.strictObject({
   noKey: outbound.noKey.unwrap().optional(),
   layering: outbound.layering.unwrap().optional(),
   headerProtection: outbound.headerProtection.unwrap().optional(),
+  subject: outbound.subject.unwrap().optional(),
   cipher: outbound.cipher.unwrap().optional(),
   keyTransport: outbound.keyTransport.unwrap().optional(),
   signatureForm: outbound.signatureForm.unwrap().optional(),

@@ -16,6 +16,7 @@ export function outboundPolicyFor(settings: PolicyFacts, domain: Domain): Outbou
     layering: own.layering ?? policy.layering,
     surrogate: settings.domains.includes(domain) || settings.peers.includes(domain),
     headerProtection: own.headerProtection ?? policy.headerProtection,
+    subject: own.subject ?? policy.subject,
     encryption: {
       ...(cipher === 'auto' ? {} : { cipher }),
       ...(keyTransport === 'auto' ? {} : { keyTransport }),

@@ -71,7 +71,8 @@ function protectionFor(recipient: RecipientFacts, facts: OutboundFacts): CopyPro
   const { policy } = recipient
   const certificate = recipient.certificates.find((each) => facts.senderStandards.includes(each.standard))
   const [signingStandard] = facts.senderStandards
-  const common = { signing: policy.signing, encryption: policy.encryption, headerProtection: policy.headerProtection }
+  const { signing, encryption, headerProtection } = policy
+  const common = { signing, encryption, headerProtection, hideSubject: hidesSubject(policy) }
   if (certificate !== undefined)
     return {
       kind: 'wrapped',
@@ -84,6 +85,10 @@ function protectionFor(recipient: RecipientFacts, facts: OutboundFacts): CopyPro
   return { kind: 'wrapped', standard: signingStandard, layering: 'sign', certificates: [], ...common }
 }
 
+function hidesSubject(policy: OutboundPolicy): boolean {
+  return policy.subject === 'auto' ? policy.surrogate : policy.subject === 'hidden'
+}
+
 function layeringOf(policy: OutboundPolicy): Layering {
   if (policy.layering !== 'auto') return policy.layering
   return policy.surrogate ? 'encrypt-sign' : 'sign-encrypt'
@@ -92,8 +97,8 @@ function layeringOf(policy: OutboundPolicy): Layering {
 /** Recipients share a copy when nothing but the key differs; a blind one (`alone`) shares with nobody. */
 function groupKey(protection: CopyProtection, alone: string): string {
   if (protection.kind === 'as-is') return alone
-  const { standard, layering, encryption, signing, headerProtection } = protection
-  return JSON.stringify([alone, standard, layering, encryption, signing, headerProtection])
+  const { certificates: _certificates, ...rest } = protection
+  return JSON.stringify([alone, rest])
 }
 
 function merge(a: CopyProtection, b: CopyProtection): CopyProtection {

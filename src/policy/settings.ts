@@ -12,6 +12,8 @@ export interface OutboundPolicy {
   /** The domain is behind a surrogate: `auto` then means the patent's order. */
   readonly surrogate: boolean
   readonly headerProtection: boolean
+  /** `auto` hides it from the wire where the reader's side is known to bring it back. */
+  readonly subject: 'auto' | 'hidden' | 'visible'
   readonly encryption: EncryptionChoice
   readonly signing: SigningChoice
 }

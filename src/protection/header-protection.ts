@@ -1,6 +1,6 @@
 /**
  * Header protection (RFC 9788): the payload carries the whole header of the message as its author wrote it, so that the
- * signature covers it and the reader gets it back byte for byte. The subject stays visible outside for now.
+ * signature covers it and the reader gets it back byte for byte; where the reader can, the subject is hidden outside.
  */
 import { fromLatin1, latin1 } from '../base/bytes.ts'
 import { contentTypeOf } from '../message/content-type.ts'
@@ -22,21 +22,40 @@ const AUTHORS_FIELDS = new Set(
 /** Stands in for a missing Content-Type, which means the same (RFC 2045 §5.2); taken out again by `readProtectedHeader`. */
 const DEFAULT_TYPE = 'Content-Type: text/plain; charset=us-ascii'
 
-/** The header of the payload. Without a Content-Type that can carry `hp`, only the MIME fields move inside. */
-export function payloadFields(fields: readonly HeaderField[], hp: HeaderProtection | undefined): HeaderField[] {
-  const structural = fields.filter(isStructural)
-  const types = structural.filter((field) => isField(field, 'Content-Type'))
-  const [type] = types
-  if (hp === undefined || types.length > 1 || fields.some((field) => isField(field, 'HP-Outer'))) return structural
-  const marked = type === undefined ? field(`${DEFAULT_TYPE}; hp="${hp}"\r\n`) : markType(type, hp)
-  if (readsAs(marked) !== hp) return structural
-  const inner = type === undefined ? [...fields, marked] : fields.map((each) => (each === type ? marked : each))
-  return hp === 'cipher' ? [...outerCopies(fields), ...inner] : inner
+/** What stands in the payload, and what stands outside of all protection; MIME fields of the layers come on top. */
+export interface SplitHeader {
+  readonly inner: readonly HeaderField[]
+  readonly outer: readonly HeaderField[]
 }
 
-/** HP-Outer says, under encryption, what stood outside (RFC 9788 §2.2). */
-function outerCopies(fields: readonly HeaderField[]): HeaderField[] {
-  return fields.filter((each) => !isStructural(each)).map((each) => field(`HP-Outer: ${latin1(each.raw)}`))
+/**
+ * Puts the author's header into the payload. `hideSubject` leaves nothing of what the mail is about outside; it needs
+ * encryption, and a reader who knows RFC 9788. Without a Content-Type that can carry `hp`, only the MIME fields move inside.
+ */
+export function splitHeader(
+  fields: readonly HeaderField[],
+  hp: HeaderProtection | undefined,
+  hideSubject: boolean,
+): SplitHeader {
+  const structural = fields.filter(isStructural)
+  const rest = fields.filter((each) => !isStructural(each))
+  const types = structural.filter((each) => isField(each, 'Content-Type'))
+  const [type] = types
+  if (hp === undefined || types.length > 1 || fields.some((each) => isField(each, 'HP-Outer')))
+    return { inner: structural, outer: rest }
+  const marked = type === undefined ? field(`${DEFAULT_TYPE}; hp="${hp}"\r\n`) : markType(type, hp)
+  if (readsAs(marked) !== hp) return { inner: structural, outer: rest }
+  const inner = type === undefined ? [...fields, marked] : fields.map((each) => (each === type ? marked : each))
+  if (hp === 'clear') return { inner, outer: rest }
+  const outer = hideSubject ? rest.flatMap(hidden) : rest
+  // RFC 9788 §2.2: under encryption, HP-Outer says what stands outside
+  return { inner: [...outer.map((each) => field(`HP-Outer: ${latin1(each.raw)}`)), ...inner], outer }
+}
+
+/** RFC 9788 §3.2.1, hcp_baseline: what the subject is stays inside; Comments and Keywords are not there at all. */
+function hidden(each: HeaderField): HeaderField[] {
+  if (isField(each, 'Subject')) return [makeField('Subject', '[...]')]
+  return isField(each, 'Comments') || isField(each, 'Keywords') ? [] : [each]
 }
 
 export interface ProtectedHeader {

@@ -63,6 +63,7 @@ export type PackedCopy =
       readonly signing: SigningChoice
       readonly encryption: EncryptionChoice
       readonly headerProtection: boolean
+      readonly hideSubject?: boolean
     }
 
 /** How one copy of a message is to be protected, as policy decided it. */
@@ -76,13 +77,13 @@ export type CopyProtection =
       readonly encryption: EncryptionChoice
       readonly signing: SigningChoice
       readonly headerProtection: boolean
+      readonly hideSubject?: boolean
     }
 
 export function packCopy(protection: CopyProtection, signer: OwnKey): PackedCopy {
   if (protection.kind === 'as-is') return protection
-  const { kind, layering, signing, encryption, headerProtection } = protection
-  const recipients = protection.certificates.map(packCertificate)
-  return { kind, layering, signer: packKey(signer), recipients, signing, encryption, headerProtection }
+  const { standard: _standard, certificates, ...rest } = protection
+  return { ...rest, signer: packKey(signer), recipients: certificates.map(packCertificate) }
 }
 
 export interface WrapJob {

@@ -6,7 +6,7 @@ import type { ByteSink } from '../base/byte-sink.ts'
 import { fromLatin1 } from '../base/bytes.ts'
 import { makeField, writeFields } from '../message/header-field.ts'
 import type { HeaderField } from '../message/part.ts'
-import { isStructural, payloadFields } from './header-protection.ts'
+import { splitHeader } from './header-protection.ts'
 import type {
   Certificate,
   EncryptionChoice,
@@ -27,6 +27,8 @@ export interface WrapPlan {
   readonly signing: SigningChoice
   readonly encryption: EncryptionChoice
   readonly headerProtection: boolean
+  /** Under encryption: the Subject outside says nothing. */
+  readonly hideSubject?: boolean
   readonly signingTimeMs: number
 }
 
@@ -52,17 +54,17 @@ export function wrap(
   out: ByteSink,
 ): ByteSink {
   const outermostFirst = STEPS[plan.layering].toReversed()
-  const outerFields = [...trace, ...fields.filter((field) => !isStructural(field)), makeField('MIME-Version', '1.0')]
+  const hp = plan.layering === 'sign' ? 'clear' : 'cipher'
+  const { inner, outer } = splitHeader(fields, plan.headerProtection ? hp : undefined, plan.hideSubject === true)
   let into: ByteSink = out
-  let entityFields: readonly HeaderField[] = outerFields
+  let entityFields: readonly HeaderField[] = [...trace, ...outer, makeField('MIME-Version', '1.0')]
   for (const step of outermostFirst) {
     const layer = layerSink(standard, step, plan, into)
     writeHeader(into, [...entityFields, ...layer.fields])
     into = layer.sink
     entityFields = []
   }
-  const hp = plan.layering === 'sign' ? 'clear' : 'cipher'
-  writeHeader(into, payloadFields(fields, plan.headerProtection ? hp : undefined))
+  writeHeader(into, inner)
   return into
 }
 
