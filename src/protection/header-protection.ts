@@ -14,7 +14,7 @@ export type HeaderProtection = 'clear' | 'cipher'
 /** MIME fields describe the body and belong to the layer that they stand in. */
 export const isStructural = (field: HeaderField): boolean => /^(content-|mime-version$)/i.test(field.name)
 
-/** Fields that a reader takes for the author's word: outside of the protection they are worth nothing (RFC 9788 §1.1.1). */
+/** Fields that a reader takes for the author's word: outside of the protection they are worth nothing (RFC 9788). */
 const AUTHORS_FIELDS = new Set(
   'from sender reply-to to cc bcc date subject message-id in-reply-to references comments keywords'.split(' '),
 )
