@@ -6,23 +6,34 @@ import { type CommonOptions, command, note, say } from './output.ts'
 
 export function initCommand(): Command {
   return command('init', 'Set up a new provider in an empty folder.', [
-    'sealpost init --dir ./mail --domain biglobe.ne.jp',
+    'sealpost init --dir ./mail --domain example.org --high-ports',
     'sealpost init --dir /var/lib/sealpost --domain example.org --domain example.net',
   ])
     .requiredOption('--dir <dir>', 'new or empty folder for configuration, database and keys')
     .requiredOption('--domain <domain>', 'a domain of ours; may be given several times', collect, [])
+    .option('--high-ports', 'listen on 2525, 2587, 2465, 2110 and 2995, which need no root; for a first try')
     .action(init)
 }
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value]
 
-async function init(options: CommonOptions & { dir: string; domain: readonly string[] }): Promise<void> {
-  const config = await layFoundations({ dir: options.dir, domains: options.domain, nowMs: Date.now() })
+interface InitOptions extends CommonOptions {
+  readonly dir: string
+  readonly domain: readonly string[]
+  readonly highPorts?: boolean
+}
+
+async function init(options: InitOptions): Promise<void> {
+  const { dir, domain: domains, highPorts } = options
+  const config = await layFoundations({ dir, domains, highPorts, nowMs: Date.now() })
   const authorities = await atDesk({ config }, establishAuthorities)
   const lines = authorities.map(({ domain, fingerprint }) => `authority of ${domain}: ${fingerprint}`)
   say(options, { config, authorities }, [config, ...lines].join('\n'))
   if (options.json !== true)
     note(
-      `Next:\n  sealpost user add somebody@${options.domain[0]} --config ${config}\n  sealpost serve --config ${config}`,
+      `\nNext:\n  sealpost user add somebody@${domains[0]} --config ${config}\n  sealpost serve --config ${config}` +
+        (highPorts === true
+          ? ''
+          : '\nThe ports below 1024 need root or CAP_NET_BIND_SERVICE; "init --high-ports" takes others.'),
     )
 }

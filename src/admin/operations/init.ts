@@ -15,6 +15,8 @@ export const CONFIG_FILE = 'sealpost.yaml'
 export async function layFoundations(input: {
   dir: string
   domains: readonly string[]
+  /** Listen where no privilege is needed: for a first try. */
+  highPorts?: boolean | undefined
   nowMs: number
 }): Promise<string> {
   const dir = resolve(input.dir)
@@ -29,7 +31,7 @@ export async function layFoundations(input: {
   await writeFile(join(dir, 'tls-certificate.pem'), tls.certificatePem)
   await writeFile(join(dir, 'tls-key.pem'), tls.keyPem, { mode: 0o600 })
   const file = join(dir, CONFIG_FILE)
-  await writeFile(file, firstConfig(domains))
+  await writeFile(file, firstConfig(domains, input.highPorts === true))
   return file
 }
 
@@ -49,15 +51,15 @@ function needDomain(text: string): Domain {
   return domain
 }
 
-function firstConfig(domains: readonly Domain[]): string {
-  return `${initialConfigText({ domains: [...domains] })}${PORTS_HINT}`
+function firstConfig(domains: readonly Domain[], highPorts: boolean): string {
+  return initialConfigText({ domains: [...domains], ...(highPorts ? { listeners: HIGH_PORTS } : {}) })
 }
 
-const PORTS_HINT = `# The standard ports (25, 587, 465, 110, 995) need root or CAP_NET_BIND_SERVICE. For a first try on others:
-# listeners:
-#   mx: { port: 2525 }
-#   submission: { port: 2587 }
-#   submissions: { port: 2465 }
-#   pop3: { port: 2110 }
-#   pop3s: { port: 2995 }
-`
+/** Ports that need neither root nor CAP_NET_BIND_SERVICE, and look like the standard ones. */
+const HIGH_PORTS = {
+  mx: { port: 2525 },
+  submission: { port: 2587 },
+  submissions: { port: 2465 },
+  pop3: { port: 2110 },
+  pop3s: { port: 2995 },
+}
