@@ -1,6 +1,7 @@
 /** `sealpost`: every command is a name, its arguments, and one operation. What they do is in admin/operations/. */
 import { Command, CommanderError } from 'commander'
 import { readFileSync } from 'node:fs'
+import { benchCommand } from './bench.ts'
 import { fail } from './output.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
@@ -36,6 +37,7 @@ function program(): Command {
     openCommand,
     queueCommand,
     traceCommand,
+    benchCommand,
   ]
   for (const make of commands) sealpost.addCommand(make())
   return strict(sealpost)

@@ -91,15 +91,26 @@ export interface Submission {
 /** Signs in over STARTTLS, submits one message, returns the reply to its end. */
 export async function submit(mail: Submission): Promise<{ reply: string; transcript: string[] }> {
   await using talk = await talkSmtp(mail.port)
+  const login = await sayHello(talk, mail.user, mail.password)
+  if (!login.startsWith('235')) return { reply: login, transcript: talk.transcript }
+  const reply = await sendMail(talk, mail.from ?? mail.user, mail)
+  return { reply, transcript: talk.transcript }
+}
+
+/** A session over STARTTLS, signed in: for one mail after the other. */
+export async function signIn(port: number, user: string, password: string): Promise<SmtpTalk> {
+  const talk = await talkSmtp(port)
+  const login = await sayHello(talk, user, password)
+  if (!login.startsWith('235')) throw new Error(`not signed in: ${login}`)
+  return talk
+}
+
+async function sayHello(talk: SmtpTalk, user: string, password: string): Promise<string> {
   await talk.say('EHLO terminal.example')
   await talk.say('STARTTLS')
   await talk.startTls()
   await talk.say('EHLO terminal.example')
-  const secret = Buffer.from(`\0${mail.user}\0${mail.password}`).toString('base64')
-  const login = await talk.say(`AUTH PLAIN ${secret}`)
-  if (!login.startsWith('235')) return { reply: login, transcript: talk.transcript }
-  const reply = await sendMail(talk, mail.from ?? mail.user, mail)
-  return { reply, transcript: talk.transcript }
+  return talk.say(`AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`)
 }
 
 /** Without signing in, as one server hands mail to another. */
@@ -113,10 +124,11 @@ export async function sendUnauthenticated(
   return await sendMail(talk, from, mail)
 }
 
-async function sendMail(
+/** MAIL to the reply after the final dot, in a session that has been opened. `stuffed`: dots are doubled already. */
+export async function sendMail(
   talk: SmtpTalk,
   from: string,
-  mail: Pick<Submission, 'to' | 'message' | 'mailParameters'>,
+  mail: Pick<Submission, 'to' | 'message' | 'mailParameters'> & { readonly stuffed?: boolean },
 ): Promise<string> {
   const refused = await talk.say(`MAIL FROM:<${from}>${mail.mailParameters ?? ''}`)
   if (!refused.startsWith('250')) return refused
@@ -127,6 +139,6 @@ async function sendMail(
   const go = await talk.say('DATA')
   if (!go.startsWith('354')) return go
   const text = Buffer.from(mail.message).toString('latin1')
-  const stuffed = text.replace(/^\./, '..').replaceAll('\r\n.', '\r\n..')
+  const stuffed = mail.stuffed === true ? text : text.replace(/^\./, '..').replaceAll('\r\n.', '\r\n..')
   return talk.say(Buffer.from(`${stuffed}${stuffed.endsWith('\r\n') ? '' : '\r\n'}.\r\n`, 'latin1'))
 }

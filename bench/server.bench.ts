@@ -1,0 +1,204 @@
+/** The whole server, as `sealpost serve`: start, memory under a very large mail, mails a second. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Provider, makeProvider } from '../test/support/provider.ts'
+import { sendMail, signIn, talkSmtp } from '../test/support/smtp-client.ts'
+import { percentiles } from './measure.ts'
+import { cpuMsOf, forgetPeak, hasProcessFigures, memoryOf } from './process-figures.ts'
+import type { Effort, Row } from './row.ts'
+import { sampleMail, wholeMail } from './sample-mail.ts'
+import { type SmtpDrain, startDrain } from './smtp-drain.ts'
+
+const SENDER = 't-azuma@biglobe.ne.jp'
+const RECIPIENT = 'u-suzuki@abc.com'
+const READY_AIM = { atMost: 1000 }
+const MEMORY_AIM = { atMost: 150 }
+const CONNECTIONS = 8
+const MAIL_BYTES = 5_000
+const PATIENCE_MS = 120_000
+
+export async function serverRows(effort: Effort): Promise<Row[]> {
+  await using drain = await startDrain()
+  await using world = await build(drain)
+  const rows = [...(await startRows(world.sending, effort))]
+  if (!hasProcessFigures) return rows
+  await world.sending.start()
+  rows.push(await memoryRow(world, drain, effort))
+  rows.push(...(await outboundRows(world, drain, effort)))
+  await world.sending.stop()
+  await world.receiving.start()
+  rows.push(...(await inboundRows(world, drain, effort)))
+  return rows
+}
+
+interface World extends AsyncDisposable {
+  readonly sending: Provider
+  readonly receiving: Provider
+  readonly password: string
+}
+
+/** Two providers that know each other's users; what the first sends ends in the drain, which can give it to the second. */
+async function build(drain: SmtpDrain): Promise<World> {
+  const [sending, receiving] = await Promise.all([
+    makeProvider({
+      domains: ['biglobe.ne.jp'],
+      config: {
+        relay: { routes: { 'abc.com': `127.0.0.1:${drain.port}` } },
+        peers: ['abc.com'],
+        limits: { messageSizeMaxBytes: 200_000_000 },
+      },
+    }),
+    makeProvider({ domains: ['abc.com'], config: { peers: ['biglobe.ne.jp'] } }),
+  ])
+  const [user] = await sending.cli(['user', 'add', SENDER])
+  await receiving.cli(['user', 'add', RECIPIENT])
+  await sending.cli(['key', 'import', '-'], await pemOf(receiving, RECIPIENT))
+  await receiving.cli(['key', 'import', '-'], await pemOf(sending, SENDER))
+  return {
+    sending,
+    receiving,
+    password: String(user?.['password']),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([sending[Symbol.asyncDispose](), receiving[Symbol.asyncDispose]()])
+    },
+  }
+}
+
+const pemOf = async (provider: Provider, address: string): Promise<string> =>
+  String((await provider.cli(['key', 'export', address, '--standard', 'smime']))[0]?.['pem'])
+
+/** From the command to the "ready" line; with what Node compiled last time, and without. */
+async function startRows(provider: Provider, { smoke }: Effort): Promise<Row[]> {
+  const warm: number[] = []
+  const cold: number[] = []
+  for (let run = smoke ? 1 : 0; run < 6; run += smoke ? 5 : 1) {
+    const cache = await mkdtemp(join(tmpdir(), 'sealpost-cache-'))
+    cold.push(await startOnce(provider, { NODE_COMPILE_CACHE: cache }))
+    warm.push(await startOnce(provider, { NODE_COMPILE_CACHE: cache }))
+    await rm(cache, { recursive: true, force: true })
+  }
+  return [
+    { case: 'start to ready', value: Math.min(...warm), unit: 'ms', ...percentiles(warm), aim: READY_AIM },
+    { case: 'start to ready, first time', value: Math.min(...cold), unit: 'ms', ...percentiles(cold), aim: READY_AIM },
+  ]
+}
+
+async function startOnce(provider: Provider, env: Record<string, string>): Promise<number> {
+  const ms = await provider.start(env)
+  await provider.stop()
+  return ms
+}
+
+/** In by submission, protected, stored, out to the next hop, twice; the highest of all moments against the server at rest. */
+async function memoryRow({ sending, password }: World, drain: SmtpDrain, { smoke }: Effort): Promise<Row> {
+  const pid = pidOf(sending)
+  await pause(smoke ? 0 : 2000)
+  await forgetPeak(pid)
+  const { rssMb: idleMb } = await memoryOf(pid)
+  const megabytes = smoke ? 3 : 100
+  const message = wholeMail(sampleMail(megabytes * 1e6, SENDER, RECIPIENT))
+  for (let run = 0; run < (smoke ? 1 : 2); run++) {
+    await using talk = await signIn(sending.ports.submission, SENDER, password)
+    expectAccepted(await sendMail(talk, SENDER, { to: [RECIPIENT], message }))
+    await allTaken(drain, drain.taken.messages + 1)
+  }
+  const { peakMb } = await memoryOf(pid)
+  return {
+    case: `memory above the idle ${idleMb.toFixed(0)} MB: a mail of ${megabytes} MB through the server`,
+    value: peakMb - idleMb,
+    unit: 'MB',
+    aim: MEMORY_AIM,
+  }
+}
+
+async function outboundRows({ sending, password }: World, drain: SmtpDrain, effort: Effort): Promise<Row[]> {
+  const mails = effort.smoke ? 20 : 2_000
+  const warmUp = effort.smoke ? 4 : 400
+  const deliver = async (count: number): Promise<number[]> => {
+    const before = drain.taken.messages
+    const took = await inParallel(count, async (next) => {
+      await using talk = await signIn(sending.ports.submission, SENDER, password)
+      const times: number[] = []
+      while (next() !== undefined) {
+        const message = wholeMail(sampleMail(MAIL_BYTES, SENDER, RECIPIENT))
+        const startMs = performance.now()
+        expectAccepted(await sendMail(talk, SENDER, { to: [RECIPIENT], message }))
+        times.push(performance.now() - startMs)
+      }
+      return times
+    })
+    await allTaken(drain, before + count)
+    return took
+  }
+  await deliver(warmUp)
+  drain.keepMax = effort.smoke ? 20 : 500
+  return await flow('submission to next hop, 5 kB', pidOf(sending), mails, () => deliver(mails))
+}
+
+/** The mails that the drain has kept, each several times. */
+async function inboundRows({ receiving }: World, drain: SmtpDrain, effort: Effort): Promise<Row[]> {
+  const mails = effort.smoke ? 20 : 2_000
+  const warmUp = effort.smoke ? 4 : 400
+  const receive = (count: number): Promise<number[]> =>
+    inParallel(count, async (next) => {
+      await using talk = await talkSmtp(receiving.ports.mx)
+      await talk.say('EHLO mail.biglobe.ne.jp')
+      const times: number[] = []
+      for (let index = next(); index !== undefined; index = next()) {
+        const message = drain.kept[index % drain.kept.length] as Buffer
+        const startMs = performance.now()
+        expectAccepted(await sendMail(talk, SENDER, { to: [RECIPIENT], message, stuffed: true }))
+        times.push(performance.now() - startMs)
+      }
+      return times
+    })
+  await receive(warmUp)
+  const rows = await flow('Internet to mailbox, 5 kB', pidOf(receiving), mails, () => receive(mails))
+  const wrong = receiving.log.find((event) => event.event === 'verdict' && event['signature'] !== 'valid')
+  if (wrong !== undefined) throw new Error(`not verified: ${JSON.stringify(wrong)}`)
+  return rows
+}
+
+/** Of one stretch of mails: how many a second all in all, and what each cost the server. */
+async function flow(name: string, pid: number, mails: number, run: () => Promise<number[]>): Promise<Row[]> {
+  const [startMs, startCpuMs] = [performance.now(), await cpuMsOf(pid)]
+  const took = await run()
+  const seconds = (performance.now() - startMs) / 1000
+  const cpuMs = (await cpuMsOf(pid)) - startCpuMs
+  return [
+    { case: `server: ${name}, ${CONNECTIONS} connections`, value: mails / seconds, unit: '/s', ...percentiles(took) },
+    { case: `server: ${name}, CPU a mail`, value: cpuMs / mails, unit: 'ms' },
+  ]
+}
+
+/** `work` runs once for each connection and takes numbers from 0 until there are none left. */
+async function inParallel(
+  count: number,
+  work: (next: () => number | undefined) => Promise<number[]>,
+): Promise<number[]> {
+  let begun = 0
+  const next = (): number | undefined => (begun < count ? begun++ : undefined)
+  return (await Promise.all(Array.from({ length: CONNECTIONS }, () => work(next)))).flat()
+}
+
+async function allTaken(drain: SmtpDrain, messages: number): Promise<void> {
+  const late = new AbortController()
+  const timeout = pause(PATIENCE_MS, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`the next hop has ${drain.taken.messages} of ${messages} mails`)
+  })
+  timeout.catch(() => undefined)
+  await Promise.race([drain.whenTaken(messages), timeout])
+  late.abort()
+}
+
+function expectAccepted(reply: string): void {
+  if (!reply.startsWith('250')) throw new Error(`not accepted: ${reply}`)
+}
+
+function pidOf(provider: Provider): number {
+  const pid = provider.process?.pid
+  if (pid === undefined) throw new Error('the server does not run')
+  return pid
+}
