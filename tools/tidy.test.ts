@@ -44,6 +44,19 @@ const cases: readonly [why: string, files: Readonly<Record<string, string>>, exp
     },
     ['package-lock.json:1 lock'],
   ],
+  [
+    'the documents name a file, a function or a test that is not there',
+    {
+      'docs/flow.md':
+        'First `src/main.ts`, then `src/message/parse.ts`: `parsePart`, `parseWhole`, “a test”;\nlast `src/gone.ts`.\n',
+    },
+    ['docs/flow.md:1 named', 'docs/flow.md:1 named', 'docs/flow.md:2 named'],
+  ],
+  [
+    'a requirement without a row',
+    { 'docs/traceability.md': Array.from({ length: 15 }, (_, at) => `| S${at + 1} | x |\n`).join('') },
+    ['docs/traceability.md:1 named'],
+  ],
   ['a folder that is not on the map', { 'src/magic/x.ts': 'export const x = 1\n' }, ['src/magic/x.ts:1 map']],
   ['a low rank knows a higher one', { 'src/base/x.ts': "import '../message/parse.ts'\n" }, ['src/base/x.ts:1 ranks']],
   ['agents know each other', { 'src/relay/x.ts': "import '../gateway/in.ts'\n" }, ['src/relay/x.ts:1 ranks']],

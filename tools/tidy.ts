@@ -10,6 +10,7 @@ import { checkHabits, checkTexts } from './tidy/habits.ts'
 import { checkLayers } from './tidy/layers.ts'
 import { checkLinks } from './tidy/links.ts'
 import { checkLock } from './tidy/lock.ts'
+import { checkNamed } from './tidy/named.ts'
 import { checkPackages } from './tidy/packages.ts'
 import { checkRfcIndex, RFC_INDEX, writeRfcIndex } from './tidy/rfc-index.ts'
 import { readSource, type Finding, type SourceFile } from './tidy/source.ts'
@@ -56,6 +57,7 @@ async function allFindings(
     ...checkHabits(sources),
     ...checkTexts(new Map([...texts].filter(([file]) => !file.endsWith('.ts')))),
     ...checkLinks(texts),
+    ...checkNamed(texts),
     ...checkLock(texts.get('package-lock.json')),
     ...checkFuzzed(sources),
     ...checkPackages(sources, texts.get('.ci/run')),
