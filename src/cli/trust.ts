@@ -1,6 +1,6 @@
 /** `sealpost trust …` */
 import { Command } from 'commander'
-import { addAnchors, listAnchors, removeAnchor } from '../admin/operations/anchors.ts'
+import { addAnchors, exportAuthority, listAnchors, removeAnchor } from '../admin/operations/anchors.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
 import { type CommonOptions, command, isoTime, say, sayRows } from './output.ts'
 
@@ -10,6 +10,11 @@ export function trustCommand(): Command {
     command('add <file>', 'Believe an authority: PEM or DER; "-" is standard input.', [
       'sealpost trust add ca.pem',
     ]).action(add),
+  )
+  trust.addCommand(
+    command('export <domain>', 'Hand out the authority of a domain of ours as PEM, for correspondents to believe.', [
+      'sealpost trust export biglobe.ne.jp > biglobe-ca.pem',
+    ]).action(exportOwn),
   )
   trust.addCommand(command('list', 'All trust anchors.', ['sealpost trust list']).action(list))
   trust.addCommand(
@@ -22,6 +27,12 @@ async function add(file: string, options: CommonOptions): Promise<void> {
   const bytes = await bytesOf(file)
   const added = await atDesk(options, (desk) => addAnchors(desk, { file: bytes }))
   for (const { fingerprint, subject } of added) say(options, { fingerprint, subject }, `${subject}\n${fingerprint}`)
+}
+
+async function exportOwn(domain: string, options: CommonOptions): Promise<void> {
+  const { file, ...authority } = await atDesk(options, (desk) => exportAuthority(desk, { domain }))
+  if (options.json === true) say(options, { ...authority, pem: Buffer.from(file).toString() }, '')
+  else process.stdout.write(file)
 }
 
 async function list(options: CommonOptions): Promise<void> {

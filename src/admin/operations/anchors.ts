@@ -1,4 +1,6 @@
 /** Trust anchors: the authorities whose certificates are believed. */
+import { writeKeyFile } from '../../keys/key-file.ts'
+import { parseDomain } from '../../message/address.ts'
 import { readCertificates } from '../../protection/smime/pem.ts'
 import type { Certificate } from '../../protection/standard.ts'
 import { audit } from '../../store/audit.ts'
@@ -40,4 +42,25 @@ export async function removeAnchor(desk: Desk, input: { fingerprint: string }): 
       detail: '',
     })
   })
+}
+
+export interface ExportedAuthority {
+  readonly domain: string
+  readonly subject: string
+  readonly fingerprint: string
+  /** PEM. */
+  readonly file: Uint8Array
+}
+
+/** The authority of one of our domains: with it a correspondent verifies what all of its users sign. */
+export async function exportAuthority(desk: Desk, input: { domain: string }): Promise<ExportedAuthority> {
+  const domain = parseDomain(input.domain)
+  const own = (await desk.privateKeys.list()).find(
+    (each) => each.purpose === 'authority' && each.owner === domain && each.retiredMs === undefined,
+  )
+  if (domain === undefined || own === undefined)
+    throw new OperationRefused(`${input.domain} has no authority here; our domains are ${desk.domains.join(', ')}`)
+  const { certificate } = own
+  const { subject, fingerprint } = certificate
+  return { domain, subject, fingerprint, file: writeKeyFile({ certificate }) }
 }
