@@ -42,6 +42,8 @@ export const CERTIFICATES_MAX = 100
 /** Revocation lists that are kept, and their size; further and larger ones are read over. */
 export const CRLS_MAX = 32
 export const CRL_MAX_BYTES = 4 * 2 ** 20
+/** Certificates and revocation lists that are read over, of each; ten million tiny ones cost a minute. */
+export const READ_OVER_MAX = 10_000
 
 /** SignerInfo (RFC 5652 §5.3). */
 export interface SignerInfo {
@@ -254,11 +256,16 @@ function* readCertificates(reader: BerReader): Reading<Uint8Array[]> {
   const certificates: Uint8Array[] = []
   if ((yield* reader.peek())?.tag !== contextConstructed(0)) return certificates
   yield* reader.enter(contextConstructed(0), 'certificates')
+  let readOver = 0
   for (let next = yield* reader.peek(); next !== undefined; next = yield* reader.peek()) {
+    if (readOver === READ_OVER_MAX) throw new Asn1Error('too many certificates')
     // The other choices of CertificateChoices (RFC 5652 §10.2.2) are context-tagged, and obsolete or attribute certificates.
     if (next.tag === TAG.SEQUENCE && certificates.length < CERTIFICATES_MAX)
       certificates.push(yield* reader.element(CMS_ELEMENT_MAX_BYTES))
-    else yield* reader.skip()
+    else {
+      readOver++
+      yield* reader.skip()
+    }
   }
   yield* reader.leave()
   return certificates
@@ -269,10 +276,15 @@ function* readCrls(reader: BerReader): Reading<Uint8Array[]> {
   const crls: Uint8Array[] = []
   if ((yield* reader.peek())?.tag !== contextConstructed(1)) return crls
   yield* reader.enter(contextConstructed(1), 'crls')
+  let readOver = 0
   for (let next = yield* reader.peek(); next !== undefined; next = yield* reader.peek()) {
+    if (readOver === READ_OVER_MAX) throw new Asn1Error('too many revocation lists')
     const fits = next.lengthBytes !== undefined && next.headerBytes + next.lengthBytes <= CRL_MAX_BYTES
     if (next.tag === TAG.SEQUENCE && fits && crls.length < CRLS_MAX) crls.push(yield* reader.element(CRL_MAX_BYTES))
-    else yield* reader.skip()
+    else {
+      readOver++
+      yield* reader.skip()
+    }
   }
   yield* reader.leave()
   return crls
