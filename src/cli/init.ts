@@ -10,12 +10,12 @@ export function initCommand(): Command {
     'sealpost init --dir /var/lib/sealpost --domain example.org --domain example.net',
   ])
     .requiredOption('--dir <dir>', 'new or empty folder for configuration, database and keys')
-    .requiredOption('--domain <domain>', 'a domain of ours; may be given several times', collect, [])
+    .requiredOption('--domain <domain>', 'a domain of ours; may be given several times', collect)
     .option('--high-ports', 'listen on 2525, 2587, 2465, 2110 and 2995, which need no root; for a first try')
     .action(init)
 }
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value]
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
 
 interface InitOptions extends CommonOptions {
   readonly dir: string
