@@ -66,6 +66,7 @@ export function serveJobs<Job, Outcome>(handler: JobHandler<Job, Outcome>): void
         return post({ kind: 'done', value: await handler.run(message.job) })
       case 'open':
         assert(handler.open !== undefined, 'this worker serves no streams')
+        output.restart()
         stream = handler.open(message.job, output)
         return
       case 'chunk':
@@ -81,7 +82,6 @@ export function serveJobs<Job, Outcome>(handler: JobHandler<Job, Outcome>): void
       }
       case 'abort':
         stream = undefined
-        output.reopen()
         return post({ kind: 'aborted' })
     }
   }
@@ -143,8 +143,10 @@ class CreditedOutput implements JobOutput {
     this.taken(this.#inFlightBytes)
   }
 
-  reopen(): void {
+  /** For the next stream. What the parent had not taken when the last one ended is never reported as taken. */
+  restart(): void {
     this.#discarding = false
+    this.#inFlightBytes = 0
   }
 }
 

@@ -176,6 +176,14 @@ for (const [job, why] of brokenStreams)
     assert.deepEqual(await workers.runStream({ do: 'tee' }, chunksOf(1, 5), () => {}), { kind: 'done', value: 5 })
   })
 
+test('output that was still waiting to be taken when a stream ended does not hold up the next ones', async () => {
+  await using workers = pool({ streamsMax: 1 })
+  for (let stream = 1; stream <= 4; stream++) {
+    const outcome = await workers.runStream({ do: 'swell-at-end' }, chunksOf(4, 10), async () => sleep(20))
+    assert.deepEqual(outcome, { kind: 'done', value: 40 }, `stream ${stream}`)
+  }
+})
+
 test('a source that fails rejects, and its thread serves the next stream', async () => {
   const replaced: string[] = []
   await using workers = pool({ streamsMax: 1, onReplaced: (why) => replaced.push(why) })

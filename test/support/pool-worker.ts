@@ -7,9 +7,9 @@ export type PoolJob =
   | { readonly do: 'sleep'; readonly ms: number }
   | { readonly do: 'loop' | 'exit' | 'throw' | 'eat-heap' }
   | { readonly do: 'sum'; readonly bytes: Uint8Array }
-  | { readonly do: 'tee' | 'loop-at-end' | 'throw-at-chunk' | 'exit-at-chunk' | 'swell' }
+  | { readonly do: 'tee' | 'loop-at-end' | 'throw-at-chunk' | 'exit-at-chunk' | 'swell' | 'swell-at-end' }
 
-/** Output made of every input chunk by a `swell` stream. */
+/** Output made of every input chunk by a `swell` stream; by `swell-at-end` at its end as well. */
 export const SWELL_BYTES = 256 * 1024
 
 serveJobs<PoolJob, number>({
@@ -27,10 +27,11 @@ serveJobs<PoolJob, number>({
         if (job.do === 'exit-at-chunk') process.exit(7)
         total += chunk.length
         output.write(chunk, 0)
-        if (job.do === 'swell') output.write(new Uint8Array(SWELL_BYTES), 1)
+        if (job.do === 'swell' || job.do === 'swell-at-end') output.write(new Uint8Array(SWELL_BYTES), 1)
         else output.write(chunk.subarray(0, 1), 1)
       },
       end() {
+        if (job.do === 'swell-at-end') output.write(new Uint8Array(SWELL_BYTES), 1)
         if (job.do === 'loop-at-end') return misbehave('loop')
         return total
       },
