@@ -135,6 +135,11 @@ const cases: readonly [why: string, files: Readonly<Record<string, string>>, exp
   ['a file of 400 lines', { 'src/relay/x.ts': lines(400) }, []],
   ['a function of 71 lines', { 'src/relay/x.ts': longFunction(71) }, ['src/relay/x.ts:1 size']],
   ['a function of 70 lines', { 'src/relay/x.ts': longFunction(70) }, []],
+  [
+    'a heading over many tests is no function',
+    { 'src/relay/x.test.ts': `describe('x', () => {\n${'  void 0\n'.repeat(150)}})\n` },
+    [],
+  ],
   ['a barrel', { 'src/relay/all.ts': "export * from './out.ts'\n" }, ['src/relay/all.ts:1 barrel']],
   ['an index.ts', { 'src/relay/index.ts': 'export const x = 1\n' }, ['src/relay/index.ts:1 barrel']],
   ['a default export', { 'src/relay/x.ts': 'export default 1\n' }, ['src/relay/x.ts:1 default-export']],

@@ -159,6 +159,8 @@ class Facts {
   }
 
   #function(node: Node, parent: Node | undefined): void {
+    const callee = parent?.type === 'CallExpression' ? (parent['callee'] as { name?: string }).name : undefined
+    if (callee === 'describe' || callee === 'suite') return // a heading over tests, each of which is measured
     const named = (node['id'] ?? parent?.['id'] ?? parent?.['key']) as { name?: string } | null | undefined
     const line = this.#lineOf(node.start)
     const lines = this.#lineOf(node.end) - line + 1
