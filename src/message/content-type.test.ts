@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { cpuMs } from '../../test/support/cpu-time.ts'
 import { fromLatin1, utf8 } from '../base/bytes.ts'
 import { contentTypeOf, dispositionOf, transferEncodingOf } from './content-type.ts'
 import { parseStructured } from './parameters.ts'
@@ -107,9 +108,7 @@ for (const [body, encoding] of encodings)
 
 test('hostile parameters take linear time', () => {
   for (const piece of ['(', ';(', ';', '"', '\\', ';a', ';a=', ';a="', ';a=b(', ';a*0=b', '/', 'a ', "'"]) {
-    const startMs = performance.now()
-    parseStructured(`a/b;${piece.repeat(500_000 / piece.length)}`)
-    assert.ok(performance.now() - startMs < 1000, piece)
+    assert.ok(cpuMs(() => parseStructured(`a/b;${piece.repeat(500_000 / piece.length)}`)) < 2_000, piece)
   }
 })
 

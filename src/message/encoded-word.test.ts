@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { cpuMs } from '../../test/support/cpu-time.ts'
 import { decodeWords } from './encoded-word.ts'
 
 /** The first ones are the examples of RFC 2047 §8, with what they are to be displayed as. */
@@ -36,8 +37,6 @@ for (const [text, decoded, why] of cases) test(`${why}: ${text}`, () => assert.e
 
 test('hostile text takes linear time', () => {
   for (const piece of ['=?', '=?a?q?', '=?a?q?b?= ', '=?utf-8?q?b?= ', '=?utf-8?q?b?=\t=?x?b??=', '=', '?', ' ']) {
-    const startMs = performance.now()
-    decodeWords(piece.repeat(500_000 / piece.length))
-    assert.ok(performance.now() - startMs < 1000, piece)
+    assert.ok(cpuMs(() => decodeWords(piece.repeat(500_000 / piece.length))) < 2_000, piece)
   }
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { cpuMs } from '../../test/support/cpu-time.ts'
 import * as fc from 'fast-check'
 import { MAILBOXES_MAX, parseMailboxList } from './mailbox-list.ts'
 
@@ -124,8 +125,6 @@ test('any text: no throw, and every address stands in the text', () => {
 
 test('hostile lists take linear time', () => {
   for (const piece of ['(', '"', '"\\', '=?', '=?a?q?', 'a ', '<', '@', '[', ',', ':', '=?a?q?x?= ', '(a@b)']) {
-    const startMs = performance.now()
-    parseMailboxList(piece.repeat(300_000 / piece.length))
-    assert.ok(performance.now() - startMs < 1000, piece)
+    assert.ok(cpuMs(() => parseMailboxList(piece.repeat(300_000 / piece.length))) < 2_000, piece)
   }
 })

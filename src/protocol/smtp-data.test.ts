@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { cpuMs } from '../../test/support/cpu-time.ts'
 import { fromLatin1, latin1 } from '../base/bytes.ts'
 import { DataScanner, type DataFault, type DataLimits } from './smtp-data.ts'
 
@@ -94,8 +95,9 @@ test('data: the limits hold at the byte', () => {
 test('data: long runs of lines with dots take no time', () => {
   const wire = fromLatin1('..\r\n'.repeat(250_000))
   const scanner = new DataScanner({ messageMaxBytes: 1e9, headerMaxBytes: 1e9, lineMaxBytes: 1000 })
-  const startMs = performance.now()
-  for (let at = 0; at < wire.length; at += 65_536) scanner.feed(wire.subarray(at, at + 65_536))
+  const tookMs = cpuMs(() => {
+    for (let at = 0; at < wire.length; at += 65_536) scanner.feed(wire.subarray(at, at + 65_536))
+  })
   assert.equal(scanner.messageBytes, 750_000)
-  assert.ok(performance.now() - startMs < 1_000)
+  assert.ok(tookMs < 2_000)
 })
