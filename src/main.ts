@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startPop3 } from './access/pop3/server.ts'
 import { openMaildrop } from './access/mailbox-maildrop.ts'
 import type { Pop3Deps } from './access/pop3/deps.ts'
@@ -37,7 +38,9 @@ export type Role = (typeof ROLES)[number]
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 /** SIGTERM to exit takes 10 s at most (contract); this much of it is for what runs. */
-const STOP_GRACE_MS = 7_000
+const STOP_GRACE_MS = 6_000
+/** Housekeeping may be in the middle of a large folder; it goes on at the next start. */
+const HOUSEKEEPING_GRACE_MS = 500
 const STREAM_TIMEOUT_FACTOR = 20
 
 export interface Running {
@@ -49,8 +52,8 @@ export interface Running {
 }
 
 interface Part {
-  readonly listening?: readonly [name: string, at: events.Listening]
-  setTls?(tls: TlsFiles): void
+  readonly listening: readonly [name: string, at: events.Listening]
+  setTls(tls: TlsFiles): void
   stop(): Promise<void>
 }
 
@@ -67,33 +70,43 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   const inbound = createInbound(inboundDeps(desk, live, pool))
   const relay = relayOf(live)
   const worker = queueWorker(desk, relay, inbound.deliver)
-  const outbound = createOutbound(outboundDeps(desk, live, pool, () => worker.notify()))
-  const tls = await readTls(config)
+  const workQueue = roles.includes('relay')
+  // not before the reply that is being written has gone out: a lease is a commit
+  const wakeQueue = (): void => void (workQueue && setImmediate(() => worker.notify()))
+  const outbound = createOutbound(outboundDeps(desk, live, pool, wakeQueue))
   const parts: Part[] = []
-  if (roles.includes('receive')) parts.push(...(await startReceive(desk, tls, inbound, outbound)))
-  if (roles.includes('access')) parts.push(...(await startAccess(desk, tls)))
-  if (roles.includes('relay')) await worker.start({ alone: true })
+  let endHousekeeping = (): Promise<void> => Promise.resolve()
+  const stop = async (): Promise<void> => {
+    // side by side, for all of them may take the whole grace; what comes in meanwhile stays in the queue
+    await Promise.all([...parts.map((part) => part.stop()), worker.stop(STOP_GRACE_MS)])
+    relay.close()
+    await Promise.race([endHousekeeping(), sleep(HOUSEKEEPING_GRACE_MS, undefined, { ref: false })])
+    await pool.close()
+    await desk.store.close()
+  }
+  try {
+    const tls = await readTls(config)
+    if (roles.includes('receive')) await startReceive(desk, tls, { inbound, outbound }, parts)
+    if (roles.includes('access')) await startAccess(desk, tls, parts)
+    if (workQueue) await worker.start({ alone: true })
+  } catch (error) {
+    await stop()
+    throw error
+  }
   const rules = { evidenceDays: config.evidence.keepDays, traceDays: config.trace.keepDays }
-  const endHousekeeping = startHousekeeping(desk.store, desk.clock, rules, (error) =>
+  endHousekeeping = startHousekeeping(desk.store, desk.clock, rules, (error) =>
     events.trouble({ during: 'housekeeping', error }),
   )
-  const listeners = Object.fromEntries(parts.flatMap((part) => (part.listening === undefined ? [] : [part.listening])))
+  const listeners = Object.fromEntries(parts.map((part) => part.listening))
   events.ready({ listeners })
   return {
     listeners,
     async reload(next) {
       const fresh = await readTls(next)
-      for (const part of parts) part.setTls?.(fresh)
+      for (const part of parts) part.setTls(fresh)
       events.reloaded(live.replace(next))
     },
-    async stop() {
-      await Promise.all(parts.map((part) => part.stop()))
-      await worker.stop(STOP_GRACE_MS)
-      relay.close()
-      await endHousekeeping()
-      await pool.close()
-      await desk.store.close()
-    },
+    stop,
   }
 }
 
@@ -193,7 +206,13 @@ function routesOf({ relay }: Config): Routes {
   return routes.value
 }
 
-async function startReceive(desk: Desk, tls: TlsFiles, inbound: Inbox, outbound: Outbound): Promise<Part[]> {
+/** Each listener is in `parts` as soon as it listens, so that it is closed when a later one cannot. */
+async function startReceive(
+  desk: Desk,
+  tls: TlsFiles,
+  { inbound, outbound }: { readonly inbound: Inbox; readonly outbound: Outbound },
+  parts: Part[],
+): Promise<void> {
   const mx = mxAgent({
     inbox: inbound,
     isOwnDomain: (domain) => desk.domains.includes(domain),
@@ -212,7 +231,7 @@ async function startReceive(desk: Desk, tls: TlsFiles, inbound: Inbox, outbound:
     ['submission', submission],
     ['submissions', submission],
   ]
-  return Promise.all(agents.map(([name, agent]) => startSmtp(desk, tls, name, agent))).then((parts) => parts.flat())
+  for (const [name, agent] of agents) parts.push(...(await startSmtp(desk, tls, name, agent)))
 }
 
 async function loginFor(desk: Desk, name: string, password: string): Promise<Address | undefined> {
@@ -258,7 +277,7 @@ async function startSmtp(
   ]
 }
 
-async function startAccess(desk: Desk, tls: TlsFiles): Promise<Part[]> {
+async function startAccess(desk: Desk, tls: TlsFiles, parts: Part[]): Promise<void> {
   const { config } = desk
   const { connectionsMax, connectionsPerAddressMax } = config.limits
   const deps: Pop3Deps = {
@@ -269,7 +288,6 @@ async function startAccess(desk: Desk, tls: TlsFiles): Promise<Part[]> {
     },
     events: pop3Events,
   }
-  const parts: Part[] = []
   for (const name of ['pop3', 'pop3s'] as const) {
     const at = config.listeners[name]
     if (at === null) continue
@@ -279,7 +297,7 @@ async function startAccess(desk: Desk, tls: TlsFiles): Promise<Part[]> {
         implicitTls: name === 'pop3s',
         tls: { certificatePem: tls.cert, keyPem: tls.key },
         allowPlainOnLoopback: config.pop3.allowPlainAuthOnLoopback,
-        limits: { connectionsMax, connectionsPerAddressMax },
+        limits: { connectionsMax, connectionsPerAddressMax, stopGraceMs: STOP_GRACE_MS },
       },
       deps,
     )
@@ -289,7 +307,6 @@ async function startAccess(desk: Desk, tls: TlsFiles): Promise<Part[]> {
       stop: () => server.stop(),
     })
   }
-  return parts
 }
 
 const pop3Events: Pop3Deps['events'] = {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { setEventLog, stopped, trouble } from '../base/events.ts'
 import { createLogger } from '../base/log.ts'
-import { ROLES, type Role, startServer } from '../main.ts'
+import { ROLES, type Role, type Running, startServer } from '../main.ts'
 import { configOf, openDesk } from './desk-of.ts'
 import { type CommonOptions, command } from './output.ts'
 
@@ -21,12 +21,24 @@ async function serve(options: CommonOptions & { role?: string }, made: Command):
   if (unknown !== undefined) made.error(`error: there is no role "${unknown}"; there are ${ROLES.join(', ')}`)
   const config = await configOf(options.config)
   setEventLog(createLogger(config.log.level))
-  const server = await startServer(await openDesk(config, 'system'), roles as Role[])
-  const reload = async (): Promise<void> => server.reload(await configOf(options.config))
-  process.on('SIGHUP', () => void reload().catch((error: unknown) => trouble({ during: 'reload', error })))
-  const why = await new Promise<string>((resolve) => {
+  // before anything starts: a signal without a handler ends the process at once, SIGHUP too
+  const why = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
+  const starting = openDesk(config, 'system').then((desk) => startServer(desk, roles as Role[]))
+  reloadAtSighup(starting, options.config)
+  const server = await starting
+  const signal = await why
   await server.stop()
-  stopped({ why })
+  stopped({ why: signal })
+}
+
+/** One after the other, so that the file as it was last is in force in the end. */
+function reloadAtSighup(starting: Promise<Running>, file: string): void {
+  let last: Promise<unknown> = starting.catch(() => undefined) // who awaits it says why
+  process.on('SIGHUP', () => {
+    last = last
+      .then(async () => (await starting).reload(await configOf(file)))
+      .catch((error: unknown) => trouble({ during: 'reload', error }))
+  })
 }

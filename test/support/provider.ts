@@ -34,8 +34,8 @@ export interface Provider extends AsyncDisposable {
   cli(args: readonly string[], input?: string): Promise<readonly Record<string, unknown>[]>
   /** Merges into the configuration; takes effect at the next start. */
   configure(config: Record<string, unknown>): Promise<void>
-  /** Resolves when it says "ready"; the milliseconds it took. */
-  start(env?: Record<string, string>): Promise<number>
+  /** Resolves when it says "ready"; the milliseconds it took. `args`: more for `serve`. */
+  start(env?: Record<string, string>, args?: readonly string[]): Promise<number>
   stop(signal?: NodeJS.Signals): Promise<number | null>
   /** The first event of that name, from the log so far or to come. */
   event(name: string, matches?: (event: Event) => boolean, timeoutMs?: number): Promise<Event>
@@ -103,9 +103,9 @@ class ProviderProcess implements Provider {
     await writeFile(this.configFile, stringify(merge(now, config)))
   }
 
-  async start(env: Record<string, string> = {}): Promise<number> {
+  async start(env: Record<string, string> = {}, args: readonly string[] = []): Promise<number> {
     const beganMs = performance.now()
-    const child = spawn(SEALPOST, ['serve', '--config', this.configFile], {
+    const child = spawn(SEALPOST, ['serve', '--config', this.configFile, ...args], {
       env: { ...process.env, ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
