@@ -6,8 +6,14 @@ import { atDesk, bytesOf, passwordFromStdin } from './desk-of.ts'
 import { type CommonOptions, command, isoTime, note, say, sayRows } from './output.ts'
 
 export function keyCommand(): Command {
-  const key = new Command('key').description('Public keys (222) and private keys (221).')
-  key.addCommand(command('list [address]', 'Known keys, of one address or all.', ['sealpost key list']).action(list))
+  const key = new Command('key').description('Public keys of everybody we write to, private keys of our users.')
+  key.addCommand(
+    command(
+      'list [address]',
+      'Known keys of one address, or of all: why each is trusted, until when, and whether its private key is here.',
+      ['sealpost key list'],
+    ).action(list),
+  )
   key.addCommand(importCommand())
   key.addCommand(exportCommand())
   key.addCommand(
@@ -24,10 +30,11 @@ export function keyCommand(): Command {
 }
 
 function importCommand(): Command {
-  return command('import <file>', 'Take in keys: PEM, DER or PKCS#12; "-" is standard input.', [
-    'sealpost key import suzuki.pem',
-    'printf %s "$PASSWORD" | sealpost key import suzuki.p12 --password-stdin',
-  ])
+  return command(
+    'import <file>',
+    'Take in the keys of a file (PEM, DER, PKCS#12) as confirmed by you; "-" is standard input.',
+    ['sealpost key import suzuki.pem', 'printf %s "$PASSWORD" | sealpost key import suzuki.p12 --password-stdin'],
+  )
     .option('--password-stdin', "read the file's password from standard input")
     .option('--address <address>', 'for a certificate that names no address')
     .action(importFile)

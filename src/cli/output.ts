@@ -42,14 +42,28 @@ export function note(text: string): void {
 
 /** Says what went wrong; returns the exit status. A bug shows where it happened. */
 export function fail(error: unknown): number {
-  const expected = error instanceof OperationRefused || error instanceof ConfigRefused || isSystemError(error)
-  note(
-    `sealpost: ${error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error)}`,
-  )
+  note(`sealpost: ${explainError(error)}`)
   return 1
 }
 
-const isSystemError = (error: unknown): boolean => error instanceof Error && 'code' in error && 'syscall' in error
+export function explainError(error: unknown): string {
+  if (error instanceof OperationRefused || error instanceof ConfigRefused) return error.message
+  if (isSystemError(error)) return error.syscall === 'listen' ? explainListen(error) : error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+type SystemError = NodeJS.ErrnoException & { readonly port?: number }
+
+const isSystemError = (error: unknown): error is SystemError =>
+  error instanceof Error && 'code' in error && 'syscall' in error
+
+/** The two mistakes of every first start. */
+function explainListen({ code, port, message }: SystemError): string {
+  const other = 'or choose another under "listeners" in the configuration'
+  if (code === 'EADDRINUSE') return `Port ${port} is taken by another program: stop that one, ${other}`
+  if (code === 'EACCES') return `Port ${port} needs root or CAP_NET_BIND_SERVICE: start it so, ${other}`
+  return message
+}
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)

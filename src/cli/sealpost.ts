@@ -25,7 +25,7 @@ function program(): Command {
     .version(version)
     .addHelpText(
       'after',
-      '\nBegin with:\n  sealpost init --dir ./mail --domain example.org\n  sealpost serve --config ./mail/sealpost.yaml',
+      '\nBegin with:\n  sealpost init --dir ./mail --domain example.org --high-ports\n  cd mail\n  sealpost user add anna@example.org\n  sealpost serve\n\n"sealpost help COMMAND" says more. Exit status: 0 done, 1 failed, 2 wrong use.',
     )
   const commands = [
     initCommand,
