@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { type Desk, OperationRefused, needAddress } from '../admin/desk.ts'
 import { Collector } from '../base/byte-sink.ts'
 import { outboundPolicyFor } from '../config/policy-settings.ts'
-import { type Address, domainOf } from '../message/address.ts'
+import { type Address, domainOf, sameAddress } from '../message/address.ts'
 import { isField, writeFields } from '../message/header-field.ts'
 import { parsePart } from '../message/parse.ts'
 import { type Part, bodyOf } from '../message/part.ts'
@@ -11,6 +11,7 @@ import { namedRecipients } from '../message/recipients.ts'
 import { decideOutbound } from '../policy/decide-outbound.ts'
 import { explainNoKey } from '../policy/explain.ts'
 import { packCopy, startWrap } from '../protection/jobs.ts'
+import { authorOf } from '../protection/peel.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
 import { canonicalMail } from './mail-file.ts'
 import { type CommonOptions, command, note, say } from './output.ts'
@@ -53,6 +54,10 @@ async function sealMail(
   const nowMs = desk.clock.nowMs()
   const signer = await desk.privateKeys.signingKey(from)
   if (signer === undefined) throw new OperationRefused(`There is no private key of ${from} here`)
+  const author = authorOf(message)
+  if ('problem' in author) throw new OperationRefused(`It cannot be signed: ${author.problem}`)
+  if (!sameAddress(author.address, from))
+    throw new OperationRefused(`It is a mail of ${author.address}, and ${from} cannot sign it`)
   const named = namedRecipients(message)
   const recipients = await Promise.all(
     (options.to?.map(needAddress) ?? named).map(async (address) => ({

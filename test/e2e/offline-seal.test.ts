@@ -140,6 +140,7 @@ describe('seal, then open', () => {
   const wrong: readonly [what: string, args: readonly string[], says: RegExp][] = [
     ['a stranger cannot sign', ['--from', 'x@b.example'], /no private key of x@b\.example/],
     ['no address', ['--from', 'ann'], /"ann" is not an e-mail address/],
+    ['a mail of somebody else', ['--from', 'ben@a.example'], /mail of ann@a\.example, and ben@a\.example cannot sign/],
     ['nobody to seal it for', ['--from', 'ann@a.example'], /Nobody to seal it for/],
   ]
   for (const [what, args, says] of wrong)

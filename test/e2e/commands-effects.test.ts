@@ -1,0 +1,214 @@
+/** What the commands do to real mail while the server runs: users, keys, trust and the queue. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { writeCertificatePem } from '../../src/protection/smime/pem.ts'
+import { mailboxName, subjectAltName } from '../../src/protection/smime/write-certificate.ts'
+import { fetchAll, fetchWhenThere } from '../support/pop3-client.ts'
+import { protectedMail } from '../support/protected-mail.ts'
+import { type Provider, makeProvider } from '../support/provider.ts'
+import { runCommand } from '../support/run-command.ts'
+import { sendUnauthenticated, submit } from '../support/smtp-client.ts'
+import { type SmimeIdentity, smimeIdentity } from '../support/smime-identity.ts'
+import { makeAuthority, makeCertificate } from '../support/x509-maker.ts'
+
+const EVENT_TIMEOUT_MS = 60_000
+const CHANGE_TIMEOUT_MS = 30_000
+const dir = mkdtempSync(join(tmpdir(), 'sealpost-effects-'))
+let provider: Provider
+const passwords = new Map<string, string>()
+let mails = 0
+
+before(async () => {
+  provider = await makeProvider({
+    domains: ['a.example'],
+    config: { relay: { routes: { 'c.example': '127.0.0.1:1' } } },
+  })
+  for (const name of ['ann', 'ben', 'cara']) {
+    const [user] = await provider.cli(['user', 'add', `${name}@a.example`])
+    passwords.set(name, String(user?.['password']))
+  }
+  await provider.start()
+})
+after(async () => {
+  await provider[Symbol.asyncDispose]()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const text = (from: string, to: string): string =>
+  `From: ${from}\r\nTo: ${to}\r\nMessage-ID: <${++mails}@test.example>\r\nSubject: Hello\r\n\r\nHi\r\n`
+
+const fromOutside = (to: string, message: string | Uint8Array = text('x@c.example', to)): Promise<string> =>
+  sendUnauthenticated(provider.ports.mx, 'x@c.example', { to: [to], message })
+
+const submitAs = async (name: string, to: string, header = ''): Promise<string> => {
+  const user = `${name}@a.example`
+  const message = header + text(user, to)
+  const password = passwords.get(name) ?? ''
+  return (await submit({ port: provider.ports.submission, user, password, to: [to], message })).reply
+}
+
+const fetchOf = (name: string): Promise<Buffer[]> =>
+  fetchAll(provider.ports.pop3s, `${name}@a.example`, passwords.get(name) ?? '', { remove: true })
+
+/** The server hears of a change made by a command a moment later. */
+async function soon<T>(look: () => Promise<T>, matches: (found: T) => boolean): Promise<T> {
+  const endMs = Date.now() + CHANGE_TIMEOUT_MS
+  for (;;) {
+    const found = await look()
+    if (matches(found) || Date.now() > endMs) return found
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+test('a suspended user cannot sign in, and mail is still taken; resumed, it is there', async () => {
+  await provider.cli(['user', 'suspend', 'ben@a.example'])
+  const refused = await soon(
+    () => submitAs('ben', 'ann@a.example'),
+    (reply) => reply.startsWith('535'),
+  )
+  assert.match(refused, /^535 5\.7\.8/)
+  await assert.rejects(fetchOf('ben'), /login failed: -ERR/)
+  assert.match(await fromOutside('ben@a.example'), /^250 2\.0\.0/)
+  await provider.cli(['user', 'resume', 'ben@a.example'])
+  const [mail, ...others] = await soon(
+    () => fetchOf('ben').catch(() => []),
+    (found) => found.length > 0,
+  )
+  assert.equal(others.length, 0)
+  assert.match(String(mail), /\r\nHi\r\n$/)
+})
+
+test('a removed user gets no mail (550 5.1.1) and cannot sign in; the address is never given again', async () => {
+  assert.match(await fromOutside('cara@a.example'), /^250/)
+  await provider.cli(['user', 'remove', 'cara@a.example'])
+  const reply = await soon(
+    () => fromOutside('cara@a.example'),
+    (said) => said.startsWith('550'),
+  )
+  assert.match(reply, /^550 5\.1\.1/)
+  await assert.rejects(fetchOf('cara'), /login failed: -ERR/)
+  const again = await runCommand(['user', 'add', 'cara@a.example', '--config', provider.configFile])
+  assert.deepEqual([again.code, /given out already/.test(again.stderr)], [1, true])
+  assert.equal((await provider.cli(['key', 'list', 'cara@a.example'])).length, 1)
+})
+
+test('after key rotate, old mail still opens, and new mail is signed with the new key', async () => {
+  const draft = join(dir, 'draft.eml')
+  writeFileSync(draft, text('ben@a.example', 'ann@a.example'))
+  const [sealed] = await provider.cli(['seal', draft, '--from', 'ben@a.example'])
+  const [rotated] = await provider.cli(['key', 'rotate', 'ann@a.example'])
+  await provider.cli(['key', 'rotate', 'ben@a.example'])
+  assert.ok(String(sealed?.['message']).includes('pkcs7-mime'))
+  assert.match(await fromOutside('ann@a.example', Buffer.from(String(sealed?.['message']), 'latin1')), /^250/)
+  const [opened] = await fetchOf('ann')
+  assert.match(String(opened), /Authentication-Results: [^\r]*(?:\r\n[ \t][^\r]*)*smime=pass/)
+  assert.match(String(opened), /\r\nHi\r\n$/)
+
+  const answer = join(dir, 'answer.eml')
+  writeFileSync(answer, text('ann@a.example', 'ben@a.example'))
+  const [fresh] = await provider.cli(['seal', answer, '--from', 'ann@a.example'])
+  const file = join(dir, 'fresh.eml')
+  writeFileSync(file, String(fresh?.['message']), 'latin1')
+  const [{ keys }] = [rotated as { keys: { fingerprint: string }[] }]
+  const [exported] = await provider.cli(['key', 'export', 'ann@a.example'])
+  assert.equal(exported?.['fingerprint'], keys[0]?.fingerprint)
+  const newKey = join(dir, 'new.pem')
+  writeFileSync(newKey, String(exported?.['pem']))
+  const [found] = await provider.cli(['open', file, '--with', newKey])
+  assert.equal((found as { layers: { verdict: string }[] }).layers[0]?.verdict, 'valid')
+})
+
+test('a revoked key is used no more, and mail signed with it is refused', async () => {
+  const carl = smimeIdentity('p256', 'carl@c.example')
+  await provider.cli(['key', 'import', '-'], writeCertificatePem(carl.certificate.encoded))
+  assert.equal(await verdictOf(carl), 'valid')
+  const draft = join(dir, 'to-carl.eml')
+  writeFileSync(draft, text('ann@a.example', 'carl@c.example'))
+  const seal = async (): Promise<string> => {
+    const [sealed] = await provider.cli(['seal', draft, '--from', 'ann@a.example'])
+    return String(sealed?.['message'])
+  }
+  assert.match(await seal(), /application\/pkcs7-mime/)
+  await provider.cli(['key', 'revoke', carl.certificate.fingerprint])
+  assert.doesNotMatch(await seal(), /application\/pkcs7-mime/)
+  const reply = await soon(
+    () => fromOutside('ann@a.example', signedBy(carl)),
+    (said) => said.startsWith('550'),
+  )
+  assert.match(reply, /^550 5\.7\.1/)
+  await fetchOf('ann')
+})
+
+test('mail under an authority is believed from trust add to trust remove', async () => {
+  const time = { notBeforeMs: Date.UTC(2020, 0, 1), notAfterMs: Date.UTC(2060, 0, 1) }
+  const root = makeAuthority({ name: 'Root', ...time })
+  const extensions = [subjectAltName([mailboxName('carl@d.example')], false)]
+  const carl = { ...makeCertificate({ name: 'Carl', issuer: root, extensions, ...time }), chain: [] }
+  const { fingerprint } = root.certificate
+  assert.equal(await verdictOf(carl, 'carl@d.example'), 'untrusted')
+  await provider.cli(['trust', 'add', '-'], writeCertificatePem(root.certificate.encoded))
+  assert.equal(
+    await soon(
+      () => verdictOf(carl, 'carl@d.example'),
+      (verdict) => verdict === 'valid',
+    ),
+    'valid',
+  )
+  await provider.cli(['trust', 'remove', fingerprint])
+  const after = await soon(
+    () => verdictOf(carl, 'carl@d.example'),
+    (verdict) => verdict !== 'valid',
+  )
+  assert.equal(after, 'untrusted')
+  await fetchOf('ann')
+})
+
+test('queue list, hold, release and remove; trace tells what happened', async () => {
+  assert.match(await submitAs('ann', 'dora@c.example'), /^250/)
+  const messageId = `<${mails}@test.example>`
+  const list = async (): Promise<readonly Record<string, unknown>[]> => provider.cli(['queue', 'list'])
+  const [item] = await soon(list, ([first]) => Number(first?.['attempts']) > 0)
+  assert.deepEqual(
+    [item?.['from'], item?.['to'], item?.['state'], item?.['messageId']],
+    ['ann@a.example', 'dora@c.example', 'ready', messageId],
+  )
+  const id = String(item?.['id'])
+  assert.deepEqual(await provider.cli(['queue', 'hold', id]), [{ change: 'hold', count: 1 }])
+  assert.equal((await list())[0]?.['state'], 'held')
+  assert.deepEqual(await provider.cli(['queue', 'release', '--all']), [{ change: 'release', count: 1 }])
+  assert.equal((await list())[0]?.['state'], 'ready')
+  assert.deepEqual(await provider.cli(['queue', 'remove', id]), [{ change: 'remove', count: 1 }])
+  assert.deepEqual(await list(), [])
+  const traced = await provider.cli(['trace', messageId])
+  assert.equal(traced[0]?.['event'], 'queued')
+  assert.deepEqual(await provider.cli(['trace', messageId.slice(1, -1)]), traced)
+})
+
+test('what one command changes, another terminal of the same user sees', async () => {
+  assert.match(await submitAs('ann', 'ben@a.example'), /^250/)
+  const [mail] = await fetchWhenThere(
+    provider.ports.pop3s,
+    'ben@a.example',
+    passwords.get('ben') ?? '',
+    1,
+    EVENT_TIMEOUT_MS,
+  )
+  assert.match(String(mail), /smime=pass/)
+})
+
+function signedBy(signer: SmimeIdentity, from = 'carl@c.example'): Buffer {
+  const header = text(from, 'ann@a.example').replace('\r\nHi\r\n', '')
+  return protectedMail({ layering: 'sign', signer, header, body: 'Hi\r\n' })
+}
+
+/** Sends a mail signed by them to Ann, and says how the server judged it. */
+async function verdictOf(signer: SmimeIdentity, from = 'carl@c.example'): Promise<unknown> {
+  const message = signedBy(signer, from)
+  const messageId = `<${mails}@test.example>`
+  await fromOutside('ann@a.example', message)
+  const event = await provider.event('verdict', (each) => each['messageId'] === messageId, EVENT_TIMEOUT_MS)
+  return event['signature']
+}
