@@ -2,6 +2,7 @@
  * Wires configuration → stores → agents → listeners; the only file that knows everybody. The agents meet in rows of the
  * store and in the functions that are handed to them here.
  */
+import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -324,7 +325,13 @@ const pop3Events: Pop3Deps['events'] = {
   failed: (_session, error) => events.trouble({ during: 'pop3', error }),
 }
 
+/** Throws when the two are no pair: with an empty key, say, a listener would take them and then fail in every session. */
 async function readTls({ tls }: Config): Promise<TlsFiles> {
   const [cert, key] = await Promise.all([readFile(tls.certificate, 'utf8'), readFile(tls.key, 'utf8')])
+  try {
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) throw new Error('they are no pair')
+  } catch (error) {
+    throw new Error(`Certificate ${tls.certificate} and key ${tls.key}: ${(error as Error).message}`, { cause: error })
+  }
   return { cert, key }
 }
