@@ -1,5 +1,6 @@
 /** `sealpost seal`, and `sealpost open` with the keys of the server: both through the real command. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -135,6 +136,25 @@ describe('seal, then open', () => {
     assert.deepEqual([refused.code, refused.stdout], [1, ''])
     assert.match(refused.stderr, /nobody@c\.example/)
     assert.doesNotMatch(refused.stderr, /\n {4}at /)
+  })
+
+  test('a recipient whose only key is of a kind that cannot be encrypted to has no usable key (X25519)', async () => {
+    const dan = makeCertificate({
+      name: 'Dan',
+      key: generateKeyPairSync('x25519').privateKey,
+      issuer: makeAuthority({ name: 'Root' }),
+      extensions: [subjectAltName([mailboxName('dan@d.example')], false)],
+      notAfterMs: Date.UTC(2060, 0, 1),
+    })
+    await provider.cli(['key', 'import', '-'], pem(dan))
+    const file = fileWith('x25519.eml', draft('To: dan@d.example\r\n'))
+    const [made] = await seal(file)
+    assert.match(made?.message ?? '', /multipart\/signed/)
+    assert.doesNotMatch(made?.message ?? '', /pkcs7-mime/)
+    await provider.configure({ policy: { perDomain: { 'd.example': { noKey: 'require' } } } })
+    const refused = await runCommand(['seal', file, '--from', 'ann@a.example', '--config', provider.configFile])
+    assert.deepEqual([refused.code, refused.stdout], [1, ''])
+    assert.match(refused.stderr, /dan@d\.example/)
   })
 
   const wrong: readonly [what: string, args: readonly string[], says: RegExp][] = [
