@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import diagnostics from 'node:diagnostics_channel'
+import { readFileSync } from 'node:fs'
 import { afterEach, test } from 'node:test'
 import * as events from './events.ts'
 import { createLogger } from './log.ts'
@@ -57,4 +58,10 @@ test('every name is said by one function, and is unlike the others', () => {
   assert.equal(new Set(names).size, names.length)
   const functions = Object.entries(events).filter(([, value]) => typeof value === 'function')
   assert.equal(functions.length, names.length + 1) // setEventLog is the one more
+})
+
+test('docs/operating/logs-and-events.md explains every event', () => {
+  const manual = readFileSync(new URL('../../docs/operating/logs-and-events.md', import.meta.url), 'utf8')
+  const rows = [...manual.matchAll(/^\| `([\w-]+)`/gm)].map((match) => match[1])
+  assert.deepEqual(rows.toSorted(), Object.values(events.EVENT).toSorted())
 })

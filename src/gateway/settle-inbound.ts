@@ -60,7 +60,7 @@ export async function settle(deps: SettleDeps, settling: Settling): Promise<void
   const sealed = await Promise.all(opened.map((message) => bytes.seal(message)))
   const wantsOriginal = held.length > 0 || (deps.keepEvidence && kept.some((each) => each.report.layers.length > 0))
   const original = wantsOriginal ? await bytes.seal(incoming.raw) : undefined
-  await deps.store.commit(async (tx) => {
+  const harvested = await deps.store.commit(async (tx) => {
     const originalId = original === undefined ? undefined : await bytes.insert(tx, original)
     for (const [index, each] of kept.entries()) {
       const finished = sealed[index] as FinishedBytes
@@ -74,8 +74,9 @@ export async function settle(deps: SettleDeps, settling: Settling): Promise<void
     }
     if (held.length > 0) await quarantine(tx, settling, held, originalId as BytesId)
     for (const each of decided) await trace(tx, settling, each)
-    await harvest(deps, tx, settling)
+    return harvest(deps, tx, settling)
   })
+  for (const each of harvested) events.keyHarvested(each)
   for (const [index, each] of kept.entries())
     events.stored({ ...settling.mail, recipient: each.address, sizeBytes: (sealed[index] as FinishedBytes).sizeBytes })
   for (const { decision, report } of decided) {
@@ -126,16 +127,23 @@ function trace(tx: Tx, { incoming, mail }: Settling, { address, report, decision
   return addTrace(tx, { atMs: incoming.nowMs, messageId: mail.messageId, event: decision.action, detail })
 }
 
-/** A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. */
-async function harvest(deps: SettleDeps, tx: Tx, { incoming, decided }: Settling): Promise<void> {
+type Harvested = Parameters<typeof events.keyHarvested>[0]
+
+/** A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. Returns what is new. */
+async function harvest(deps: SettleDeps, tx: Tx, { incoming, decided }: Settling): Promise<readonly Harvested[]> {
   const [first] = decided
+  const harvested: Harvested[] = []
   for (const signer of first?.report.signers ?? []) {
     if (signer.verdict === 'mismatch' || signer.verdict === 'revoked' || signer.verdict === 'invalid') continue
     const certificate = unpackCertificate(signer)
     const trust = signer.verdict === 'valid' ? 'chained' : 'candidate'
-    for (const address of certificate.addresses)
-      await deps.publicKeys.add(tx, { address, certificate, trust, source: 'harvested', nowMs: incoming.nowMs })
+    for (const address of certificate.addresses) {
+      const binding = { address, certificate, trust, source: 'harvested', nowMs: incoming.nowMs } as const
+      const { kept } = await deps.publicKeys.add(tx, binding)
+      if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust })
+    }
   }
+  return harvested
 }
 
 const endsInEmptyLine = (part: Part): boolean => part.raw.subarray(-4).join(' ') === '13 10 13 10'
