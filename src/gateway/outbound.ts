@@ -188,7 +188,8 @@ async function queueCopy(
       messageId,
       dsn: { ...envelope.dsn, ...dsn },
       requireTls: false,
-      smtpUtf8: utf8Header || !isAscii(Buffer.from(recipient + envelope.mailFrom.address)),
+      // octets above 127 in a header that nobody declared (old programs) need 8BITMIME only, as they always did
+      smtpUtf8: envelope.smtpUtf8 && (utf8Header || !isAscii(Buffer.from(recipient + envelope.mailFrom.address))),
       eightBit: made.eightBit,
       bodyKind: sealed ? 'sealed' : 'plain',
     }
