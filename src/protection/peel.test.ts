@@ -1,0 +1,151 @@
+/** Whole mails, layer by layer: several signers, layers beyond the limit, what lies below, who is said to have written. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { rebuild, signedAnew, stripped } from '../../test/support/mail-surgery.ts'
+import { type Reader, protectedMail, receive, withCms } from '../../test/support/protected-mail.ts'
+import { smimeIdentity } from '../../test/support/smime-identity.ts'
+import { LAYERS_MAX } from './peel.ts'
+import { contextTagged, der, integer, oid, sequence, setOf } from './smime/asn1/der-writer.ts'
+import { TAG } from './smime/asn1/tlv.ts'
+import type { Layering } from './wrap.ts'
+
+const alice = smimeIdentity('p256', 'alice@example.com')
+const mallory = smimeIdentity('p256', 'mallory@example.com')
+const bob = smimeIdentity('p256', 'bob@example.com')
+const knows = (...people: (typeof alice)[]): Reader => ({
+  keys: [bob],
+  known: people.map(({ certificate }) => ({ certificate, trust: 'confirmed' })),
+})
+
+const headerFrom = (from: string, type = 'text/plain'): string =>
+  `From: ${from}\r\nTo: bob@example.com\r\nContent-Type: ${type}\r\n`
+
+const mailOf = (layering: Layering, more: Partial<Parameters<typeof protectedMail>[0]> = {}): Buffer =>
+  protectedMail({
+    layering,
+    signer: alice,
+    recipients: [bob],
+    header: headerFrom('alice@example.com'),
+    body: 'x\r\n',
+    ...more,
+  })
+
+const CARRIES_NOBODY = (mail: Buffer): Buffer => rebuild(mail, (fields) => fields.with(3, der(0xa0)))
+
+const signers: readonly [mail: Buffer, reader: Reader, verdict: string, why: string][] = [
+  [mailOf('sign'), knows(alice), 'valid', 'one'],
+  [signedAnew(mailOf('sign'), [alice, alice]), knows(alice), 'valid', 'one twice'],
+  [signedAnew(mailOf('sign'), [mallory, alice]), knows(alice), 'valid', 'the author, and somebody else before her'],
+  [signedAnew(mailOf('sign'), [alice, mallory]), knows(alice, mallory), 'valid', 'the author, and somebody known'],
+  [signedAnew(mailOf('sign'), mallory), knows(alice, mallory), 'mismatch', 'only somebody else'],
+  [signedAnew(mailOf('sign'), [mallory, bob]), knows(alice), 'mismatch', 'two others'],
+  [signedAnew(mailOf('sign'), alice), knows(), 'untrusted', 'the author, with a key that nobody knows'],
+  [CARRIES_NOBODY(mailOf('sign')), knows(), 'unknown-key', 'somebody, without a certificate'],
+  [CARRIES_NOBODY(mailOf('sign')), knows(alice), 'valid', 'the author, without the certificate that is known here'],
+  [CARRIES_NOBODY(signedAnew(mailOf('sign'), [mallory, alice])), knows(alice), 'valid', 'one of two can be named'],
+  [rebuild(mailOf('sign'), (fields) => fields.with(4, der(TAG.SET))), knows(alice), 'invalid', 'nobody'],
+  [brokenBeside(mailOf('sign')), knows(alice, mallory), 'invalid', 'one right, one wrong: somebody changed something'],
+]
+
+/** The right SignerInfo, and after it one whose signature does not hold. */
+function brokenBeside(mail: Buffer): Buffer {
+  const other = mailOf('sign', { body: 'other\r\n' })
+  let wrong: Uint8Array = new Uint8Array()
+  rebuild(other, (fields) => {
+    wrong = (fields[4] ?? new Uint8Array()).slice(2)
+    if ((fields[4]?.[1] ?? 0) > 0x80) wrong = (fields[4] ?? new Uint8Array()).slice(2 + ((fields[4]?.[1] ?? 0) & 0x7f))
+    return fields
+  })
+  return rebuild(mail, (fields) => {
+    const set = fields[4] ?? new Uint8Array()
+    const header = 2 + ((set[1] ?? 0) > 0x80 ? (set[1] ?? 0) & 0x7f : 0)
+    return fields.with(4, der(TAG.SET, set.slice(header), wrong))
+  })
+}
+
+for (const [mail, reader, verdict, why] of signers)
+  test(`signers: ${why}`, () => {
+    const { summary, message } = receive(mail, reader).report
+    assert.equal(summary.signature, verdict, summary.reason ?? '')
+    assert.equal(message === undefined, verdict === 'invalid' || verdict === 'mismatch')
+  })
+
+/** Signed over and over again; without header protection, so that each layer is the payload of the next. */
+function signedTimes(times: number): Buffer {
+  let type = 'text/plain'
+  let body = 'x\r\n'
+  for (let i = 0; i < times; i++) {
+    const mail = mailOf('sign', { header: headerFrom('alice@example.com', type), body, headerProtection: false })
+    const text = mail.toString('latin1')
+    const at = text.indexOf('Content-Type: ')
+    const end = text.indexOf('\r\n\r\n', at)
+    type = text.slice(at + 14, end)
+    body = text.slice(end + 4)
+  }
+  return Buffer.from(`${headerFrom('alice@example.com', type)}\r\n${body}`, 'latin1')
+}
+
+test('layers up to the limit are opened; what lies deeper stays closed, and is not called valid', () => {
+  const whole = receive(signedTimes(LAYERS_MAX), knows(alice))
+  assert.equal(whole.outcome, 'valid')
+  assert.equal(whole.report.layers.length, LAYERS_MAX)
+  const deeper = receive(signedTimes(LAYERS_MAX + 1), knows(alice))
+  assert.equal(deeper.outcome, 'not verified')
+  assert.equal(deeper.report.layers.length, LAYERS_MAX)
+  assert(deeper.report.sealed)
+})
+
+const HP_OF_ALICE = stripped(mailOf('encrypt-sign')).toString('latin1')
+const authors: readonly [mail: string, outcome: string, why: string][] = [
+  [HP_OF_ALICE, 'not verified', 'encrypted by anybody, the same author outside and inside'],
+  [HP_OF_ALICE.replace('From: alice@', 'From: ALICE@'), 'not verified', 'spelt otherwise'],
+  [HP_OF_ALICE.replace('From: alice@', 'From: mallory@'), 'refused 5.7.7', 'another author outside'],
+  [HP_OF_ALICE.replace(/From: alice@.*\r\n/, ''), 'refused 5.7.7', 'no author outside'],
+]
+
+for (const [mail, outcome, why] of authors)
+  test(`an encrypted mail that nobody signed: ${why}`, () => {
+    const received = receive(Buffer.from(mail, 'latin1'), knows(alice))
+    assert.equal(received.outcome, outcome, received.report.summary.reason ?? '')
+  })
+
+test('a signed mail within another is counted, not believed', () => {
+  const inner = mailOf('sign').toString('latin1')
+  for (const [type, wrapOnce] of [
+    ['message/rfc822', (text: string) => text],
+    ['multipart/mixed; boundary=b', (text: string) => `--b\r\n${text}\r\n--b--\r\n`],
+    [
+      'multipart/mixed; boundary=b',
+      (text: string) => `--b\r\nContent-Type: message/rfc822\r\n\r\n${text}\r\n--b--\r\n`,
+    ],
+  ] as const) {
+    const mail = `${headerFrom('mallory@example.com', type)}\r\n${wrapOnce(inner)}`
+    const { outcome, report } = receive(Buffer.from(mail, 'latin1'), knows(alice, mallory))
+    assert.equal(outcome, 'not verified')
+    assert.equal(report.errant, 1)
+    assert.equal(report.summary.signature, 'none')
+  }
+})
+
+test('parts beyond the limits are said to be unseen', () => {
+  const body = '--b\r\n\r\nx\r\n'.repeat(10_001)
+  const mail = mailOf('sign', {
+    header: headerFrom('alice@example.com', 'multipart/mixed; boundary=b'),
+    body: `${body}--b--\r\n`,
+  })
+  const { report, outcome } = receive(mail, knows(alice))
+  assert.equal(outcome, 'valid')
+  assert.deepEqual(report.defects, ['too-many-parts'])
+})
+
+test('certificates alone are no protection, and no tampering (RFC 8551 §3.8)', () => {
+  const encap = sequence(oid('1.2.840.113549.1.7.1'))
+  const certificates = der(0xa0, alice.certificate.encoded)
+  const signedData = sequence(integer(1), setOf([]), encap, certificates, setOf([]))
+  const cms = sequence(oid('1.2.840.113549.1.7.2'), contextTagged(0, signedData))
+  const opaque = mailOf('sign', { signing: { form: 'opaque' } })
+  const mail = withCms(opaque, 'application/pkcs7-mime', cms).toString('latin1')
+  const only = mail.replace('smime-type=signed-data', 'smime-type=certs-only')
+  assert.equal(receive(Buffer.from(only, 'latin1'), knows()).report.layers.length, 0)
+  assert.equal(receive(Buffer.from(mail, 'latin1'), knows()).outcome, 'refused 5.7.7', 'but it is no signature either')
+})
