@@ -81,11 +81,21 @@ async function deliver(
   const incoming = { id: randomUUID(), origin, nowMs: deps.clock.nowMs(), raw, trace: [], mailFrom }
   const results: RecipientResult[] = []
   for (const { address } of mail.recipients) {
-    const answer = await process(deps, { ...incoming, recipients: [address] })
+    const answer = await processOrDefer(deps, { ...incoming, recipients: [address] })
     const outcome = isPositive(answer) ? 'delivered' : isTransient(answer) ? 'deferred' : 'failed'
     results.push({ recipient: address, outcome, reply: answer, dsnPassedOn: false })
   }
   return results
+}
+
+/** What fails here fails for this recipient: those who have the mail already must not get it again. */
+async function processOrDefer(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
+  try {
+    return await process(deps, incoming)
+  } catch (error) {
+    events.trouble({ during: `delivering to ${incoming.recipients.join(', ')}`, error })
+    return reply(451, '4.3.0', 'Local error, try again later')
+  }
 }
 
 /** Says what came, and what was answered when that is a refusal. */

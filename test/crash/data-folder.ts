@@ -7,11 +7,15 @@ import { MARKER } from './mails.ts'
 
 const databaseOf = (provider: Provider): string => join(dirname(provider.configFile), 'sealpost.db')
 
-/** Rows in the queue. Opened for this one look: a connection that stays would spare the server its recovery. */
-export async function queueLength(provider: Provider): Promise<number> {
+/**
+ * Rows in the queue; of these, when asked so, those that have not been put off. Opened for this one look: a connection that
+ * stays would spare the server its recovery.
+ */
+export async function queueLength(provider: Provider, which: 'all' | 'never put off' = 'all'): Promise<number> {
   using database = new DatabaseSync(databaseOf(provider), { readOnly: true, timeout: 5_000 })
-  const row = database.prepare('select count(*) as count from queue').get() as { count: number }
-  return row.count
+  const attemptsMax = which === 'all' ? Number.MAX_SAFE_INTEGER : 0
+  const row = database.prepare('select count(*) as count from queue where attempts <= ?').get(attemptsMax)
+  return Number(row?.['count'])
 }
 
 /** What a check of the whole database finds; empty when it is sound. */

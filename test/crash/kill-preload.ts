@@ -2,6 +2,7 @@
  * Loaded into the server before its own code (`NODE_OPTIONS=--import`): kills it, with SIGKILL and at once, at one step.
  * A step is each event, each write to database, disk, socket and worker, before and after. Nothing is watched before
  * SIGUSR2, or before the start when CRASH_NOW is set; what is then to happen stands in the file that CRASH_PLAN names.
+ * Another SIGUSR2, another plan.
  */
 import diagnostics from 'node:diagnostics_channel'
 import fs from 'node:fs'
@@ -25,6 +26,8 @@ export type CrashPlan =
       readonly signal?: NodeJS.Signals
     }
   | { readonly kind: 'kill-at'; readonly count: number }
+  /** Nobody is killed: the step fails, as it does on a full disk. */
+  | { readonly kind: 'fail'; readonly label: string; readonly nth: number }
 
 type Method = (this: unknown, ...args: unknown[]) => unknown
 
@@ -32,23 +35,31 @@ const { appendFileSync, readFileSync, writeFileSync } = fs
 const counts = new Map<string, number>()
 let total = 0
 let plan: CrashPlan | undefined
+let watching = false
 let killer: { readonly wake: () => void } | undefined
 
 if (isMainThread) {
-  if (process.env['CRASH_NOW'] === undefined) process.once('SIGUSR2', () => void arm())
+  if (process.env['CRASH_NOW'] === undefined) process.on('SIGUSR2', () => void arm())
   else await arm()
 }
 
 async function arm(): Promise<void> {
   const file = process.env['CRASH_PLAN'] ?? ''
   plan = JSON.parse(readFileSync(file, 'utf8')) as CrashPlan
+  counts.clear()
+  total = 0
+  if (!watching) await watchAll()
   if (plan.kind === 'kill' && plan.duringUs !== undefined) killer = await startKiller(plan.duringUs)
+  writeFileSync(`${file}.armed`, '')
+}
+
+async function watchAll(): Promise<void> {
+  watching = true
   watchDatabase()
   await watchFiles()
   watchSockets()
   watchWorkers()
   diagnostics.subscribe(EVENT_CHANNEL, (message) => step(`event ${(message as { event: string }).event}`))
-  writeFileSync(`${file}.armed`, '')
 }
 
 function step(label: string): void {
@@ -64,6 +75,9 @@ function step(label: string): void {
       return killer === undefined ? die(plan.signal) : killer.wake()
     case 'kill-at':
       if (total === plan.count) die()
+      return
+    case 'fail':
+      if (plan.label === label && plan.nth === nth) throw new Error(`no space left on device (${label})`)
   }
 }
 
@@ -98,7 +112,12 @@ function watch(owner: object, name: string, labelOf: (self: unknown, args: reado
   methods[name] = function watched(this: unknown, ...args: unknown[]): unknown {
     const label = labelOf(this, args)
     if (label === undefined) return original.apply(this, args)
-    step(`before ${label}`)
+    try {
+      step(`before ${label}`)
+    } catch (error) {
+      if (!label.startsWith('file')) throw error
+      return Promise.reject(new Error(`no space left on device (${label})`))
+    }
     const result = original.apply(this, args)
     if (!(result instanceof Promise)) {
       step(`after ${label}`)

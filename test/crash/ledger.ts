@@ -13,6 +13,8 @@ export interface TestMail {
   accepted: number
   /** Where the server was killed while this mail was under way. */
   readonly kills: string[]
+  /** What failed meanwhile in a server that lived. */
+  readonly troubles: string[]
 }
 
 /** A mailbox that copies must be found in: whose it is, and by what. */
@@ -101,5 +103,7 @@ export class Ledger {
   }
 }
 
-const killsOf = (mail: TestMail): string =>
-  mail.kills.length === 0 ? 'never killed' : `killed ${mail.kills.join(' and ')}`
+function killsOf({ kills, troubles }: TestMail): string {
+  const killed = kills.map((where) => `killed ${where}`)
+  return [...killed, ...troubles.map((where) => `failed ${where}`)].join(' and ')
+}
