@@ -10,7 +10,7 @@ import { explainToReader } from '../policy/explain.ts'
 import type { InboundPolicy } from '../policy/settings.ts'
 import { type PackedRing, type PeelReport, runPeel } from '../protection/jobs.ts'
 import { bytesOf, passwordFromStdin } from './desk-of.ts'
-import { canonicalMail } from './mail-file.ts'
+import { canonicalMail, looksLikeMail, takeBackFiles } from './mail-file.ts'
 import { ringFromDesk, ringFromFiles } from './open-ring.ts'
 import { type CommonOptions, command, fail, isoTime, say } from './output.ts'
 
@@ -25,7 +25,7 @@ export interface OpenOptions extends CommonOptions {
 }
 
 export function openCommand(): Command {
-  return command('open <files...>', 'Verify and decrypt mail files, without changing anything.', [
+  return command('open [files...]', 'Verify and decrypt mail files, without changing anything.', [
     'sealpost open mail.eml --for u-suzuki@abc.com',
     'sealpost open mail.eml --with ca.pem --with suzuki.p12 --plaintext',
     'sealpost open old.eml --with ca.pem --at 2004-11-09 --json',
@@ -43,11 +43,13 @@ export function openCommand(): Command {
     .action(open)
 }
 
-async function open(files: readonly string[], options: OpenOptions, made: Command): Promise<void> {
+async function open(named: readonly string[], options: OpenOptions, made: Command): Promise<void> {
+  const { files, values: keyFiles } = await takeBackFiles(named, options.with, looksLikeMail)
+  if (files.length === 0) made.error("error: missing required argument 'files'")
   const atMs = timeOf(options.at)
   if (Number.isNaN(atMs)) made.error(`error: "${options.at}" is not a time; write 2004-11-09 or 2004-11-09T12:00:00Z`)
   const password = options.passwordStdin === true ? await passwordFromStdin() : ''
-  const given = options.with === undefined ? undefined : await ringFromFiles(options.with, password)
+  const given = keyFiles === undefined ? undefined : await ringFromFiles(keyFiles, password)
   for (const file of files) {
     const bytes = await bytesOrProblem(file)
     if (bytes === undefined) continue

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { type Desk, OperationRefused, needAddress } from '../admin/desk.ts'
 import { Collector } from '../base/byte-sink.ts'
 import { outboundPolicyFor } from '../config/policy-settings.ts'
-import { type Address, domainOf, sameAddress } from '../message/address.ts'
+import { type Address, domainOf, parseAddress, sameAddress } from '../message/address.ts'
 import { isField, writeFields } from '../message/header-field.ts'
 import { parsePart } from '../message/parse.ts'
 import { type Part, bodyOf } from '../message/part.ts'
@@ -13,7 +13,7 @@ import { explainNoKey } from '../policy/explain.ts'
 import { packCopy, startWrap } from '../protection/jobs.ts'
 import { authorOf } from '../protection/peel.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
-import { canonicalMail } from './mail-file.ts'
+import { canonicalMail, takeBackFiles } from './mail-file.ts'
 import { type CommonOptions, command, note, say } from './output.ts'
 
 interface SealOptions extends CommonOptions {
@@ -22,7 +22,7 @@ interface SealOptions extends CommonOptions {
 }
 
 export function sealCommand(): Command {
-  return command('seal <files...>', 'Sign and encrypt mail files, and print them.', [
+  return command('seal [files...]', 'Sign and encrypt mail files, and print them.', [
     'sealpost seal draft.eml --from t-azuma@biglobe.ne.jp > sealed.eml',
     'sealpost seal draft.eml --from t-azuma@biglobe.ne.jp --to u-suzuki@abc.com',
   ])
@@ -31,7 +31,10 @@ export function sealCommand(): Command {
     .action(seal)
 }
 
-async function seal(files: readonly string[], options: SealOptions): Promise<void> {
+async function seal(named: readonly string[], given: SealOptions, made: Command): Promise<void> {
+  const { files, values: to } = await takeBackFiles(named, given.to, (value) => parseAddress(value) === undefined)
+  if (files.length === 0) made.error("error: missing required argument 'files'")
+  const options = to === undefined ? given : { ...given, to }
   await atDesk(options, async (desk) => {
     for (const file of files) {
       const message = parsePart(canonicalMail(await bytesOf(file)))
