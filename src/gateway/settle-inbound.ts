@@ -2,12 +2,13 @@
 import { concatBytes } from '../base/bytes.ts'
 import * as events from '../base/events.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
-import type { Address } from '../message/address.ts'
+import { type Address, sameAddress } from '../message/address.ts'
 import { isField, makeField, writeFields } from '../message/header-field.ts'
 import { parsePart } from '../message/parse.ts'
 import { type HeaderField, type Part, bodyOf } from '../message/part.ts'
 import type { InboundDecision } from '../policy/decide-inbound.ts'
 import { type PeelReport, unpackCertificate } from '../protection/jobs.ts'
+import { authorOf } from '../protection/peel.ts'
 import type { Account } from '../store/accounts.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
@@ -129,19 +130,28 @@ function trace(tx: Tx, { incoming, mail }: Settling, { address, report, decision
 
 type Harvested = Parameters<typeof events.keyHarvested>[0]
 
-/** A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. Returns what is new. */
-async function harvest(deps: SettleDeps, tx: Tx, { incoming, decided }: Settling): Promise<readonly Harvested[]> {
+/**
+ * A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. For the author's
+ * address only: of further ones that it names the mail says nothing, and there may be thousands. Returns what is new.
+ */
+async function harvest(
+  deps: SettleDeps,
+  tx: Tx,
+  { incoming, message, decided }: Settling,
+): Promise<readonly Harvested[]> {
+  const author = authorOf(message)
   const [first] = decided
+  if ('problem' in author || first === undefined) return []
   const harvested: Harvested[] = []
-  for (const signer of first?.report.signers ?? []) {
+  for (const signer of first.report.signers) {
     if (signer.verdict === 'mismatch' || signer.verdict === 'revoked' || signer.verdict === 'invalid') continue
     const certificate = unpackCertificate(signer)
+    const address = certificate.addresses.find((each) => sameAddress(each, author.address))
+    if (address === undefined) continue
     const trust = signer.verdict === 'valid' ? 'chained' : 'candidate'
-    for (const address of certificate.addresses) {
-      const binding = { address, certificate, trust, source: 'harvested', nowMs: incoming.nowMs } as const
-      const { kept } = await deps.publicKeys.add(tx, binding)
-      if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust })
-    }
+    const binding = { address, certificate, trust, source: 'harvested', nowMs: incoming.nowMs } as const
+    const { kept } = await deps.publicKeys.add(tx, binding)
+    if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust })
   }
   return harvested
 }
