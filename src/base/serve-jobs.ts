@@ -111,6 +111,14 @@ export function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return copy
 }
 
+/** The bytes themselves when they have a memory of their own, otherwise a copy: to be transferred, and so not to be used again. */
+export function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, length } = bytes
+  return length === buffer.byteLength && length > 0 && buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer)
+    : ownCopy(bytes)
+}
+
 class CreditedOutput implements JobOutput {
   readonly #send: (chunk: Uint8Array, channel: number) => void
   #inFlightBytes = 0

@@ -1,6 +1,6 @@
 /** A job of a worker pool whose bytes come and go in chunks (`WorkerPool.runStream`). */
 import type { JobThread, Task, WorkerOutcome } from './job-thread.ts'
-import { ownCopy, type FromWorker } from './serve-jobs.ts'
+import { ownBytes, type FromWorker } from './serve-jobs.ts'
 
 /** Input chunks of one stream that may be on their way to its thread. */
 const CHUNKS_IN_FLIGHT_MAX = 8
@@ -99,7 +99,7 @@ export class StreamTask<Job, Outcome> implements Task<Job, Outcome> {
       if (next === undefined) return
       if (next.done === true) return this.#ask(() => this.#thread?.post({ kind: 'end' }))
       while (this.#owed >= CHUNKS_IN_FLIGHT_MAX && !this.#settled) await this.#answerOrSettled()
-      const chunk = ownCopy(next.value)
+      const chunk = ownBytes(next.value)
       this.#ask(() => this.#thread?.post({ kind: 'chunk', chunk }, [chunk.buffer]))
     }
   }

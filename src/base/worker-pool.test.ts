@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { PoolJob } from '../../test/support/pool-worker.ts'
@@ -142,6 +143,20 @@ test('a stream: all bytes, in order, on both channels', async () => {
   assert.deepEqual(outcome, { kind: 'done', value: 2_000_000 })
   assert.deepEqual(seen[0], Array.from({ length: 200 }, (_, index) => [index, 10_000]).flat())
   assert.deepEqual(seen[1], Array.from({ length: 200 }, (_, index) => [index, 1]).flat())
+})
+
+test('a chunk of a stream is given away without a copy only when nothing else lies in its memory', async () => {
+  await using workers = pool()
+  const [whole, shared] = [new Uint8Array(10).fill(1), new Uint8Array(10).fill(2)]
+  const seen: number[] = []
+  const chunks = Readable.from([whole, shared.subarray(3, 5), new Uint8Array(0)])
+  const outcome = await workers.runStream({ do: 'tee' }, chunks, (chunk, channel) => {
+    if (channel === 0) seen.push(...chunk)
+  })
+  assert.deepEqual(outcome, { kind: 'done', value: 12 })
+  assert.deepEqual(seen, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2])
+  assert.equal(whole.length, 0)
+  assert.deepEqual(shared, new Uint8Array(10).fill(2))
 })
 
 test('a slow taker of output holds the source back', async () => {

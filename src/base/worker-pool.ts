@@ -68,7 +68,8 @@ export class WorkerPool<Job, Outcome> implements AsyncDisposable {
 
   /**
    * Does one job of any size: pulls `chunks` as the worker consumes them, and hands on what it makes, both with a few
-   * chunks in flight. `chunks` is read no further, but not closed, when the outcome is there before its end.
+   * chunks in flight. `chunks` is read no further, but not closed, when the outcome is there before its end. What it yields
+   * is given away: a chunk that owns its whole buffer is not copied.
    */
   async runStream(job: Job, chunks: AsyncIterable<Uint8Array>, onOutput: OnOutput): Promise<WorkerOutcome<Outcome>> {
     if (this.#closed) return CLOSED

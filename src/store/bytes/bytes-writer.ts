@@ -65,7 +65,7 @@ export class BytesWriter implements AsyncDisposable {
       return { sizeBytes, dataKeyId: dataKey.id, place: { kind: 'inline', sealed } }
     }
     this.#busy = true
-    await writeAll(state.handle, state.sealer.frame(concatBytes(this.#kept), true))
+    await writeAll(state.handle, state.sealer.frame(this.#kept, true))
     await state.handle.datasync()
     this.#state = { kind: 'ended' }
     await state.handle.close()
@@ -93,15 +93,30 @@ export class BytesWriter implements AsyncDisposable {
     if (state.kind !== 'file') throw new Error('BytesWriter was aborted while writing')
     if (this.#state.kind === 'ended') return this.#undo(state.handle) // aborted while the file was being opened
     this.#state = state
-    const plain = concatBytes(this.#kept)
     const sealed: Uint8Array[] = []
-    let at = 0
-    for (; plain.length - at > FRAME_BYTES; at += FRAME_BYTES)
-      sealed.push(...state.sealer.frame(plain.subarray(at, at + FRAME_BYTES), false))
-    this.#kept = [plain.subarray(at)]
-    this.#keptBytes = plain.length - at
+    for (const frame of this.#takeFrames()) sealed.push(...state.sealer.frame(frame, false))
     await writeAll(state.handle, sealed)
     this.#busy = false
+  }
+
+  /** Full frames in pieces; what is left stays kept. */
+  #takeFrames(): Uint8Array[][] {
+    const frames: Uint8Array[][] = []
+    let pieces: Uint8Array[] = []
+    let wantedBytes = FRAME_BYTES
+    for (let piece of this.#kept) {
+      while (piece.length >= wantedBytes && this.#keptBytes > FRAME_BYTES) {
+        frames.push([...pieces, piece.subarray(0, wantedBytes)])
+        piece = piece.subarray(wantedBytes)
+        pieces = []
+        wantedBytes = FRAME_BYTES
+        this.#keptBytes -= FRAME_BYTES
+      }
+      pieces.push(piece)
+      wantedBytes -= piece.length
+    }
+    this.#kept = pieces
+    return frames
   }
 
   async #undo(handle: FileHandle): Promise<void> {

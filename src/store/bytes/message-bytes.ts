@@ -180,10 +180,11 @@ export class MessageBytes {
   }
 
   async *#framesOf(handle: FileHandle, sizeBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
-    const opener = await this.#opener(await readExactly(handle, HEADER_BYTES))
+    const opener = await this.#opener(await fill(handle, Buffer.allocUnsafe(HEADER_BYTES)))
     let leftBytes = sizeBytes + Math.max(1, Math.ceil(sizeBytes / FRAME_BYTES)) * TAG_BYTES
+    const buffer = Buffer.allocUnsafe(Math.min(leftBytes, FRAMES_PER_READ * SEALED_FRAME_BYTES))
     while (leftBytes > 0) {
-      const sealed = await readExactly(handle, Math.min(leftBytes, FRAMES_PER_READ * SEALED_FRAME_BYTES))
+      const sealed = await fill(handle, buffer.subarray(0, leftBytes))
       leftBytes -= sealed.length
       for (let at = 0; at < sealed.length; at += SEALED_FRAME_BYTES) {
         const last = leftBytes === 0 && at + SEALED_FRAME_BYTES >= sealed.length
@@ -198,12 +199,11 @@ export async function removeFiles(folder: string, files: readonly string[]): Pro
   await Promise.allSettled(files.map((file) => rm(join(folder, file), { force: true })))
 }
 
-/** The next `lengthBytes` of a file, in a buffer of their own. */
-async function readExactly(handle: FileHandle, lengthBytes: number): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(lengthBytes)
+/** Reads the next bytes of a file, as many as the buffer has room for. */
+async function fill(handle: FileHandle, buffer: Uint8Array): Promise<Uint8Array> {
   let filled = 0
-  while (filled < lengthBytes) {
-    const { bytesRead } = await handle.read(buffer, filled, lengthBytes - filled)
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled)
     if (bytesRead === 0) throw new BytesDamaged('The file of a message is cut off')
     filled += bytesRead
   }

@@ -50,13 +50,13 @@ export class Sealer {
     this.#associated = associated
   }
 
-  /** `plaintext` is FRAME_BYTES long, or shorter when it is the last. Returns ciphertext and tag. */
-  frame(plaintext: Uint8Array, last: boolean): [Uint8Array, Uint8Array] {
+  /** The pieces together are FRAME_BYTES long, or shorter when it is the last. Returns pieces of ciphertext, and the tag. */
+  frame(plaintext: readonly Uint8Array[], last: boolean): Uint8Array[] {
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce(this.#frames++, last))
     if (this.#associated !== undefined) cipher.setAAD(this.#associated)
-    const sealed = cipher.update(plaintext)
+    const sealed = plaintext.map((piece) => cipher.update(piece))
     cipher.final()
-    return [sealed, cipher.getAuthTag()]
+    return [...sealed, cipher.getAuthTag()]
   }
 }
 
@@ -107,7 +107,7 @@ export function sealSmall(
 ): Uint8Array {
   if (plaintext.length > FRAME_BYTES) throw new Error(`sealSmall takes at most ${FRAME_BYTES} bytes`)
   const sealer = new Sealer(dataKey, purpose, associated)
-  return Buffer.concat([sealer.header, ...sealer.frame(plaintext, true)])
+  return Buffer.concat([sealer.header, ...sealer.frame([plaintext], true)])
 }
 
 export function openSmall(
