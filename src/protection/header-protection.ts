@@ -19,6 +19,9 @@ const AUTHORS_FIELDS = new Set(
   'from sender reply-to to cc bcc date subject message-id in-reply-to references comments keywords'.split(' '),
 )
 
+/** Every server adds its own: those of this journey stand above those that the author's copy had already (RFC 5321 §4.4). */
+const TRACE_FIELDS = new Set(['received'])
+
 /** Stands in for a missing Content-Type, which means the same (RFC 2045 §5.2); taken out again by `readProtectedHeader`. */
 const DEFAULT_TYPE = 'Content-Type: text/plain; charset=us-ascii'
 
@@ -67,6 +70,8 @@ export interface ProtectedHeader {
 export function readProtectedHeader(payload: Part): ProtectedHeader | undefined {
   const hp = contentTypeOf(payload).parameters.get('hp')
   if (hp !== 'clear' && hp !== 'cipher') return undefined
+  // no header without an author: the parameter was in what a user sent (`splitHeader`), or means nothing
+  if (!payload.fields.some((each) => isField(each, 'From'))) return undefined
   const fields = payload.fields.flatMap((each) => {
     if (isField(each, 'HP-Outer')) return []
     if (!isField(each, 'Content-Type')) return [each]
@@ -85,8 +90,10 @@ export function openedFields(outer: readonly HeaderField[], payload: Part): Head
   const protectedHeader = readProtectedHeader(payload)
   if (protectedHeader === undefined) return replaceStructural(outer, payload.fields.filter(isStructural))
   const inside = new Set(protectedHeader.fields.map((each) => each.name.toLowerCase()))
+  const copies = new Set(protectedHeader.fields.map((each) => latin1(each.raw)))
   const transport = outer.filter((each) => {
     const name = each.name.toLowerCase()
+    if (TRACE_FIELDS.has(name)) return !copies.has(latin1(each.raw))
     return !inside.has(name) && !AUTHORS_FIELDS.has(name) && !isStructural(each)
   })
   return [...transport, ...protectedHeader.fields]
