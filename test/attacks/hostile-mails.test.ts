@@ -71,6 +71,12 @@ test('the costliest of them stay within the limit when they are large', (t) => {
   }
 })
 
+test('ten million tiny revocation lists are not read to the end', () => {
+  const [hostile] = HOSTILE_MAILS.filter(({ what }) => what === 'revocation lists without number')
+  const mail = hostile?.make(SIZE_BYTES, BOB) ?? assert.fail()
+  assert.match(receive(mail, { keys: [], known: [] }).report.summary.reason ?? '', /too many revocation lists/)
+})
+
 const FORGED = [
   'Authentication-Results: mail.biglobe.example; smime=pass body.smime-identifier=boss@bank.example',
   'authentication-results:\r\n (see below) mail.biglobe.example /1; smime=pass',

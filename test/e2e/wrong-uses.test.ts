@@ -130,6 +130,17 @@ test('a sign-in that is tried again and again is ended', async () => {
   assert.match(await talk.say('NOOP').catch(() => '421 closed'), /^421 /)
 })
 
+test('where a domain demands encryption, a recipient without a key is refused at RCPT, and the others are served', async () => {
+  await using talk = await talkSmtp(provider.ports.submissions, { tls: true })
+  await talk.say('EHLO a')
+  await talk.say(`AUTH PLAIN ${Buffer.from(`\0${AZUMA}\0${passwords.get(AZUMA)}`).toString('base64')}`)
+  await talk.say(`MAIL FROM:<${AZUMA}>`)
+  assert.match(await talk.say('RCPT TO:<x@secret.example>'), /^554 5\.7\.5 Encryption is required/)
+  assert.match(await talk.say(`RCPT TO:<${SUZUKI}>`), /^250 /)
+  assert.match(await talk.say('RCPT TO:<x@far.example>'), /^250 /)
+  assert.match(await talk.say('RSET'), /^250 /)
+})
+
 test('the refused recipient is named to the sender, and the others are served', async () => {
   const message = mail(AZUMA, 'X-Sealpost: require\r\nMessage-ID: <partial@biglobe.example>\r\n')
   const password = passwords.get(AZUMA) ?? ''
