@@ -7,7 +7,7 @@ import { talkPop3s, fetchAll, fetchWhenThere } from '../test/support/pop3-client
 import { type Provider, makeProvider } from '../test/support/provider.ts'
 import { submit } from '../test/support/smtp-client.ts'
 import { type WireTap, startWireTap } from '../test/support/wire-tap.ts'
-import { changeOneLetter, check, failures, heading, mail, note, onTheWire, quote, step } from './narrate.ts'
+import { changeOneLetter, check, closing, failures, heading, mail, note, onTheWire, quote, step } from './narrate.ts'
 
 const AZUMA = 't-azuma@biglobe.ne.jp'
 const KUBOTA = 'h-kubota@biglobe.ne.jp'
@@ -28,6 +28,8 @@ const domainOf = (address: string): Domain => address.slice(address.indexOf('@')
 
 async function main(): Promise<void> {
   const keep = process.argv.includes('--keep')
+  note('A1 to A4 and B1 to B8 are the steps of the patent (figures 3 and 4), S2 and S3 requirements.')
+  note('222 is the store of public keys, 221 that of private keys. Servers, mail and keys are real.')
   const world = await build()
   try {
     await there(world)
@@ -39,7 +41,8 @@ async function main(): Promise<void> {
     await Promise.all(DOMAINS.map((domain) => world.providers[domain][Symbol.asyncDispose]()))
     await Promise.all(DOMAINS.map((domain) => world.wires[domain][Symbol.asyncDispose]()))
   }
-  heading(failures() === 0 ? 'Everything happened as the patent says.' : `${failures()} checks failed.`)
+  if (failures() > 0) closing(`${failures()} checks failed.`, false)
+  else closing('Everything happened as the patent says. Your own provider: README.md, five minutes.', true)
   process.exitCode = failures() === 0 ? 0 : 1
 }
 
@@ -71,7 +74,7 @@ async function register({ providers, wires, passwords }: World, domain: Domain):
     const [key] = (user?.['keys'] ?? []) as { algorithm: string; fingerprint: string }[]
     step(
       'S2',
-      `${domain} registers ${address}: ${key?.algorithm} key ${key?.fingerprint.slice(0, 16)}…, private part in 221`,
+      `${domain} registers ${address}: ${key?.algorithm} key ${key?.fingerprint.slice(0, 8)}…, private part in 221`,
     )
   }
 }
@@ -95,26 +98,36 @@ async function introduce({ providers }: World): Promise<void> {
 async function there(world: World): Promise<void> {
   heading(`${AZUMA} writes to ${SUZUKI}`)
   const message = mail(AZUMA, [SUZUKI], 'Contract', ['Dear Suzuki-san,', 'the price is 1,234,567 yen.', '.', 'Azuma'])
-  await outbound(world, message, AZUMA, [SUZUKI])
-  await inbound(world, message, SUZUKI)
+  await outbound(world, message, AZUMA, [SUZUKI], FULLY)
+  await inbound(world, message, SUZUKI, FULLY)
 }
 
 async function back(world: World): Promise<void> {
   heading(`${SUZUKI} answers`)
   const message = mail(SUZUKI, [AZUMA], 'Re: Contract', ['Dear Azuma-san,', 'we agree.', 'Suzuki'])
-  await outbound(world, message, SUZUKI, [AZUMA])
-  await inbound(world, message, AZUMA)
+  await outbound(world, message, SUZUKI, [AZUMA], BRIEFLY)
+  await inbound(world, message, AZUMA, FULLY)
 }
 
 /** Several recipients: one in the sender's own provider, one abroad, who each get only what is theirs. */
 async function several(world: World): Promise<void> {
-  heading(`${AZUMA} writes to ${KUBOTA}, in the same provider, and to ${ESTO}`)
+  heading(`${AZUMA} writes to a neighbour and to ${ESTO}`)
   const message = mail(AZUMA, [KUBOTA, ESTO], 'Meeting', ['Monday at ten.', 'Azuma'])
-  await outbound(world, message, AZUMA, [KUBOTA, ESTO])
-  for (const reader of [KUBOTA, ESTO]) await inbound(world, message, reader)
+  await outbound(world, message, AZUMA, [KUBOTA, ESTO], BRIEFLY)
+  for (const reader of [KUBOTA, ESTO]) await inbound(world, message, reader, BRIEFLY)
 }
 
-async function outbound(world: World, message: Buffer, from: string, to: readonly string[]): Promise<void> {
+/** Lines shown of a mail. */
+const FULLY = 26
+const BRIEFLY = 12
+
+async function outbound(
+  world: World,
+  message: Buffer,
+  from: string,
+  to: readonly string[],
+  linesMax: number,
+): Promise<void> {
   const provider = world.providers[domainOf(from)]
   step('A1', `${from} submits it in plaintext (SMTP, signed in over TLS):`)
   quote(message)
@@ -136,23 +149,29 @@ async function outbound(world: World, message: Buffer, from: string, to: readonl
   const abroad = to.find((address) => domainOf(address) !== domainOf(from))
   if (abroad === undefined) return
   const crossed = world.wires[domainOf(abroad)].messages.at(-1)
-  check('the wire saw no word of it', crossed !== undefined && !seesPlaintext(crossed, message))
-  onTheWire(crossed ?? Buffer.alloc(0))
+  const onWire = crossed?.toString() ?? ''
+  check('the wire saw no word of the text, nor the subject', onWire !== '' && !seesPlaintext(onWire, message))
+  const layers = [...onWire.matchAll(/multipart\/signed|smime-type=enveloped-data/g)].map(([type]) => type)
+  check('the signature is outside, over the encrypted mail', layers.join() === LAYERS.join())
+  onTheWire(crossed ?? Buffer.alloc(0), linesMax)
 }
 
-async function inbound(world: World, message: Buffer, reader: string): Promise<void> {
+/** As the patent has them: encrypted first, then signed. */
+const LAYERS = ['multipart/signed', 'smime-type=enveloped-data']
+
+async function inbound(world: World, message: Buffer, reader: string, linesMax: number): Promise<void> {
   const provider = world.providers[domainOf(reader)]
   const verdict = await provider.event('verdict', (event) => isAbout(message)(event) && event['recipient'] === reader)
   step('B1', `${domainOf(reader)} receives it for ${reader}`)
   step('B2', `signature opened with the public key of ${String(verdict['signer'])} from 222`)
-  check(`B3  digest compared: signature ${String(verdict['signature'])}`, verdict['signature'] === 'valid')
+  check(`digest compared: signature ${String(verdict['signature'])}`, verdict['signature'] === 'valid', 'B3')
   await provider.event('stored', (event) => isAbout(message)(event) && event['recipient'] === reader)
   step('B4', `decrypted with the private key of ${reader} from 221, and stored`)
   const [fetched] = await fetchWhenThere(provider.ports.pop3s, reader, passwordOf(world, reader))
   step('B6', `${reader} asks for mail (POP3 over TLS)`)
   step('B7', 'the plaintext is handed over:')
-  quote(fetched ?? Buffer.alloc(0))
-  check('B8  it is what was written, byte for byte', fetched !== undefined && fetched.includes(message))
+  quote(fetched ?? Buffer.alloc(0), linesMax)
+  check('it is what was written, byte for byte', fetched !== undefined && fetched.includes(message), 'B8')
   await fetchAll(provider.ports.pop3s, reader, passwordOf(world, reader), { remove: true })
 }
 
@@ -160,15 +179,26 @@ async function inbound(world: World, message: Buffer, reader: string): Promise<v
 async function tampered(world: World): Promise<void> {
   heading('Somebody on the wire changes one letter')
   const wire = world.wires['abc.com']
-  wire.tamper = changeOneLetter
+  wire.tamper = (crossing) => {
+    const { changed, from, to } = changeOneLetter(crossing)
+    note(`in the encrypted part, one "${from}" becomes "${to}"`)
+    return changed
+  }
   const message = mail(AZUMA, [SUZUKI], 'Account', ['Please pay to account 1234567.'])
   const { ports } = world.providers['biglobe.ne.jp']
-  await submit({ port: ports.submission, user: AZUMA, password: passwordOf(world, AZUMA), to: [SUZUKI], message })
+  const sent = await submit({
+    port: ports.submission,
+    user: AZUMA,
+    password: passwordOf(world, AZUMA),
+    to: [SUZUKI],
+    message,
+  })
+  step('A1', `${AZUMA} writes to ${SUZUKI} again: ${sent.reply}`)
   const verdict = await world.providers['abc.com'].event('verdict', isAbout(message))
   step('B3', `abc.com finds: signature ${String(verdict['signature'])} (${String(verdict['why'])})`)
   await world.providers['biglobe.ne.jp'].event('returned', isAbout(message))
   const reply = wire.replies.findLast((line) => line.startsWith('550'))
-  check(`B5  reception is refused: ${reply}`, reply?.startsWith('550 5.7.7') === true)
+  check(`reception is refused: ${reply}`, reply?.startsWith('550 5.7.7') === true, 'B5')
   const suzuki = await fetchAll(world.providers['abc.com'].ports.pop3s, SUZUKI, passwordOf(world, SUZUKI))
   check('nothing reached the mailbox', suzuki.length === 0)
   const [report] = await fetchWhenThere(ports.pop3s, AZUMA, passwordOf(world, AZUMA))
@@ -177,7 +207,8 @@ async function tampered(world: World): Promise<void> {
 }
 
 async function stay(world: World): Promise<void> {
-  heading('The providers stay up; connect your own mail client (certificates are self-signed). End with Ctrl-C')
+  heading('The providers stay up: connect your own mail client')
+  note('The certificates are self-signed. The user name is the address. Ctrl-C ends it.')
   for (const [address, password] of world.passwords) {
     const { submission, submissions, pop3s } = world.providers[domainOf(address)].ports
     note(`${address}  password ${password}`)
@@ -200,9 +231,10 @@ const isAbout =
   (event: Readonly<Record<string, unknown>>): boolean =>
     event['messageId'] === messageId(message)
 
-const seesPlaintext = (crossed: Buffer, message: Buffer): boolean => {
-  const [body = ''] = message.toString().split('\r\n\r\n').slice(1)
-  return body.split('\r\n').some((line) => line.length > 4 && crossed.includes(line))
+function seesPlaintext(crossed: string, message: Buffer): boolean {
+  const [header = '', body = ''] = message.toString().split('\r\n\r\n')
+  const subject = /^Subject: (.*)$/m.exec(header.replaceAll('\r', ''))?.[1] ?? ''
+  return [subject, ...body.split('\r\n')].some((line) => line.length > 4 && crossed.includes(line))
 }
 
 await main()
