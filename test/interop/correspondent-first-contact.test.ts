@@ -22,11 +22,12 @@ const KINDS: readonly KeyKind[] = ['rsa', 'p256']
 const PEER_DOMAIN = 'correspondent.example'
 
 describe('a correspondent without Sealpost', needs('openssl', 'openssl'), () => {
+  const stack = new AsyncDisposableStack()
   let correspondence: Correspondence
   before(async () => {
-    correspondence = await startCorrespondence([{ domain: PEER_DOMAIN, policy: {} }], { strangers: true })
+    correspondence = stack.use(await startCorrespondence([{ domain: PEER_DOMAIN, policy: {} }], { strangers: true }))
   })
-  after(() => correspondence[Symbol.asyncDispose]())
+  after(() => stack.disposeAsync())
 
   const fileNamed = async (name: string, content: Uint8Array): Promise<string> => {
     const file = join(correspondence.peer.folder, name)
