@@ -61,7 +61,9 @@ const END_OF_DATA = Buffer.from('\r\n.\r\n')
 class ClientListener {
   readonly #tap: WireTap
   readonly #pass: (bytes: Uint8Array) => void
-  #data: Buffer | undefined
+  /** What came of the message so far, and its last bytes, in which its end may have begun. */
+  #data: Buffer[] | undefined
+  #tail: Buffer = Buffer.alloc(0)
 
   constructor(tap: WireTap, pass: (bytes: Uint8Array) => void) {
     this.#tap = tap
@@ -69,19 +71,23 @@ class ClientListener {
   }
 
   dataFollows(): void {
-    this.#data = Buffer.alloc(0)
+    this.#data = []
+    this.#tail = Buffer.alloc(0)
   }
 
   take(chunk: Buffer): void {
     if (this.#data === undefined) return this.#pass(chunk)
-    this.#data = Buffer.concat([this.#data, chunk])
-    const end = this.#data.indexOf(END_OF_DATA)
-    if (end < 0) return
-    const message = unstuff(this.#data.subarray(0, end + 2))
-    const rest = this.#data.subarray(end + END_OF_DATA.length)
+    this.#data.push(chunk)
+    const window = Buffer.concat([this.#tail, chunk])
+    this.#tail = window.subarray(-(END_OF_DATA.length - 1))
+    if (!window.includes(END_OF_DATA)) return
+    const data = Buffer.concat(this.#data)
     this.#data = undefined
+    const end = data.indexOf(END_OF_DATA)
+    const message = unstuff(data.subarray(0, end + 2))
     this.#tap.messages.push(message)
     this.#pass(stuff(this.#tap.tamper?.(message) ?? message))
+    const rest = data.subarray(end + END_OF_DATA.length)
     if (rest.length > 0) this.#pass(rest)
   }
 }
