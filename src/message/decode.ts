@@ -31,30 +31,32 @@ export function decodeBody(part: Part): Decoded {
  * defect. Padding is the end of the data: what follows (mailing lists append footers) is left out, with a defect.
  */
 export function decodeBase64(encoded: Uint8Array): Decoded {
-  const text = latin1(encoded)
-  const bytes = Buffer.from(text, 'base64')
-  return isCleanBase64(text, bytes.length) ? { bytes, defects: [] } : decodeLooseBase64(encoded)
+  const bytes = decodeStrictBase64(encoded)
+  return bytes === undefined ? decodeLooseBase64(encoded) : { bytes, defects: [] }
 }
 
-/**
- * Cheap proof that the built-in decoder saw nothing strange: it skips what it does not know, so the count of octets it
- * made shows whether all but the line ends was data. It also takes the URL alphabet, which is not ours.
- */
-function isCleanBase64(text: string, decodedBytes: number): boolean {
-  if (text.includes('-') || text.includes('_')) return false
-  let end = text.length
-  while (end > 0 && isBase64Blank(text.charCodeAt(end - 1))) end--
-  let padding = 0
-  while (padding < 2 && text.charCodeAt(end - 1 - padding) === 0x3d) padding++
-  let blanks = 0
-  const lineChars = text.indexOf('\n') + 1
-  for (let at = lineChars - 1; at >= 0 && at < end;) {
-    blanks += text.charCodeAt(at - 1) === CR ? 2 : 1
-    // lines are mostly alike; where a jump misses one, the count is wrong and the careful decoder has its turn
-    at = text.charCodeAt(at + lineChars) === LF ? at + lineChars : text.indexOf('\n', at + 1)
+/** What the built-in decoder reads at once: a large body never stands in memory as one string. */
+const BLOCK_CHARS = 64 * 1024
+
+/** `undefined` when something is strange, which then the careful decoder looks at. */
+function decodeStrictBase64(encoded: Uint8Array): Uint8Array | undefined {
+  const bytes = Buffer.allocUnsafe(Math.ceil((encoded.length * 3) / 4))
+  let length = 0
+  try {
+    for (let at = 0; at < encoded.length;) {
+      const text = latin1(encoded.subarray(at, at + BLOCK_CHARS))
+      const isLast = at + text.length === encoded.length
+      if (!isLast && text.includes('=')) return undefined
+      const lastChunkHandling = isLast ? 'strict' : 'stop-before-partial'
+      const { read, written } = bytes.subarray(length).setFromBase64(text, { lastChunkHandling })
+      if (read === 0) return undefined
+      at += read
+      length += written
+    }
+  } catch {
+    return undefined
   }
-  const digits = end - blanks - padding
-  return (digits + padding) % 4 === 0 && decodedBytes === Math.floor((digits * 3) / 4)
+  return bytes.subarray(0, length)
 }
 
 const isBase64Blank = (octet: number | undefined): boolean =>

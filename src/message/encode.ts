@@ -1,6 +1,7 @@
 /** Base64 for bodies (RFC 2045 §6.8): lines of 76 characters, each ended by CRLF. */
 import { Buffer } from 'node:buffer'
-import type { ByteSink } from '../base/byte-sink.ts'
+import { type ByteSink, Collector } from '../base/byte-sink.ts'
+import { concatBytes } from '../base/bytes.ts'
 
 /** What is pushed comes out encoded in `out`: the same bytes however it was cut. Nothing in, nothing out. */
 export function base64LineSink(out: ByteSink): ByteSink {
@@ -8,8 +9,11 @@ export function base64LineSink(out: ByteSink): ByteSink {
 }
 
 export function encodeBase64Lines(bytes: Uint8Array): Uint8Array {
-  const whole = bytes.length - (bytes.length % LINE_BYTES)
-  return Buffer.concat([encodeWholeLines(bytes, 0, whole), encodeLastLine(bytes.subarray(whole))])
+  const lines = new Collector()
+  const sink = base64LineSink(lines)
+  sink.write(bytes)
+  sink.end()
+  return concatBytes(lines.take())
 }
 
 const LINE_BYTES = 57
@@ -58,24 +62,34 @@ function encodeLastLine(bytes: Uint8Array): Uint8Array {
   return Buffer.from(`${Buffer.from(bytes).toString('base64')}\r\n`, 'latin1')
 }
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-/** Twelve bits → two characters as they lie in memory: two table reads for three octets. */
-const PAIRS = new Uint16Array(
-  Uint8Array.from({ length: 8192 }, (_, at) => ALPHABET.charCodeAt(at % 2 === 0 ? at >> 7 : (at >> 1) & 63)).buffer,
-)
-const CRLF_PAIR = new Uint16Array(Uint8Array.of(0x0d, 0x0a).buffer)[0] ?? 0
+/** One block, encoded and not yet in lines. */
+const encoded = Buffer.allocUnsafeSlow((BLOCK_BYTES / 3) * 4)
+const encodedWords = new Uint32Array(encoded.buffer)
+const LINE_WORDS = 19
+const TWO_LINES_WORDS = 39 // with both line ends
+/** CR LF as they lie in half a word: Node runs on little-endian machines only, wherever we do. */
+const CRLF = 0x0a0d
 
-/** `to - from` is a multiple of LINE_BYTES. A third faster than the built-in encoder, which has no line ends to offer. */
+/**
+ * `to - from` is a multiple of LINE_BYTES, and at most BLOCK_BYTES. The built-in encoder has no line ends to offer; they are
+ * put in four characters at a time, with every second line beginning in the middle of a word.
+ */
 function encodeWholeLines(bytes: Uint8Array, from: number, to: number): Uint8Array {
-  const pairs = new Uint16Array(((to - from) / LINE_BYTES) * (LINE_CHARS / 2))
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('base64')
+  encoded.write(text, 'latin1')
+  const lines = (to - from) / LINE_BYTES
+  const words = new Uint32Array(Buffer.allocUnsafeSlow(Math.ceil(lines / 2) * TWO_LINES_WORDS * 4).buffer)
   let next = 0
-  for (let at = from; at < to;) {
-    for (const lineEnd = at + LINE_BYTES; at < lineEnd; at += 3) {
-      const bits = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0)
-      pairs[next++] = PAIRS[bits >> 12] ?? 0
-      pairs[next++] = PAIRS[bits & 0xfff] ?? 0
-    }
-    pairs[next++] = CRLF_PAIR
+  for (let at = 0; at < lines * LINE_WORDS;) {
+    for (const lineEnd = at + LINE_WORDS; at < lineEnd; at++) words[next++] = encodedWords[at] ?? 0
+    let half = CRLF
+    if (at < lines * LINE_WORDS)
+      for (const lineEnd = at + LINE_WORDS; at < lineEnd; at++) {
+        const word = encodedWords[at] ?? 0
+        words[next++] = half | (word << 16)
+        half = word >>> 16
+      }
+    words[next++] = half | (CRLF << 16)
   }
-  return new Uint8Array(pairs.buffer)
+  return new Uint8Array(words.buffer, 0, lines * LINE_CHARS)
 }
