@@ -72,9 +72,12 @@ for (const sender of SENDERS.filter((each) => !each.verbatim))
       const from = world.terminal(AZUMA)
       await sender.send(from, UTF_8, SUZUKI, way)
       await world.stored(SUZUKI)
-      const sent = sentCopy(from)
-      assert.match(sent.toString('latin1'), UTF_8.mark)
-      assertSameMail(await curlTakes(world.terminal(SUZUKI)), { sent })
+      const fetched = await curlTakes(world.terminal(SUZUKI))
+      const copy = sentCopy(from).toString('latin1')
+      assert.match(copy, UTF_8.mark)
+      // mutt writes the header twice, and looks at its watch each time
+      const [date = ''] = /^Date: .*$/m.exec(fetched.toString('latin1')) ?? []
+      assertSameMail(fetched, { sent: Buffer.from(copy.replace(/^Date: .*$/m, date), 'latin1') })
     })
 
 for (const sender of SENDERS)

@@ -24,7 +24,7 @@ const curl: Fetcher = {
   ways: ['stls', 'tls'],
   async fetch(terminal, way) {
     const list = await curlPop(terminal, way, '')
-    const count = list.toString('latin1').split('\r\n').length - 1
+    const count = list.toString('latin1').match(/^\d+ \d+\r$/gm)?.length ?? 0
     const messages: Buffer[] = []
     for (let number = 1; number <= count; number++) messages.push(await curlPop(terminal, way, String(number)))
     return messages
