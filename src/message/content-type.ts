@@ -1,8 +1,8 @@
 /** What a part is: Content-Type, Content-Disposition, Content-Transfer-Encoding. */
 import { decodeWords } from './encoded-word.ts'
 import { fieldBody, firstField } from './header-field.ts'
-import { parseStructured } from './parameters.ts'
-import type { Defect, Part } from './part.ts'
+import { type Structured, parseStructured } from './parameters.ts'
+import type { Defect, HeaderField, Part } from './part.ts'
 
 export interface ContentType {
   /** `multipart/signed`: in lower case. */
@@ -19,10 +19,21 @@ export interface ContentType {
 export function contentTypeOf(part: Part): ContentType {
   const field = firstField(part, 'Content-Type')
   if (field === undefined) return { ...defaultOf(part), defects: [] }
-  const { value, parameters, broken } = parseStructured(fieldBody(field))
+  const { value, parameters, broken } = structuredOf(field)
   const [type = '', subtype = '', ...more] = value.split('/')
   if (type === '' || subtype === '' || more.length > 0) return { ...defaultOf(part), defects: ['bad-content-type'] }
   return { type: value, parameters, defects: broken ? ['bad-content-type'] : [] }
+}
+
+/** A field does not change, and many ask what it says. */
+const structured = new WeakMap<HeaderField, Structured>()
+
+function structuredOf(field: HeaderField): Structured {
+  const known = structured.get(field)
+  if (known !== undefined) return known
+  const read = parseStructured(fieldBody(field))
+  structured.set(field, read)
+  return read
 }
 
 function defaultOf(part: Part): Omit<ContentType, 'defects'> {
@@ -39,7 +50,7 @@ export interface Disposition {
 
 export function dispositionOf(part: Part): Disposition {
   const field = firstField(part, 'Content-Disposition')
-  const { value, parameters } = parseStructured(field === undefined ? '' : fieldBody(field))
+  const { value, parameters } = field === undefined ? parseStructured('') : structuredOf(field)
   const filename = parameters.get('filename') ?? contentTypeOf(part).parameters.get('name')
   const disposition = value === '' || value.includes('/') ? undefined : value
   return { disposition, filename: filename === undefined ? undefined : decodeWords(filename) }
@@ -52,7 +63,7 @@ export type TransferEncoding = '7bit' | '8bit' | 'binary' | 'base64' | 'quoted-p
 export function transferEncodingOf(part: Part): TransferEncoding {
   const field = firstField(part, 'Content-Transfer-Encoding')
   if (field === undefined) return '7bit'
-  const { value } = parseStructured(fieldBody(field))
+  const { value } = structuredOf(field)
   switch (value) {
     case '7bit':
     case '8bit':

@@ -1,5 +1,5 @@
 /** X.509 certificates (RFC 5280 §4) as plain data: parsed once, posted to workers, compared by their bytes. */
-import { type KeyObject, createHash } from 'node:crypto'
+import { type KeyObject, hash } from 'node:crypto'
 import { equalBytes } from '../../base/bytes.ts'
 import type { Result } from '../../base/result.ts'
 import { type Address, parseAddress } from '../../message/address.ts'
@@ -71,7 +71,7 @@ const cache = new Map<string, SmimeCertificate>()
 
 /** Parses one DER certificate; the bytes are copied. The same bytes give the same object while the cache holds it. */
 export function parseCertificate(der: Uint8Array): Result<SmimeCertificate> {
-  const fingerprint = createHash('sha256').update(der).digest('hex')
+  const fingerprint = hash('sha256', der)
   const known = cache.get(fingerprint)
   if (known !== undefined) {
     cache.delete(fingerprint)
@@ -124,7 +124,7 @@ function readCertificate(der: Uint8Array, fingerprint: string): SmimeCertificate
     standard: 'smime',
     fingerprint,
     encoded: der,
-    keyFingerprint: createHash('sha256').update(spki.raw).digest('hex'),
+    keyFingerprint: hash('sha256', spki.raw),
     subject: describeName(name),
     algorithm: keyAlgorithm,
     ...readValidity(expectTag(validity, TAG.SEQUENCE, 'validity')),
