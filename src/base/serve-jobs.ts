@@ -11,6 +11,8 @@ const OUTPUT_IN_FLIGHT_MAX_BYTES = 1024 * 1024
 export interface JobHandler<Job, Outcome> {
   /** One job, one answer; both are copied between the threads (structured clone). */
   run(job: Job): Outcome | Promise<Outcome>
+  /** What of an answer to `run` need not be copied, because nobody here uses it any more. */
+  transfer?(outcome: Outcome): Transferable[]
   /** A job whose bytes come and go in chunks (`WorkerPool.runStream`). */
   open?(job: Job, output: JobOutput): JobStream<Outcome>
 }
@@ -62,8 +64,10 @@ export function serveJobs<Job, Outcome>(handler: JobHandler<Job, Outcome>): void
 
   async function handle(message: (typeof inbox)[number]): Promise<void> {
     switch (message.kind) {
-      case 'job':
-        return post({ kind: 'done', value: await handler.run(message.job) })
+      case 'job': {
+        const value = await handler.run(message.job)
+        return post({ kind: 'done', value }, handler.transfer?.(value))
+      }
       case 'open':
         assert(handler.open !== undefined, 'this worker serves no streams')
         output.restart()
@@ -113,10 +117,13 @@ export function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** The bytes themselves when they have a memory of their own, otherwise a copy: to be transferred, and so not to be used again. */
 export function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return ownsBuffer(bytes) ? new Uint8Array(bytes.buffer) : ownCopy(bytes)
+}
+
+/** Nothing else lies in the memory of these bytes. */
+export function ownsBuffer(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
   const { buffer, length } = bytes
   return length === buffer.byteLength && length > 0 && buffer instanceof ArrayBuffer
-    ? new Uint8Array(buffer)
-    : ownCopy(bytes)
 }
 
 class CreditedOutput implements JobOutput {

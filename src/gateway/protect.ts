@@ -4,6 +4,7 @@ import type { WorkerOutcome } from '../base/job-thread.ts'
 import type { WorkerPool } from '../base/worker-pool.ts'
 import { concatBytes } from '../base/bytes.ts'
 import { inPieces } from '../base/in-pieces.ts'
+import { ownCopy, ownsBuffer } from '../base/serve-jobs.ts'
 import type { PeelJob, PeelReport, WrapJob } from '../protection/jobs.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
 import type { BytesWriter, FinishedBytes } from '../store/bytes/bytes-writer.ts'
@@ -28,15 +29,16 @@ export interface ProtectedCopy {
 export async function protectCopies(
   pool: ProtectionPool,
   bytes: MessageBytes,
-  job: WrapJob,
+  wanted: WrapJob,
   body: AsyncIterable<Uint8Array>,
 ): Promise<readonly ProtectedCopy[] | Reply> {
+  const job = { ...wanted, header: ownCopy(wanted.header), trace: ownCopy(wanted.trace) }
   const copies = job.copies.map(() => new CopyWriter(bytes.writer()))
   try {
     const { first, rest } = await readAhead(body)
     const outcome =
       rest === undefined
-        ? await pool.run({ ...job, body: first })
+        ? await pool.run({ ...job, body: ownCopy(first) })
         : await pool.runStream(job, inPieces(chain(first, rest), PIECE_MIN_BYTES), (chunk, channel) =>
             (copies[channel] as CopyWriter).write(chunk),
           )
@@ -55,9 +57,10 @@ async function failed(copies: readonly CopyWriter[], outcome: WorkerOutcome<Prot
   return workerReply(outcome)
 }
 
-/** B2 to B4 for every recipient. */
+/** B2 to B4 for every recipient. `job.raw` is given away: do not use it again. */
 export async function peelFor(pool: ProtectionPool, job: PeelJob): Promise<readonly PeelReport[] | Reply> {
-  const outcome = await pool.run(job)
+  const transfer = job.raw.length > ONE_PIECE_MAX_BYTES && ownsBuffer(job.raw) ? [job.raw.buffer] : []
+  const outcome = await pool.run(job, { transfer })
   if (outcome.kind !== 'done') return workerReply(outcome)
   if (outcome.value.kind !== 'peeled') throw new TypeError('the worker answered another question')
   return outcome.value.reports

@@ -2,7 +2,7 @@
 import type { ByteSink } from '../base/byte-sink.ts'
 import { Collector } from '../base/byte-sink.ts'
 import { concatBytes } from '../base/bytes.ts'
-import { type JobOutput, serveJobs } from '../base/serve-jobs.ts'
+import { type JobOutput, ownBytes, ownsBuffer, serveJobs } from '../base/serve-jobs.ts'
 import { type PeelJob, type PeelReport, type WrapJob, runPeel, startWrap } from '../protection/jobs.ts'
 
 /** `body` is given when the whole message is at hand; otherwise it is streamed. */
@@ -15,12 +15,16 @@ export type ProtectionOutcome =
 
 serveJobs<ProtectionJob, ProtectionOutcome>({
   run(job) {
-    if (job.kind === 'peel') return { kind: 'peeled', reports: runPeel(job) }
+    if (job.kind === 'peel') return { kind: 'peeled', reports: runPeel(job).map(withOwnMessage) }
     const outputs = job.copies.map(() => new Collector())
     const body = startWrap(job, outputs)
     if (job.body !== undefined) body.write(job.body)
     body.end()
-    return { kind: 'wrapped', copies: outputs.map((output) => concatBytes(output.take())) }
+    return { kind: 'wrapped', copies: outputs.map((output) => ownBytes(concatBytes(output.take()))) }
+  },
+  transfer(outcome) {
+    const made = outcome.kind === 'wrapped' ? outcome.copies : outcome.reports.map((report) => report.message)
+    return [...new Set(made.flatMap((bytes) => (bytes !== undefined && ownsBuffer(bytes) ? [bytes.buffer] : [])))]
   },
   open(job, output) {
     if (job.kind === 'peel') throw new TypeError('a message is opened in one piece')
@@ -37,6 +41,10 @@ serveJobs<ProtectionJob, ProtectionOutcome>({
     }
   },
 })
+
+/** A small message lies in a pool with others, and a copy of it to the other thread would be one of all the pool. */
+const withOwnMessage = (report: PeelReport): PeelReport =>
+  report.message === undefined ? report : { ...report, message: ownBytes(report.message) }
 
 const channelSink = (output: JobOutput, channel: number): ByteSink => ({
   write: (chunk) => output.write(chunk, channel),

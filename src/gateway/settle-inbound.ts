@@ -1,5 +1,4 @@
 /** Stores what was decided about an incoming mail: mailbox, quarantine, evidence, and what was learned about keys. */
-import { concatBytes } from '../base/bytes.ts'
 import * as events from '../base/events.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, sameAddress } from '../message/address.ts'
@@ -58,7 +57,7 @@ export async function settle(deps: SettleDeps, settling: Settling): Promise<void
   const kept = decided.filter((each) => each.decision.action === 'accept')
   const held = decided.filter((each) => each.decision.action === 'quarantine')
   const opened = kept.map((each) => readersMessage(deps.hostname, settling, each))
-  const sealed = await Promise.all(opened.map((message) => bytes.seal(message)))
+  const sealed = await Promise.all(opened.map((pieces) => bytes.seal(...pieces)))
   const wantsOriginal = held.length > 0 || (deps.keepEvidence && kept.some((each) => each.report.layers.length > 0))
   const original = wantsOriginal ? await bytes.seal(incoming.raw) : undefined
   const harvested = await deps.store.commit(async (tx) => {
@@ -95,14 +94,18 @@ export async function traceRefusal(store: Store, settling: Settling): Promise<vo
 }
 
 /** What the terminal will fetch: our fields in front, forged ones out, everything else byte for byte. */
-function readersMessage(hostname: string, { incoming, message }: Settling, { report, decision }: Decided): Uint8Array {
+function readersMessage(
+  hostname: string,
+  { incoming, message }: Settling,
+  { report, decision }: Decided,
+): readonly Uint8Array[] {
   const shown = decision.asReceived || report.message === undefined ? message : parsePart(report.message)
   const returnPath = makeField('Return-Path', `<${incoming.mailFrom}>`)
   const ours = [authenticationResults(hostname, report.summary, report.layers), statusField(report.summary, decision)]
   const others = withoutForged(shown.fields, hostname).filter((field) => !isField(field, 'Return-Path'))
   const fields = [returnPath, ...ours, ...incoming.trace, ...others]
   const separator = shown.raw.length > shown.bodyOffset || endsInEmptyLine(shown) ? CRLF : EMPTY
-  return concatBytes([writeFields(fields), separator, bodyOf(shown)])
+  return [writeFields(fields), separator, bodyOf(shown)]
 }
 
 async function quarantine(

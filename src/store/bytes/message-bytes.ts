@@ -23,6 +23,8 @@ import {
 export const SWEEP_MIN_AGE_MS = 6 * 60 * 60_000
 /** Frames read from a file at once: what a stream holds in memory. */
 const FRAMES_PER_READ = 4
+/** Of a large message in memory, so that it is not there a second time in ciphertext. */
+const SEALED_AT_ONCE_BYTES = 16 * FRAME_BYTES
 
 /** There is no such message (any more): another terminal has deleted it. */
 export class BytesMissing extends Error {
@@ -49,10 +51,12 @@ export class MessageBytes {
     return new BytesWriter(this.#deps.folder, this.#deps.dataKeys)
   }
 
-  /** Seals bytes that are in memory already. */
-  async seal(bytes: Uint8Array): Promise<FinishedBytes> {
+  /** Seals bytes that are in memory already, one piece after the other. */
+  async seal(...pieces: readonly Uint8Array[]): Promise<FinishedBytes> {
     await using writer = this.writer()
-    await writer.write(bytes)
+    for (const piece of pieces)
+      for (let at = 0; at < piece.length; at += SEALED_AT_ONCE_BYTES)
+        await writer.write(piece.subarray(at, at + SEALED_AT_ONCE_BYTES))
     return await writer.finish()
   }
 
