@@ -18,6 +18,7 @@ import { inboundPolicyFor, outboundPolicyFor } from './config/policy-settings.ts
 import { createInbound } from './gateway/inbound.ts'
 import { type Outbound, createOutbound } from './gateway/outbound.ts'
 import type { ProtectionPool } from './gateway/protect.ts'
+import { ToldRefusals } from './gateway/told-refusals.ts'
 import { signIn } from './keys/sign-in.ts'
 import { type Address, parseAddress } from './message/address.ts'
 import { type Deliverer, QueueWorker } from './queue/worker.ts'
@@ -151,6 +152,7 @@ function inboundDeps(desk: Desk, live: LiveConfig, pool: ProtectionPool): Parame
     policyFor: (domain) => inboundPolicyFor(live.current, domain),
     allowWeak: config.protection.allowWeakAlgorithms,
     keepEvidence: config.evidence.keepDays > 0,
+    told: new ToldRefusals(config.limits.refusalsAfterDecryptionPerDay),
   }
 }
 

@@ -63,5 +63,6 @@ test('every name is said by one function, and is unlike the others', () => {
 test('docs/operating/logs-and-events.md explains every event', () => {
   const manual = readFileSync(new URL('../../docs/operating/logs-and-events.md', import.meta.url), 'utf8')
   const rows = [...manual.matchAll(/^\| `([\w-]+)`/gm)].map((match) => match[1])
-  assert.deepEqual(rows.toSorted(), Object.values(events.EVENT).toSorted())
+  assert.deepEqual(new Set(rows), new Set<string | undefined>(Object.values(events.EVENT)))
+  assert.equal(rows.length, Object.values(events.EVENT).length)
 })

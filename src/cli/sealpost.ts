@@ -6,6 +6,7 @@ import { fail } from './output.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { openCommand } from './open.ts'
+import { quarantineCommand } from './quarantine.ts'
 import { queueCommand, traceCommand } from './queue.ts'
 import { sealCommand } from './seal.ts'
 import { serveCommand } from './serve.ts'
@@ -36,6 +37,7 @@ function program(): Command {
     sealCommand,
     openCommand,
     queueCommand,
+    quarantineCommand,
     traceCommand,
     benchCommand,
   ]

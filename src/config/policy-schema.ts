@@ -31,11 +31,15 @@ const outbound = {
   cipher: z
     .enum(['auto', 'aes-256-gcm', 'aes-256-cbc', 'aes-128-cbc'])
     .default('auto')
-    .describe('`auto` takes what the recipient is known to read, AES-256-CBC when nothing is known.'),
+    .describe(
+      '`auto` takes AES-256-GCM to domains that do as we do (`domains`, `peers`), AES-256-CBC, which every program reads, to all others.',
+    ),
   keyTransport: z
     .enum(['auto', 'rsa-oaep', 'rsa-pkcs1'])
     .default('auto')
-    .describe('How the content key is encrypted to RSA keys; `auto` as with `cipher`.'),
+    .describe(
+      'How the content key is encrypted to RSA keys; `auto` takes OAEP to domains that do as we do, PKCS #1 v1.5 to all others.',
+    ),
   signatureForm: z
     .enum(['detached', 'opaque'])
     .default('detached')

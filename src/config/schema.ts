@@ -78,6 +78,11 @@ const limits = z.strictObject({
   recipientsMax: countField(100, 10_000)
     .default(1_000)
     .describe('Recipients of one mail; RFC 5321 §4.5.3.1.8 asks for 100 at least.'),
+  refusalsAfterDecryptionPerDay: countField(0, 1_000_000)
+    .default(100)
+    .describe(
+      'Mail refused after a private key has worked on it: so many senders a day and recipient hear 550; after that it is taken and held for the postmaster, so that the answers tell an attacker nothing.',
+    ),
   connectionsMax: countField(1, 100_000).default(1_000).describe('Open connections of one listener.'),
   connectionsPerAddressMax: countField(1, 100_000).default(50).describe('Of these, from one address.'),
 })

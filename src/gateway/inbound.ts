@@ -27,8 +27,9 @@ import { receivedField } from './annotate.ts'
 import { collect } from './collect.ts'
 import { headerFault } from './header-fault.ts'
 import { messageIdOf } from './submitted-header.ts'
+import { type ToldRefusals, wasDecrypted } from './told-refusals.ts'
 import { type ProtectionPool, peelFor } from './protect.ts'
-import { type Incoming, settle, traceRefusal } from './settle-inbound.ts'
+import { type Decided, type Incoming, settle, traceRefusal } from './settle-inbound.ts'
 
 export interface InboundDeps {
   readonly clock: Clock
@@ -43,6 +44,7 @@ export interface InboundDeps {
   readonly allowWeak: boolean
   /** Keep the protected original beside the opened mail. */
   readonly keepEvidence: boolean
+  readonly told: ToldRefusals
 }
 
 export interface Inbound extends Inbox {
@@ -128,13 +130,24 @@ async function receive(deps: InboundDeps, incoming: Incoming, message: Part, mai
     sayVerdict(mail, address, report, decision)
     return { address, account: accounts[index] as Account, report, decision }
   })
+  const told = decided.filter(({ decision }) => decision.action === 'refuse').map((each) => mayTell(deps, each, nowMs))
   const refusing = decided.find((each) => each.decision.action === 'refuse')
-  if (refusing !== undefined) {
+  if (refusing !== undefined && told.includes(true)) {
     await traceRefusal(deps.store, { incoming, message, mail, decided })
     return refusal(refusing.report, refusing.decision)
   }
-  await settle(deps, { incoming, message, mail, decided })
+  await settle(deps, { incoming, message, mail, decided: decided.map(heldWhenRefused) })
   return reply(250, '2.0.0', `Delivered as ${id}`)
+}
+
+/** A refusal before any decryption says nothing that its sender does not know. */
+function mayTell({ told }: InboundDeps, { address, report }: Decided, nowMs: number): boolean {
+  return !wasDecrypted(report) || told.mayTell(address, nowMs)
+}
+
+/** A refusal that must not be told: the mail goes to the postmaster, not to the reader. */
+function heldWhenRefused(each: Decided): Decided {
+  return each.decision.action === 'refuse' ? { ...each, decision: { ...each.decision, action: 'quarantine' } } : each
 }
 
 function sayVerdict(
@@ -181,5 +194,5 @@ function refusal(report: PeelReport, decision: InboundDecision): Reply {
     unprotected: '5.7.1',
     valid: '5.7.1',
   }
-  return reply(550, codes[decision.rule], explainRefusal(report.summary, decision))
+  return reply(550, codes[decision.rule], explainRefusal(report.summary, decision, wasDecrypted(report)))
 }

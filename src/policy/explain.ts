@@ -28,19 +28,23 @@ export function explainToReader(summary: Summary, decision: InboundDecision): st
   }
 }
 
-/** What the SMTP reply of a refusal says. It never tells which step of a decryption failed. */
-export function explainRefusal(summary: Summary, decision: InboundDecision): string {
+/**
+ * What the SMTP reply of a refusal says. `decrypted`: the recipient's key was used; then the reply tells nothing of what
+ * was found, neither which step failed nor a word of the content.
+ */
+export function explainRefusal(summary: Summary, decision: InboundDecision, decrypted: boolean): string {
+  const reason = decrypted ? null : summary.reason
   switch (decision.rule) {
     case 'tampered':
       return 'Message integrity failure: the message was changed after it was protected'
     case 'mismatch':
-      return `Message integrity failure: ${summary.reason ?? 'the signer is not the author in From'}`
+      return `Message integrity failure: ${reason ?? 'the signer is not the author in From'}`
     case 'revoked':
       return 'The signing certificate is revoked'
     case 'unknown-key':
       return "The signer's key is not known here; ask the recipient's postmaster to add it"
     case 'not-trusted':
-      return `The signer's certificate is not trusted here: ${summary.reason ?? 'no trust anchor'}`
+      return `The signer's certificate is not trusted here: ${reason ?? 'no trust anchor'}`
     case 'unsigned':
       return 'This recipient takes signed mail only'
     case 'unprotected':

@@ -1,0 +1,48 @@
+/** Mail that the policy keeps from the reader until a postmaster has looked at it. */
+import { findAccount } from '../../store/accounts.ts'
+import { audit } from '../../store/audit.ts'
+import { addToMailbox } from '../../store/mailboxes.ts'
+import { type QuarantinedMail, listQuarantine, takeFromQuarantine } from '../../store/quarantine.ts'
+import type { Tx } from '../../store/schema.ts'
+import { type Desk, OperationRefused } from '../desk.ts'
+
+export function listQuarantined(desk: Desk): Promise<readonly QuarantinedMail[]> {
+  return listQuarantine(desk.store.db)
+}
+
+/** The message as it arrived: still protected where it was. */
+export async function readQuarantined(desk: Desk, input: { id: number }): Promise<Uint8Array> {
+  const mail = (await listQuarantine(desk.store.db)).find((each) => each.id === input.id)
+  if (mail === undefined) throw unknown(input.id)
+  return desk.store.bytes.read(mail.bytesId)
+}
+
+/** `release`: into the mailboxes of its recipients, as it arrived. `remove`: gone; nobody is told. */
+export async function changeQuarantined(
+  desk: Desk,
+  input: { id: number; change: 'release' | 'remove' },
+): Promise<void> {
+  const { id, change } = input
+  const nowMs = desk.clock.nowMs()
+  await desk.store.commit(async (tx) => {
+    const taken = await takeFromQuarantine(tx, id, (mail) =>
+      change === 'release' ? intoMailboxes(desk, tx, mail, nowMs) : Promise.resolve(),
+    )
+    if (taken === undefined) throw unknown(id)
+    const detail = `${taken.recipients.join(', ')}: ${taken.reason}`
+    await audit(tx, { nowMs, actor: desk.actor, operation: `quarantine ${change}`, subject: String(id), detail })
+  })
+}
+
+async function intoMailboxes(desk: Desk, tx: Tx, mail: QuarantinedMail, nowMs: number): Promise<void> {
+  const sizeBytes = await desk.store.bytes.sizeBytes(mail.bytesId)
+  if (sizeBytes === undefined) throw new OperationRefused(`The message of quarantine entry ${mail.id} is gone`)
+  for (const recipient of mail.recipients) {
+    const account = await findAccount(tx, recipient)
+    if (account !== undefined)
+      await addToMailbox(tx, { accountId: account.id, bytesId: mail.bytesId, sizeBytes, receivedMs: nowMs })
+  }
+}
+
+const unknown = (id: number): OperationRefused =>
+  new OperationRefused(`There is no quarantine entry ${id}; "sealpost quarantine list" names them`)
