@@ -86,11 +86,11 @@ export function decryptWithPassword(
         ciphertext,
       )
     case 'rc2':
-      return need(decryptRc2Cbc(key, key.length * 8, iv, ciphertext), WRONG)
+      return need(decryptRc2Cbc(key, key.length * 8, iv, ciphertext), WRONG_PASSWORD)
   }
 }
 
-const WRONG = 'the password is wrong, or the file is damaged'
+export const WRONG_PASSWORD = 'the password is wrong, or the file is damaged'
 
 function decryptPbes2(
   parameters: Node | undefined,
@@ -133,7 +133,7 @@ function decipher(cipher: string, key: Uint8Array, iv: Uint8Array, ciphertext: U
     const state = createDecipheriv(cipher, key, iv)
     return Buffer.concat([state.update(ciphertext), state.final()])
   } catch {
-    throw new Malformed(WRONG)
+    throw new Malformed(WRONG_PASSWORD)
   }
 }
 

@@ -13,6 +13,7 @@ import {
   ITERATIONS_MAX,
   ITERATIONS_WRITTEN,
   type IterationBudget,
+  WRONG_PASSWORD,
   decryptWithPassword,
   encryptWithPassword,
   hmacDigest,
@@ -106,8 +107,7 @@ function checkMac(macData: Node, content: Uint8Array, password: string, budget: 
     oidOf(wanted.children[0], 'MAC algorithm') === PBMAC1
       ? pbmac1(expectTag(wanted.children[1], TAG.SEQUENCE, 'PBMAC1'), content, password, budget)
       : legacyMac(wanted, octetsOf(salt), iterations, { content, password, budget })
-  if (!equalLength(computed, expected) || !timingSafeEqual(computed, expected))
-    throw new Malformed('the password is wrong, or the file is damaged')
+  if (!equalLength(computed, expected) || !timingSafeEqual(computed, expected)) throw new Malformed(WRONG_PASSWORD)
 }
 
 const equalLength = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length
