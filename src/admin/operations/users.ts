@@ -8,7 +8,7 @@ import { type Account, type AccountStatus, listAccounts, setAccountStatus } from
 import { audit } from '../../store/audit.ts'
 import { type Desk, OperationRefused, needAddress } from '../desk.ts'
 
-/** 96 random bits, in letters that can be read over the telephone. */
+/** 96 random bits, in hex digits: read over the telephone, and taken by every program's command line. */
 const PASSWORD_BYTES = 12
 
 export interface KeyNote {
@@ -27,7 +27,7 @@ export interface NewUser {
 /** Gives out the address, makes the keys. Without a password one is made up. */
 export async function addUser(desk: Desk, input: { address: string; password?: string | undefined }): Promise<NewUser> {
   const address = needAddress(input.address)
-  const password = input.password ?? randomBytes(PASSWORD_BYTES).toString('base64url')
+  const password = input.password ?? randomBytes(PASSWORD_BYTES).toString('hex')
   if (!acceptablePassword(password)) throw new OperationRefused('The password is empty or too long')
   const { algorithm, certificateValidityDays } = desk.config.keys
   const enrolled = await enrol(desk, {
