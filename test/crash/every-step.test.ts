@@ -160,7 +160,9 @@ async function killWhenAccepted(victim: Victim, out: TestMail): Promise<void> {
 
 /** Kills what is not dead yet, looks at what it left, starts it again, and waits until everything is delivered. */
 async function restart(victim: Victim, mails: readonly TestMail[], where: string): Promise<boolean> {
-  const byPlan = await victim.die()
+  const byPlan = await victim.die().catch((error: unknown) => {
+    throw new Error(`to be killed ${where}`, { cause: error })
+  })
   for (const mail of mails) mail.kills.push(byPlan ? where : `after everything, not ${where}`)
   assert.deepEqual(await victim.plaintextFiles(), [], `in clear on the disk, killed ${where}`)
   await victim.start()

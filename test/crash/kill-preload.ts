@@ -145,12 +145,12 @@ function sqlLabel(sql: string): string | undefined {
 }
 
 async function watchFiles(): Promise<void> {
+  const handle = await fs.promises.open('/dev/null') // before that is a step itself
+  const prototype = Object.getPrototypeOf(handle) as object
+  await handle.close()
   for (const name of ['open', 'mkdir', 'rm', 'rename', 'writeFile'])
     watch(fs.promises, name, (_self, [path]) => `file ${name} ${placeOf(String(path))}`)
   syncBuiltinESMExports()
-  const handle = await fs.promises.open('/dev/null')
-  const prototype = Object.getPrototypeOf(handle) as object
-  await handle.close()
   for (const name of ['write', 'writev', 'sync', 'datasync', 'truncate', 'close'])
     watch(prototype, name, () => `file ${name}`)
 }

@@ -238,6 +238,7 @@ export class Victim implements AsyncDisposable {
       await once(child, 'exit')
     }
     if (child.signalCode !== 'SIGKILL') {
+      await wait(200) // for its last words
       const last = JSON.stringify(this.provider.log.at(-1))
       throw new Error(`the server ended by itself: ${child.exitCode} ${child.signalCode} ${last} ${this.#words}`)
     }

@@ -1,9 +1,10 @@
 /** Starts a whole provider for tests and the demo: `sealpost init`, its configuration, `sealpost serve`, all real. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, type Server, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
@@ -165,18 +166,22 @@ class ProviderProcess implements Provider {
   }
 }
 
+/** Below the ports that systems give to outgoing connections: nobody takes one while its server is down for a moment. */
+const PORTS = { from: 10_240, to: 32_768 }
+
 async function freePorts(): Promise<Record<ListenerName, number>> {
   const names: readonly ListenerName[] = ['mx', 'submission', 'submissions', 'pop3', 'pop3s']
-  const servers = names.map(() => createServer())
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) =>
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
-        ),
-    ),
-  )
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  const held: Server[] = []
+  while (held.length < names.length) {
+    const server = createServer()
+    const port = randomInt(PORTS.from, PORTS.to)
+    const free = new Promise((resolve) =>
+      server.once('error', resolve).listen(port, '127.0.0.1', () => resolve('free')),
+    )
+    if ((await free) === 'free') held.push(server)
+  }
+  const ports = held.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))))
   return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Record<ListenerName, number>
 }
 
