@@ -135,7 +135,7 @@ describe('user, key, trust', () => {
     const { keys, password } = user as { keys: Record<string, string>[]; password: string }
     assert.deepEqual(Object.keys(user ?? {}), ['address', 'password', 'keys'])
     assert.equal(user?.['address'], 'ann@a.example')
-    assert.match(password, /^[\w-]{16}$/)
+    assert.match(password, /^[0-9a-f]{24}$/)
     assert.deepEqual(Object.keys(keys[0] ?? {}), ['standard', 'algorithm', 'fingerprint'])
     assert.match(keys[0]?.['fingerprint'] ?? '', /^[0-9a-f]{64}$/)
     const [other] = await provider.cli(['user', 'add', 'ben@b.example', '--password-stdin'], 'my own\n')
