@@ -153,9 +153,7 @@ test('policy: own domains and peers are surrogates; one domain may differ', () =
   assert.equal(other.surrogate, false)
   assert.equal(other.noKey, 'require')
   assert.deepEqual(other.encryption, {})
-  const strong = { cipher: 'aes-256-gcm', keyTransport: 'rsa-oaep' }
-  assert.deepEqual(outboundPolicyFor(settings, domain('abc.com')).encryption, strong)
-  assert.deepEqual(outboundPolicyFor(config('domains: [abc.com]\n'), domain('abc.com')).encryption, strong)
+  assert.deepEqual(outboundPolicyFor(settings, domain('abc.com')).encryption, { cipher: 'aes-256-gcm' })
   assert.equal(inboundPolicyFor(settings, domain('abc.com')).onTampered, 'discard')
   assert.equal(inboundPolicyFor(settings, domain('example.org')).onTampered, 'quarantine')
 })

@@ -32,14 +32,12 @@ const outbound = {
     .enum(['auto', 'aes-256-gcm', 'aes-256-cbc', 'aes-128-cbc'])
     .default('auto')
     .describe(
-      '`auto` takes AES-256-GCM to domains that do as we do (`domains`, `peers`), AES-256-CBC, which every program reads, to all others.',
+      '`auto` takes AES-256-CBC, which every program reads. AES-256-GCM proves by itself that nothing was changed: take it for correspondents that read it.',
     ),
   keyTransport: z
     .enum(['auto', 'rsa-oaep', 'rsa-pkcs1'])
     .default('auto')
-    .describe(
-      'How the content key is encrypted to RSA keys; `auto` takes OAEP to domains that do as we do, PKCS #1 v1.5 to all others.',
-    ),
+    .describe('How the content key is encrypted to RSA keys; `auto` takes PKCS #1 v1.5, which every program reads.'),
   signatureForm: z
     .enum(['detached', 'opaque'])
     .default('detached')
