@@ -95,8 +95,8 @@ async function startKiller(afterUs: number): Promise<{ wake: () => void }> {
     while (process.hrtime.bigint() < end);
     process.kill(process.pid, 'SIGKILL')`
   const thread = new Worker(code, { eval: true, workerData: { shared, afterUs }, env: {} })
-  thread.unref()
   await new Promise((resolve) => thread.once('online', resolve))
+  thread.unref() // not before: at the start nothing else would keep the process alive
   return {
     wake() {
       Atomics.store(shared, 0, 1)
