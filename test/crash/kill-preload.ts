@@ -77,7 +77,8 @@ function step(label: string): void {
       if (total === plan.count) die()
       return
     case 'fail':
-      if (plan.label === label && plan.nth === nth) throw new Error(`no space left on device (${label})`)
+      if (plan.label === label && plan.nth === nth)
+        throw new Error(`no space left on device (${label})`)
   }
 }
 
@@ -116,7 +117,11 @@ function watch(owner: object, name: string, labelOf: (self: unknown, args: reado
       step(`before ${label}`)
     } catch (error) {
       if (!label.startsWith('file')) throw error
-      return Promise.reject(new Error(`no space left on device (${label})`))
+      const full = (): never => {
+        throw new Error(`no space left on device (${label})`, { cause: error })
+      }
+      // a close that fails has closed all the same
+      return (label === 'file close' ? (original.apply(this, args) as Promise<void>) : Promise.resolve()).then(full)
     }
     const result = original.apply(this, args)
     if (!(result instanceof Promise)) {

@@ -131,7 +131,12 @@ export class BytesWriter implements AsyncDisposable {
     if (created !== undefined) await syncFolder(this.#folder)
     const handle = await open(path, 'wx', 0o600)
     const sealer = new Sealer(dataKey, 'message')
-    await writeAll(handle, [sealer.header])
+    try {
+      await writeAll(handle, [sealer.header])
+    } catch (error) {
+      await this.#undo(handle) // nobody else knows of it yet: an open handle that is forgotten ends the process
+      throw error
+    }
     return { kind: 'file', handle, sealer, dataKeyId: dataKey.id }
   }
 }
