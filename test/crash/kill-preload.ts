@@ -77,8 +77,7 @@ function step(label: string): void {
       if (total === plan.count) die()
       return
     case 'fail':
-      if (plan.label === label && plan.nth === nth)
-        throw new Error(`no space left on device (${label})`)
+      if (plan.label === label && plan.nth === nth) throw new Error(`no space left on device (${label})`)
   }
 }
 
