@@ -9,7 +9,7 @@ import type { Dialect } from './dialect.ts'
 /** How long a write waits for another process (the command line, a backup) before it fails. */
 export const LOCK_WAIT_MAX_MS = 15_000
 const LOCK_RETRY_MS = 5
-/** A reader meets a lock only for the moment in which another process opens or closes the database. */
+/** Whoever opens or reads meets a lock only for the moment in which another process opens or closes the database. */
 const READER_BUSY_MS = 5_000
 /** Prepared statements kept for each connection. Lists of different lengths make statements of their own. */
 const STATEMENTS_MAX = 400
@@ -20,8 +20,8 @@ const SQLITE_BUSY = 5
 /** Opens, or creates with mode 0600, the database at `path`. */
 export async function openSqlite(path: string): Promise<Dialect> {
   await (await open(path, 'a', 0o600)).close() // SQLite gives its WAL files the mode of the database
-  const write = new Connection(path, 0)
-  write.database.exec(`PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}`)
+  const write = new Connection(path, READER_BUSY_MS)
+  write.database.exec(`PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}; PRAGMA busy_timeout=0`)
   const read = new Connection(path, READER_BUSY_MS)
   read.database.exec('PRAGMA query_only=ON')
   const reader = kysely(read)
