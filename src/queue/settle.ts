@@ -48,7 +48,7 @@ export async function prepareSettlement(
  */
 export class Settler {
   readonly #deps: SettleDeps
-  #waiting: { readonly settlement: Settlement; readonly written: PromiseWithResolvers<void> }[] = []
+  #waiting: WaitingSettlement[] = []
   #writing = false
 
   constructor(deps: SettleDeps) {
@@ -67,19 +67,35 @@ export class Settler {
     this.#writing = true
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0)
-      const settlements = group.map((one) => one.settlement)
-      try {
-        await this.#deps.store.commit((tx) => write(this.#deps, tx, settlements))
-        for (const { settlement, written } of group) {
-          for (const verdict of settlement.verdicts) sayEvent(verdict)
-          written.resolve()
-        }
-      } catch (error) {
-        for (const { written } of group) written.reject(error)
-      }
+      // one that cannot be written must not keep the others from it: then each gets a savepoint of its own
+      if (!(await this.#write(group)) && group.length > 1) await Promise.all(group.map((one) => this.#write([one])))
+      for (const { written, error } of group) if (error !== undefined) written.reject(error)
     }
     this.#writing = false
   }
+
+  async #write(group: readonly WaitingSettlement[]): Promise<boolean> {
+    const settlements = group.map((one) => one.settlement)
+    try {
+      await this.#deps.store.commit((tx) => write(this.#deps, tx, settlements))
+    } catch (error) {
+      for (const one of group) one.error = error
+      return false
+    }
+    for (const one of group) {
+      for (const verdict of one.settlement.verdicts) sayEvent(verdict)
+      one.error = undefined
+      one.written.resolve()
+    }
+    return true
+  }
+}
+
+interface WaitingSettlement {
+  readonly settlement: Settlement
+  readonly written: PromiseWithResolvers<void>
+  /** Why it could not be written. */
+  error?: unknown
 }
 
 async function write(deps: SettleDeps, tx: Tx, settlements: readonly Settlement[]): Promise<void> {
