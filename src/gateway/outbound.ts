@@ -12,7 +12,6 @@ import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
-import type { Part } from '../message/part.ts'
 import { namedRecipients } from '../message/recipients.ts'
 import { type Copy, type OutboundPlan, decideOutbound, demandsEncryption } from '../policy/decide-outbound.ts'
 import { explainNoKey, explainQueued } from '../policy/explain.ts'
@@ -30,7 +29,7 @@ import { receivedField } from './annotate.ts'
 import { headerFault } from './header-fault.ts'
 import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
-import { askedFor, checkAuthor, messageIdOf, outgoingFields, readHead } from './submitted-header.ts'
+import { type Head, askedFor, checkAuthor, messageIdOf, outgoingFields, readHead } from './submitted-header.ts'
 
 export interface OutboundDeps {
   readonly clock: Clock
@@ -92,7 +91,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
 
   const signer = await deps.privateKeys.signingKey(login)
   if (signer === undefined) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
-  const plan = await planFor(deps, head.part, mail.envelope, { address: login, signer }, nowMs)
+  const plan = await planFor(deps, head, mail.envelope, { address: login, signer }, nowMs)
   if ('code' in plan) return plan
   if (plan.copies.length === 0) return reply(554, '5.7.5', explainNoKey(plan.refused))
 
@@ -131,7 +130,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
 
 async function planFor(
   deps: OutboundDeps,
-  part: Part,
+  { part, preview }: Head,
   envelope: SmtpEnvelope,
   { address: sender, signer }: { address: Address; signer: OwnKey },
   nowMs: number,
@@ -144,7 +143,15 @@ async function planFor(
       policy: deps.policyFor(domainOf(address)),
     })),
   )
-  const alreadyProtected = STANDARDS.some((standard) => standard.recognise(part) === 'encrypted')
+  const isEncrypted = (by: 'label' | 'content'): boolean =>
+    STANDARDS.some((standard) => standard.recognise(preview, by) === 'encrypted')
+  const alreadyProtected = isEncrypted('content')
+  if (!alreadyProtected && isEncrypted('label'))
+    return reply(
+      554,
+      '5.6.0',
+      'The message says that it is encrypted, and is not; send it in plain, the server protects it',
+    )
   if (alreadyProtected && rules.alreadyProtected === 'refuse')
     return reply(550, '5.7.1', 'The message is protected already; send it in plain, the server protects it')
   return decideOutbound({

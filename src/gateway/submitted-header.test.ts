@@ -39,6 +39,14 @@ for (const [message, header, why] of messages)
     }
   })
 
+test('the beginning of the body can be seen before anything is decided, however it comes', async () => {
+  for (const size of [1, 7, 5000]) {
+    const head = await readHead(inPieces(`A: b\r\n\r\n${'x'.repeat(3000)}`, size))
+    assert(!('code' in head))
+    assert.match(latin1(head.preview.raw), /^A: b\r\n\r\nx{1024}/)
+  }
+})
+
 test('a header without end is refused, and no more of it is read', async () => {
   let pieces = 0
   async function* endless(): AsyncIterable<Uint8Array> {

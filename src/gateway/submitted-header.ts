@@ -10,8 +10,10 @@ import type { NoKeyPolicy } from '../policy/settings.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
 
 export interface Head {
-  /** The header only; what of the body came with it is in `rest`. */
+  /** The header only; all of the body is in `rest`. */
   readonly part: Part
+  /** Header and the beginning of the body: enough to see what the body is. */
+  readonly preview: Part
   readonly rest: AsyncIterable<Uint8Array>
 }
 
@@ -21,11 +23,16 @@ export async function readHead(content: AsyncIterable<Uint8Array>): Promise<Head
   const read: Uint8Array[] = []
   let lengthBytes = 0
   let seam: Uint8Array = START_OF_LINE
-  for (let ended = false; !ended;) {
+  let bodyBytes = 0
+  for (let ended = false; !ended || bodyBytes < PREVIEW_BODY_BYTES;) {
     const next = await chunks.next()
     if (next.done === true) break
     read.push(next.value)
     lengthBytes += next.value.length
+    if (ended) {
+      bodyBytes += next.value.length
+      continue
+    }
     const window = concatBytes([seam, next.value])
     ended = Buffer.from(window.buffer, window.byteOffset, window.byteLength).includes('\r\n\r\n', 0, 'latin1')
     seam = window.subarray(-3)
@@ -35,9 +42,13 @@ export async function readHead(content: AsyncIterable<Uint8Array>): Promise<Head
     }
   }
   const bytes = concatBytes(read)
-  const { bodyOffset } = parsePart(bytes)
-  return { part: parsePart(bytes.subarray(0, bodyOffset)), rest: follow(bytes.subarray(bodyOffset), chunks) }
+  const preview = parsePart(bytes)
+  const { bodyOffset } = preview
+  return { part: parsePart(bytes.subarray(0, bodyOffset)), preview, rest: follow(bytes.subarray(bodyOffset), chunks) }
 }
+
+/** Of the body that are waited for before anything is decided, when there are so many. */
+const PREVIEW_BODY_BYTES = 1024
 
 /** What stands before the first byte, so that a message that begins with an empty line has an empty header. */
 const START_OF_LINE = Uint8Array.of(CR, LF)

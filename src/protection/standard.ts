@@ -141,8 +141,11 @@ export interface ProtectionStandard {
   readonly name: StandardName
   /** Reads one public key in the standard's own encoding (`Certificate.encoded`). */
   readCertificate(encoded: Uint8Array): Result<Certificate>
-  /** Structure only. `undefined` means "not ours", which is never an error. */
-  recognise(part: Part): LayerKind | undefined
+  /**
+   * Structure only; the beginning of the body is enough. `undefined` means "not ours", which is never an error. `label`:
+   * where the content cannot be read, what its header says counts. `content`: it does not.
+   */
+  recognise(part: Part, by?: 'label' | 'content'): LayerKind | undefined
   /** Opens one layer. Hostile input yields `broken` and why; it never throws. */
   open(part: Part, ring: KeyRing): Opened
   /** May this certificate be believed at `atMs`, given what came with the mail and what is known? */

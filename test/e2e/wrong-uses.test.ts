@@ -67,6 +67,11 @@ const submitted: readonly [attempt: Attempt, reply: RegExp, why: string][] = [
   [{ message: `From: ${AZUMA}\r\n${'X: yyyy\r\n'.repeat(80_000)}` }, /^550 5\.6\.0 /, 'a header without end'],
   [{ message: mail(AZUMA, 'X: y\r\n'.repeat(3000)) }, /^554 5\.6\.0 /, 'a header of 3000 fields'],
   [{ message: mail(AZUMA, 'Content-Type: a/b\r\nContent-Type: c/d\r\n') }, /^554 5\.6\.0 /, 'Content-Type twice'],
+  [
+    { message: mail(AZUMA, 'Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n', 'in the clear\r\n') },
+    /^554 5\.6\.0 /,
+    'a mail that says that it is encrypted, and is not',
+  ],
   [{ message: mail(AZUMA, 'Received: by x\r\n'.repeat(60)) }, /^554 5\.4\.6 /, 'a loop'],
   [{ to: ['x@secret.example'] }, /^554 5\.7\.5 .*no key/i, 'encryption demanded for the domain, and no key known'],
   [{ message: mail(AZUMA, 'X-Sealpost: require\r\n'), to: ['x@far.example'] }, /^554 5\.7\.5 /, 'encryption asked for'],

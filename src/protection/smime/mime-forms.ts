@@ -24,14 +24,18 @@ const CERTIFICATES_ONLY = 'certs-only'
 
 export type SmimeForm = 'multipart/signed' | 'signed-data' | 'enveloped-data' | 'auth-enveloped-data'
 
-/** Which form of S/MIME an entity is (RFC 8551 §3.10), or `undefined`. Certificates alone are not protection. */
-export function smimeFormOf(part: Part): SmimeForm | undefined {
+/**
+ * Which form of S/MIME an entity is (RFC 8551 §3.10), or `undefined`. Certificates alone are not protection. A body that is
+ * no CMS is what its label says, or nothing when only content counts.
+ */
+export function smimeFormOf(part: Part, by: 'label' | 'content' = 'label'): SmimeForm | undefined {
   const { type, parameters } = contentTypeOf(part)
   if (type === 'multipart/signed')
     return SIGNATURE_TYPES.has((parameters.get('protocol') ?? '').toLowerCase()) ? 'multipart/signed' : undefined
   if (MIME_TYPES.has(type)) {
     const smimeType = parameters.get('smime-type')?.toLowerCase() ?? ''
-    return smimeType === CERTIFICATES_ONLY ? undefined : (peekForm(part) ?? SMIME_TYPES.get(smimeType))
+    if (smimeType === CERTIFICATES_ONLY) return undefined
+    return peekForm(part) ?? (by === 'label' ? SMIME_TYPES.get(smimeType) : undefined)
   }
   if (type !== 'application/octet-stream') return undefined
   const name = dispositionOf(part).filename ?? parameters.get('name') ?? ''

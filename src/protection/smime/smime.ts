@@ -51,8 +51,8 @@ const SIGNERS_MAX = 16
 export const smime: ProtectionStandard = {
   name: 'smime',
   readCertificate: parseCertificate,
-  recognise(part) {
-    const form = smimeFormOf(part)
+  recognise(part, by = 'label') {
+    const form = smimeFormOf(part, by)
     return form === undefined ? undefined : kindOfForm(form)
   },
   open,
