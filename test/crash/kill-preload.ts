@@ -89,7 +89,7 @@ function die(signal: NodeJS.Signals = 'SIGKILL'): void {
 async function startKiller(afterUs: number): Promise<{ wake: () => void }> {
   const shared = new Int32Array(new SharedArrayBuffer(4))
   const code = `
-    const { workerData: { shared, afterUs } } = require('node:worker_threads')
+    const { workerData: { shared, afterUs } } = process.getBuiltinModule('node:worker_threads')
     Atomics.wait(shared, 0, 0)
     const end = process.hrtime.bigint() + BigInt(afterUs) * 1000n
     while (process.hrtime.bigint() < end);

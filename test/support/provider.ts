@@ -1,7 +1,7 @@
 /** Starts a whole provider for tests and the demo: `sealpost init`, its configuration, `sealpost serve`, all real. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AddressInfo, type Server, createServer } from 'node:net'
@@ -101,7 +101,9 @@ class ProviderProcess implements Provider {
 
   async configure(config: Record<string, unknown>): Promise<void> {
     const now = parse(await readFile(this.configFile, 'utf8')) as Record<string, unknown>
-    await writeFile(this.configFile, stringify(merge(now, config)))
+    // put in its place whole: a server that reads it just now sees the old one or the new one
+    await writeFile(`${this.configFile}.new`, stringify(merge(now, config)))
+    await rename(`${this.configFile}.new`, this.configFile)
   }
 
   async start(env: Record<string, string> = {}, args: readonly string[] = []): Promise<number> {
