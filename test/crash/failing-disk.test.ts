@@ -7,12 +7,11 @@ import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
 import { queueLength } from './data-folder.ts'
 import { Ledger } from './ledger.ts'
-import { fairSample, pointsOf, seededRandom, type Point } from './points.ts'
+import { SEED, fairSample, pointsOf, seededRandom, type Point } from './points.ts'
 import { Victim, makePeer, until } from './victim.ts'
 
 const ASKED = process.env['SEALPOST_FAILURES']
 const FAILURES = ASKED ?? '50'
-const SEED = Number(process.env['SEALPOST_SEED'] ?? (process.env['CI'] === undefined ? Date.now() % 1_000_000 : 64_216))
 /** On a busy machine the sample ends early, after this long. */
 const BUDGET_MS = ASKED === undefined ? 40_000 : Infinity
 const SAMPLE_MIN = 15

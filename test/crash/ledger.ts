@@ -9,10 +9,14 @@ export interface TestMail {
   readonly way: Way
   /** As its author wrote it; what is fetched must have these octets after its header. */
   readonly body: string
+  /** Attempts, answered or not: when there was a second, a second copy may be its sender's (RFC 1047). */
+  offered: number
   /** Attempts that were answered 250. */
   accepted: number
   /** Where the server was killed while this mail was under way. */
   readonly kills: string[]
+  /** Recipients whose delivery was on record when the server was killed: they must not get another copy. */
+  readonly settled: Set<string>
   /** What failed meanwhile in a server that lived. */
   readonly troubles: string[]
 }
@@ -80,6 +84,9 @@ export class Ledger {
         found.delete(key)
         if (copies === 0) lost.push(`${key}; ${killsOf(mail)}`)
         if (copies > 1) duplicated.push(`${key}: ${copies}; ${killsOf(mail)}`)
+        // a report is stored before its own row in the queue is gone: a kill between the two brings another
+        const reason = mail.offered > 1 || what === 'report' || (mail.way === 'out' && !mail.settled.has(address))
+        if (copies > 1 && !reason) this.#wrong.push(`${key}: another copy without a reason, ${killsOf(mail)}`)
         if (copies > 1 + mail.kills.length) this.#wrong.push(`${key}: ${copies} copies, ${killsOf(mail)}`)
       }
       if (mail.accepted === 0) this.#wrong.push(`${mail.token} was never accepted`)

@@ -11,7 +11,16 @@ export function write(way: Way, size: 'small' | 'large'): TestMail {
     { length: size === 'small' ? 5 : 1_200 },
     () => `${MARKER} ${randomBytes(30).toString('base64')}`,
   )
-  return { token, way, body: [token, ...lines, ''].join('\r\n'), accepted: 0, kills: [], troubles: [] }
+  return {
+    token,
+    way,
+    body: [token, ...lines, ''].join('\r\n'),
+    offered: 0,
+    accepted: 0,
+    kills: [],
+    settled: new Set(),
+    troubles: [],
+  }
 }
 
 export function outgoingText({ token, body }: TestMail, from: string, to: readonly string[]): string {

@@ -10,12 +10,10 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { DATABASE_FILE, openStore } from '../../src/store/database.ts'
 import type { CrashPlan } from './kill-preload.ts'
-import { fairSample, pointsOf, seededRandom } from './points.ts'
+import { SEED, fairSample, pointsOf, seededRandom } from './points.ts'
 import { PRELOAD } from './victim.ts'
 
 const KILLS = Number(process.env['SEALPOST_KILLS'] ?? '12')
-const SEED = Number(process.env['SEALPOST_SEED'] ?? (process.env['CI'] === undefined ? Date.now() % 1_000_000 : 64_216))
-
 const CHILD = `
 import { createSecretKey } from 'node:crypto'
 const { openStore } = await import(process.argv[1])

@@ -63,6 +63,11 @@ export function fairSample(points: readonly Point[], max: number, random: () => 
   return sample.slice(0, max)
 }
 
+/** Of the samples: `SEALPOST_SEED`, else another one each time; in CI always the same, so that a red run can be run again. */
+export const SEED = Number(
+  process.env['SEALPOST_SEED'] ?? (process.env['CI'] === undefined ? Date.now() % 1_000_000 : 64_216),
+)
+
 /** Pseudo-random numbers in [0, 1) from a seed, so that a sample can be had again (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed

@@ -202,6 +202,7 @@ export class Victim implements AsyncDisposable {
   }
 
   async offer(mail: TestMail): Promise<void> {
+    mail.offered += 1
     const { ports } = this.provider
     const { from, to } = this.#envelope(mail.way)
     const { password } = this.#suzuki
@@ -243,6 +244,12 @@ export class Victim implements AsyncDisposable {
       throw new Error(`the server ended by itself: ${child.exitCode} ${child.signalCode} ${last} ${this.#words}`)
     }
     return byPlan
+  }
+
+  /** Notes whom the server has said that it has delivered `mail` to. */
+  noteSettled(mail: TestMail): void {
+    for (const { event, messageId, recipient } of this.provider.log)
+      if (event === 'delivered' && String(messageId).includes(mail.token)) mail.settled.add(String(recipient))
   }
 
   /** Names of files in the data folder that hold something of the mails in clear. */
