@@ -8,7 +8,7 @@ import type { Part } from '../message/part.ts'
 import { namedRecipients } from '../message/recipients.ts'
 import type { InboundPolicy } from '../policy/settings.ts'
 import { type PackedRing, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
-import { authorOf } from '../protection/peel.ts'
+import { authorOf } from '../protection/author.ts'
 import type { SmimeCertificate } from '../protection/smime/certificate.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
 

@@ -17,7 +17,7 @@ import { type InboundDecision, decideInbound } from '../policy/decide-inbound.ts
 import { explainRefusal } from '../policy/explain.ts'
 import type { InboundPolicy } from '../policy/settings.ts'
 import { type PackedRing, type PeelReport, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
-import { authorOf } from '../protection/peel.ts'
+import { authorOf } from '../protection/author.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import { type EnhancedCode, type Reply, isPositive, isTransient, reply, replyText } from '../protocol/smtp-reply.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'

@@ -3,14 +3,15 @@
  * by layer from outside, whichever standard each layer is, and says what was found. A layer whose signature does not
  * hold is the last one touched: nothing below it is decrypted (patent, B2–B5).
  */
-import { type Address, sameAddress } from '../message/address.ts'
-import { fieldBody, isField, writeFields } from '../message/header-field.ts'
-import { parseMailboxList } from '../message/mailbox-list.ts'
+import { sameAddress } from '../message/address.ts'
+import { writeFields } from '../message/header-field.ts'
 import { walk } from '../message/mime-tree.ts'
 import { type Defect, type Part, bodyOf } from '../message/part.ts'
+import { type Author, authorOf } from './author.ts'
 import { openedFields, readProtectedHeader } from './header-protection.ts'
-import type { Certificate, KeyRing, Opened, ProtectionStandard, SignatureVerdict, SignerFinding } from './standard.ts'
-import { type LayerReport, type Summary, summarise, worst } from './summary.ts'
+import { type Judging, judgeSigner, layerOf } from './judge-signer.ts'
+import type { Certificate, KeyRing, Opened, ProtectionStandard, SignatureVerdict } from './standard.ts'
+import { type LayerReport, type Summary, summarise } from './summary.ts'
 
 /** Deeper envelopes do not occur; what lies below stays sealed. */
 export const LAYERS_MAX = 8
@@ -57,21 +58,6 @@ export function peel(standards: readonly ProtectionStandard[], message: Part, ri
   }
 }
 
-/** The single author of a message, or why there is none that a signature could speak for (RFC 5322 §3.6.2). */
-export type Author = { readonly address: Address } | { readonly problem: string }
-
-export function authorOf(part: Pick<Part, 'fields'>): Author {
-  const fields = part.fields.filter((field) => isField(field, 'From'))
-  const [field] = fields
-  if (field === undefined) return { problem: 'the mail has no From' }
-  if (fields.length > 1) return { problem: 'the mail has several From fields' }
-  const mailboxes = parseMailboxList(fieldBody(field))
-  if (!mailboxes.ok) return { problem: `From cannot be read: ${mailboxes.error}` }
-  const [mailbox, ...others] = mailboxes.value
-  if (mailbox === undefined || others.length > 0) return { problem: `From names ${mailboxes.value.length} authors` }
-  return { address: mailbox.address }
-}
-
 function openEnvelopeOf(
   standards: readonly ProtectionStandard[],
   message: Part,
@@ -88,12 +74,6 @@ function openEnvelopeOf(
   const deeper = standards.some((each) => each.recognise(progress.payload) !== undefined)
   if (progress.end === 'payload' && deeper) progress.end = 'sealed'
   return progress
-}
-
-interface Judging {
-  readonly ring: KeyRing
-  readonly atMs: number
-  readonly author: Author
 }
 
 function take(progress: Progress, standard: ProtectionStandard, opened: Opened, judging: Judging): void {
@@ -124,73 +104,6 @@ function take(progress: Progress, standard: ProtectionStandard, opened: Opened, 
       progress.layers.push({ kind: opened.layer, ...report, algorithm: null, verdict, why: opened.why })
       progress.end = 'failed'
     }
-  }
-}
-
-interface JudgedSigner {
-  readonly finding: SignerFinding
-  readonly verdict: SignatureVerdict
-  readonly signer: string | null
-  readonly why?: string
-}
-
-/** Cryptography first, then whose key it is, then whether that key may be believed. */
-function judgeSigner(
-  standard: ProtectionStandard,
-  finding: SignerFinding,
-  { ring, atMs, author }: Judging,
-): JudgedSigner {
-  const { certificate } = finding
-  const why = finding.why ?? 'the signature does not hold'
-  if (certificate === undefined)
-    return { finding, verdict: finding.changed === true ? 'invalid' : 'unknown-key', signer: null, why }
-  const speaksFor = 'address' in author ? speaksAs(certificate, author.address, ring) : undefined
-  const signer = speaksFor ?? certificate.addresses[0] ?? null
-  if (!finding.intact && finding.weak !== true) return { finding, verdict: 'invalid', signer, why }
-  if ('problem' in author) return { finding, verdict: 'mismatch', signer, why: author.problem }
-  if (speaksFor === undefined && signer !== null)
-    return { finding, verdict: 'mismatch', signer, why: `signed by ${signer}, not by ${author.address}` }
-  if (!finding.intact) return { finding, verdict: 'untrusted', signer, why }
-  if (!certificate.canSign)
-    return { finding, verdict: 'untrusted', signer, why: "the signer's certificate is not made for signing mail" }
-  const trust = standard.judge(certificate, finding, ring, atMs)
-  if (!trust.trusted) return { finding, verdict: trust.verdict, signer, why: trust.why }
-  if (signer === null)
-    return { finding, verdict: 'untrusted', signer, why: "the signer's certificate names no address" }
-  return { finding, verdict: 'valid', signer }
-}
-
-/**
- * The author's address, when the certificate names it. One that names no address is not wrong (RFC 8550 §3): it speaks
- * for the author when it is known, because 222 holds it for that address.
- */
-function speaksAs(certificate: Certificate, author: Address, ring: KeyRing): Address | undefined {
-  if (certificate.addresses.length > 0) return certificate.addresses.find((each) => sameAddress(each, author))
-  return ring.known.some((each) => each.certificate.fingerprint === certificate.fingerprint) ? author : undefined
-}
-
-/** One wrong signature spoils the layer; otherwise one good one is enough (several signers, RFC 5652 §5.1). */
-function layerOf(
-  judged: readonly JudgedSigner[],
-): Pick<LayerReport, 'algorithm' | 'signer' | 'why' | 'signingTimeMs'> & { verdict: SignatureVerdict } {
-  const verdicts = judged.map((each) => each.verdict)
-  const verdict =
-    verdicts.length === 0
-      ? 'invalid'
-      : verdicts.includes('invalid')
-        ? 'invalid'
-        : verdicts.includes('valid')
-          ? 'valid'
-          : worst(verdicts)
-  const speaking = judged.find((each) => each.verdict === verdict)
-  if (speaking === undefined) return { verdict, algorithm: null, signer: null, why: 'nobody signed' }
-  const { finding, signer, why } = speaking
-  return {
-    verdict,
-    algorithm: finding.algorithm,
-    signer,
-    ...(finding.signingTimeMs === undefined ? {} : { signingTimeMs: finding.signingTimeMs }),
-    ...(why === undefined ? {} : { why }),
   }
 }
 

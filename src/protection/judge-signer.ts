@@ -1,0 +1,78 @@
+/** Whether a signature counts: does it hold, is its certificate the author's, may the certificate be believed? */
+import { type Address, sameAddress } from '../message/address.ts'
+import type { Author } from './author.ts'
+import type { Certificate, KeyRing, ProtectionStandard, SignatureVerdict, SignerFinding } from './standard.ts'
+import { type LayerReport, worst } from './summary.ts'
+
+export interface Judging {
+  readonly ring: KeyRing
+  readonly atMs: number
+  readonly author: Author
+}
+
+interface JudgedSigner {
+  readonly finding: SignerFinding
+  readonly verdict: SignatureVerdict
+  readonly signer: string | null
+  readonly why?: string
+}
+
+/** Cryptography first, then whose key it is, then whether that key may be believed. */
+export function judgeSigner(
+  standard: ProtectionStandard,
+  finding: SignerFinding,
+  { ring, atMs, author }: Judging,
+): JudgedSigner {
+  const { certificate } = finding
+  const why = finding.why ?? 'the signature does not hold'
+  if (certificate === undefined)
+    return { finding, verdict: finding.changed === true ? 'invalid' : 'unknown-key', signer: null, why }
+  const speaksFor = 'address' in author ? speaksAs(certificate, author.address, ring) : undefined
+  const signer = speaksFor ?? certificate.addresses[0] ?? null
+  if (!finding.intact && finding.weak !== true) return { finding, verdict: 'invalid', signer, why }
+  if ('problem' in author) return { finding, verdict: 'mismatch', signer, why: author.problem }
+  if (speaksFor === undefined && signer !== null)
+    return { finding, verdict: 'mismatch', signer, why: `signed by ${signer}, not by ${author.address}` }
+  if (!finding.intact) return { finding, verdict: 'untrusted', signer, why }
+  if (!certificate.canSign)
+    return { finding, verdict: 'untrusted', signer, why: "the signer's certificate is not made for signing mail" }
+  const trust = standard.judge(certificate, finding, ring, atMs)
+  if (!trust.trusted) return { finding, verdict: trust.verdict, signer, why: trust.why }
+  if (signer === null)
+    return { finding, verdict: 'untrusted', signer, why: "the signer's certificate names no address" }
+  return { finding, verdict: 'valid', signer }
+}
+
+/**
+ * The author's address, when the certificate names it. One that names no address is not wrong (RFC 8550 §3): it speaks
+ * for the author when it is known, because 222 holds it for that address.
+ */
+function speaksAs(certificate: Certificate, author: Address, ring: KeyRing): Address | undefined {
+  if (certificate.addresses.length > 0) return certificate.addresses.find((each) => sameAddress(each, author))
+  return ring.known.some((each) => each.certificate.fingerprint === certificate.fingerprint) ? author : undefined
+}
+
+/** One wrong signature spoils the layer; otherwise one good one is enough (several signers, RFC 5652 §5.1). */
+export function layerOf(
+  judged: readonly JudgedSigner[],
+): Pick<LayerReport, 'algorithm' | 'signer' | 'why' | 'signingTimeMs'> & { verdict: SignatureVerdict } {
+  const verdicts = judged.map((each) => each.verdict)
+  const verdict =
+    verdicts.length === 0
+      ? 'invalid'
+      : verdicts.includes('invalid')
+        ? 'invalid'
+        : verdicts.includes('valid')
+          ? 'valid'
+          : worst(verdicts)
+  const speaking = judged.find((each) => each.verdict === verdict)
+  if (speaking === undefined) return { verdict, algorithm: null, signer: null, why: 'nobody signed' }
+  const { finding, signer, why } = speaking
+  return {
+    verdict,
+    algorithm: finding.algorithm,
+    signer,
+    ...(finding.signingTimeMs === undefined ? {} : { signingTimeMs: finding.signingTimeMs }),
+    ...(why === undefined ? {} : { why }),
+  }
+}
