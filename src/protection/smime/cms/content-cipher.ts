@@ -107,52 +107,85 @@ export function startEncryption(row: CipherRow, key: Uint8Array, iv: Uint8Array)
 export const ciphertextBytes = (row: CipherRow, plaintextBytes: number): number =>
   row.mode === 'cbc' ? plaintextBytes + BLOCK_BYTES - (plaintextBytes % BLOCK_BYTES) : plaintextBytes
 
-/**
- * Decrypts a whole content; `undefined` when padding or tag is wrong, without saying which. `key` must have the row's
- * length. No plaintext of GCM is handed out before its tag is verified (invariant 7).
- */
-export function decryptContent(
-  { row, iv, tagBytes }: ContentCipher,
-  key: Uint8Array,
-  ciphertext: readonly Uint8Array[],
-  tag: Uint8Array | undefined,
-  associatedData: Uint8Array | undefined,
-): Uint8Array | undefined {
-  try {
-    switch (row.mode) {
-      case 'cbc': {
-        const decipher = createDecipheriv(row.name, key, iv).setAutoPadding(false)
-        const padded = joinUpdates(ciphertext, (slice) => decipher.update(slice))
-        decipher.final() // throws when the last block is not whole
-        return withoutPadding(padded)
-      }
-      case 'gcm': {
-        if (tag?.length !== tagBytes) return undefined
-        const decipher = openGcm(row, key, iv, tagBytes)
-        decipher.setAuthTag(tag)
-        if (associatedData !== undefined) decipher.setAAD(associatedData)
-        const plaintext = joinUpdates(ciphertext, (slice) => decipher.update(slice))
-        decipher.final() // throws when the tag is wrong
-        return plaintext
+/** What is known before the first octet of the ciphertext. */
+export interface DecryptionInput {
+  readonly cipher: ContentCipher
+  /** Must have the row's length. */
+  readonly key: Uint8Array
+  /** GCM only: authenticated attributes. They stand behind the content, so whoever streams must fetch them first. */
+  readonly associatedData?: Uint8Array | undefined
+}
+
+/** A decryption under way. Nothing that `update` gave may be released before `finish` said yes (invariant 7). */
+export interface Decryption {
+  /** Plaintext so far; CBC keeps back its last block. */
+  update(chunk: Uint8Array): Uint8Array
+  /** The rest of the plaintext; `undefined` when padding or tag is wrong, without saying which. `last` may be empty. */
+  finish(last: Uint8Array, tag: Uint8Array | undefined): Uint8Array | undefined
+}
+
+export function startDecryption({ cipher: { row, iv, tagBytes }, key, associatedData }: DecryptionInput): Decryption {
+  switch (row.mode) {
+    case 'cbc': {
+      const decipher = createDecipheriv(row.name, key, iv)
+      return {
+        update: (chunk) => decipher.update(chunk),
+        finish: quietly((last) => {
+          decipher.setAutoPadding(false) // OpenSSL kept back the last block so far; now it hands out all it has
+          const padded = decipher.update(last)
+          const kept = decipher.final() // throws when the last block is not whole
+          return withoutPadding(padded.length === 0 ? kept : padded)
+        }),
       }
     }
-  } catch {
-    return undefined
+    case 'gcm': {
+      const decipher = openGcm(row, key, iv, tagBytes)
+      if (associatedData !== undefined) decipher.setAAD(associatedData)
+      return {
+        update: (chunk) => decipher.update(chunk),
+        finish: quietly((last, tag) => {
+          if (tag?.length !== tagBytes) return undefined
+          decipher.setAuthTag(tag)
+          const rest = decipher.update(last)
+          decipher.final() // throws when the tag is wrong
+          return rest
+        }),
+      }
+    }
   }
 }
 
-/** Decrypts slice by slice into one array; a single slice is not copied. */
-function joinUpdates(slices: readonly Uint8Array[], update: (slice: Uint8Array) => Uint8Array): Uint8Array {
-  const [first, ...more] = slices
-  if (first === undefined) return new Uint8Array()
-  if (more.length === 0) return update(first)
+const quietly =
+  (finish: Decryption['finish']): Decryption['finish'] =>
+  (last, tag) => {
+    try {
+      return finish(last, tag)
+    } catch {
+      return undefined
+    }
+  }
+
+const EMPTY = new Uint8Array()
+
+/** Decrypts a whole content, slice by slice into one array; a single slice is not copied. Errors as with `finish`. */
+export function decryptContent(
+  input: DecryptionInput,
+  slices: readonly Uint8Array[],
+  tag: Uint8Array | undefined,
+): Uint8Array | undefined {
+  const decryption = startDecryption(input)
+  const last = slices.at(-1) ?? EMPTY
+  if (slices.length <= 1) return decryption.finish(last, tag)
   const joined = Buffer.allocUnsafeSlow(slices.reduce((total, slice) => total + slice.length, 0))
   let length = 0
-  for (const slice of slices) {
-    const decrypted = update(slice) // copied while it is still in the processor's cache
-    joined.set(decrypted, length)
+  const join = (decrypted: Uint8Array): void => {
+    joined.set(decrypted, length) // while it is still in the processor's cache
     length += decrypted.length
   }
+  for (const slice of slices.slice(0, -1)) join(decryption.update(slice))
+  const rest = decryption.finish(last, tag)
+  if (rest === undefined) return undefined
+  join(rest)
   return joined.subarray(0, length)
 }
 

@@ -91,7 +91,7 @@ function decrypt(
   const substitute = hash('sha256', Buffer.concat([SUBSTITUTE_SECRET, encryptedKey]), 'buffer')
   const fits = unwrapped?.length === cipher.row.keyBytes
   const contentKey = fits ? unwrapped : substitute.subarray(0, cipher.row.keyBytes)
-  return decryptContent(cipher, contentKey, envelope.encryptedContent, envelope.mac, associatedData)
+  return decryptContent({ cipher, key: contentKey, associatedData }, envelope.encryptedContent, envelope.mac)
 }
 
 const SUBSTITUTE_SECRET = randomBytes(32)
