@@ -16,7 +16,8 @@ import { type LayerReport, type Summary, summarise } from './summary.ts'
 /** Deeper envelopes do not occur; what lies below stays sealed. */
 export const LAYERS_MAX = 8
 
-export interface Peeled {
+/** What was found in a mail, and done with it; `P` is how its parts are held. */
+export interface PeeledAs<P> {
   /** Outermost first; the Cryptographic Envelope only. */
   readonly layers: readonly LayerReport[]
   readonly summary: Summary
@@ -24,8 +25,8 @@ export interface Peeled {
   readonly errant: number
   readonly defects: readonly Defect[]
   /** The message for its reader. `undefined` when a signature failed: then there is nothing to show. */
-  readonly message: readonly Uint8Array[] | undefined
-  /** Encrypted, and none of the recipient's keys opens it; `message` is then the mail as it came. */
+  readonly shown: Shown<P> | undefined
+  /** Encrypted, and none of the recipient's keys opens it; what is shown is then the mail as it came. */
   readonly sealed: boolean
   /** Signers whose signature holds, with what their mail carried: candidates for 222. */
   readonly signers: readonly {
@@ -35,48 +36,89 @@ export interface Peeled {
   }[]
 }
 
-interface Progress {
+/** `as-it-came`: nothing was opened. `opened`: this header, an empty line, and the body of `payload`. */
+export type Shown<P> =
+  { readonly kind: 'as-it-came' } | { readonly kind: 'opened'; readonly header: Uint8Array; readonly payload: P }
+
+/** How parts are reached: whole in memory, or, when they are too large for that, piece by piece. */
+export interface Reach<P> {
+  /** Its header, and the beginning of its body at least. */
+  preview(part: P): Part
+  open(standard: ProtectionStandard, part: P, ring: KeyRing): Opened<P>
+  /** How many parts below this one are protected, and what is wrong in the tree; what is beyond limits is among that. */
+  lookInside(part: P, isProtected: (part: Part) => boolean): { errant: number; defects: readonly Defect[] }
+}
+
+const inMemory: Reach<Part> = {
+  preview: (part) => part,
+  open: (standard, part, ring) => standard.open(part, ring),
+  lookInside(root, isProtected) {
+    const { parts, defects } = walk(root)
+    return { errant: parts.filter(({ part, depth }) => depth > 0 && isProtected(part)).length, defects }
+  },
+}
+
+export interface Peeled extends Omit<PeeledAs<Part>, 'shown'> {
+  /** The message for its reader. `undefined` when a signature failed. */
+  readonly message: readonly Uint8Array[] | undefined
+}
+
+interface Progress<P> {
   readonly layers: LayerReport[]
   readonly signers: { certificate: Certificate; carried: readonly Certificate[]; verdict: SignatureVerdict }[]
-  payload: Part
+  payload: P
   /** `sealed`: an encrypted layer that none of the recipient's keys opens. `failed`: tampered. */
   end: 'payload' | 'sealed' | 'failed'
 }
 
+/** Opens a message that is in memory. */
 export function peel(standards: readonly ProtectionStandard[], message: Part, ring: KeyRing, atMs: number): Peeled {
-  const author = authorOf(message)
-  const progress = openEnvelopeOf(standards, message, ring, atMs, author)
-  const { layers, signers, payload, end } = progress
-  const summary = summarise(layers, layers.length > 0 && end === 'payload' ? conflictOf(author, payload) : undefined)
+  const { shown, ...peeled } = peelWith(inMemory, standards, message, ring, atMs)
+  if (shown === undefined) return { ...peeled, message: undefined }
+  if (shown.kind === 'as-it-came') return { ...peeled, message: [message.raw] }
+  return { ...peeled, message: [shown.header, CRLF, bodyOf(shown.payload)] }
+}
+
+/** Opens a message however its parts are reached: the rules are the same. */
+export function peelWith<P>(
+  reach: Reach<P>,
+  standards: readonly ProtectionStandard[],
+  message: P,
+  ring: KeyRing,
+  atMs: number,
+): PeeledAs<P> {
+  const preview = reach.preview(message)
+  const author = authorOf(preview)
+  const isProtected = (part: Part): boolean => standards.some((each) => each.recognise(part) !== undefined)
+  const progress: Progress<P> = { layers: [], signers: [], payload: message, end: 'payload' }
+  const { layers, signers } = progress
+  while (layers.length < LAYERS_MAX && progress.end === 'payload') {
+    const inside = reach.preview(progress.payload)
+    const standard = standards.find((each) => each.recognise(inside) !== undefined)
+    if (standard === undefined) break
+    take(progress, standard, reach.open(standard, progress.payload, ring), { ring, atMs, author })
+  }
+  if (progress.end === 'payload' && isProtected(reach.preview(progress.payload))) progress.end = 'sealed'
+  const { payload, end } = progress
+  const opened = layers.length > 0 && end === 'payload' ? reach.preview(payload) : undefined
+  const inside = end === 'payload' ? reach.lookInside(payload, isProtected) : { errant: 0, defects: [] }
   return {
     layers,
-    summary,
-    ...lookInside(standards, message, end === 'payload' ? payload : undefined),
-    message: messageFor(message, progress),
+    summary: summarise(layers, opened && conflictOf(author, opened)),
+    errant: inside.errant,
+    defects: [...new Set([...preview.defects, ...inside.defects])],
+    shown: end === 'failed' ? undefined : shownOf(preview, opened, payload),
     sealed: end === 'sealed',
     signers,
   }
 }
 
-function openEnvelopeOf(
-  standards: readonly ProtectionStandard[],
-  message: Part,
-  ring: KeyRing,
-  atMs: number,
-  author: Author,
-): Progress {
-  const progress: Progress = { layers: [], signers: [], payload: message, end: 'payload' }
-  while (progress.layers.length < LAYERS_MAX && progress.end === 'payload') {
-    const standard = standards.find((each) => each.recognise(progress.payload) !== undefined)
-    if (standard === undefined) return progress
-    take(progress, standard, standard.open(progress.payload, ring), { ring, atMs, author })
-  }
-  const deeper = standards.some((each) => each.recognise(progress.payload) !== undefined)
-  if (progress.end === 'payload' && deeper) progress.end = 'sealed'
-  return progress
+function shownOf<P>(message: Part, opened: Part | undefined, payload: P): Shown<P> {
+  if (opened === undefined) return { kind: 'as-it-came' }
+  return { kind: 'opened', header: writeFields(openedFields(message.fields, opened)), payload }
 }
 
-function take(progress: Progress, standard: ProtectionStandard, opened: Opened, judging: Judging): void {
+function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Opened<P>, judging: Judging): void {
   const report = { standard: standard.name, form: opened.form }
   switch (opened.kind) {
     case 'signed': {
@@ -115,26 +157,6 @@ function conflictOf(outer: Author, payload: Part): string | undefined {
   if ('problem' in inner) return inner.problem
   if ('address' in outer && sameAddress(outer.address, inner.address)) return undefined
   return `the protected From is ${inner.address}, the one outside is not`
-}
-
-function messageFor(message: Part, { layers, payload, end }: Progress): readonly Uint8Array[] | undefined {
-  if (end === 'failed') return undefined
-  if (end === 'sealed' || layers.length === 0) return [message.raw]
-  return [writeFields(openedFields(message.fields, payload)), CRLF, bodyOf(payload)]
-}
-
-/** What the parts below the envelope show; parts beyond the limits of `walk` are unseen, and among the defects. */
-function lookInside(
-  standards: readonly ProtectionStandard[],
-  message: Part,
-  payload: Part | undefined,
-): Pick<Peeled, 'errant' | 'defects'> {
-  if (payload === undefined) return { errant: 0, defects: message.defects }
-  const { parts, defects } = walk(payload)
-  const errant = parts.filter(
-    ({ part, depth }) => depth > 0 && standards.some((standard) => standard.recognise(part) !== undefined),
-  )
-  return { errant: errant.length, defects: [...new Set([...message.defects, ...defects])] }
 }
 
 const CRLF = Uint8Array.of(0x0d, 0x0a)

@@ -96,12 +96,12 @@ export interface SignerFinding {
 export type CameWith = Pick<SignerFinding, 'carried' | 'carriedCrls'>
 
 /** What opening one Cryptographic Layer (RFC 9787 §4.1) gave. Hostile input yields `broken` and why; it never throws. */
-export type Opened =
-  | { readonly kind: 'signed'; readonly form: string; readonly inner: Part; readonly signers: readonly SignerFinding[] }
+export type Opened<P = Part> =
+  | { readonly kind: 'signed'; readonly form: string; readonly inner: P; readonly signers: readonly SignerFinding[] }
   | {
       readonly kind: 'decrypted'
       readonly form: string
-      readonly inner: Part
+      readonly inner: P
       readonly algorithm: string
       /** True when a tag proved that nothing was changed (AEAD); CBC proves nothing. */
       readonly authenticated: boolean
