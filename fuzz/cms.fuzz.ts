@@ -4,8 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { deflateSync } from 'node:zlib'
 import { hex } from '../src/base/bytes.ts'
 import { BerFeed, type BerReader, type OnSlice, type Reading } from '../src/protection/smime/asn1/ber-stream.ts'
+import { DECOMPRESSED_MAX_BYTES, readCompressedData } from '../src/protection/smime/cms/compressed-data.ts'
 import { readContentInfo } from '../src/protection/smime/cms/content-info.ts'
 import { envelopSink } from '../src/protection/smime/cms/envelop.ts'
 import { readEnvelope, readEnvelopeFrame } from '../src/protection/smime/cms/enveloped-data.ts'
@@ -17,6 +19,7 @@ import {
   readSignedDataFrame,
   verifySigner,
 } from '../src/protection/smime/cms/signed-data.ts'
+import { compressedData } from '../test/support/compressed.ts'
 import { fixedIdentity } from '../test/support/smime-identity.ts'
 import { push } from '../test/support/push.ts'
 
@@ -32,6 +35,8 @@ export function target(bytes: Uint8Array): void {
   if (signedData.ok) assert(info.ok && info.value.contentType === 'signed-data')
   if (envelope.ok) assert(info.ok && info.value.contentType === envelope.value.kind)
   if (signedData.ok) checkSigners(signedData.value)
+  const content = readCompressedData(bytes)
+  if (content.ok) assert(content.value.length <= DECOMPRESSED_MAX_BYTES)
   const opened = openEnvelope(bytes, [bob, alice])
   if (opened.kind === 'decrypted' && opened.authenticated) assert.deepEqual(Buffer.from(opened.content), CONTENT)
   assert(summary(bytes, readSignedDataFrame, 1000) === summary(bytes, readSignedDataFrame, 1))
@@ -81,5 +86,6 @@ export function seeds(): Uint8Array[] {
     push(CONTENT, (out) => signedDataSink({ ...signing, keys: [alice, bob], detached: false }, out)),
     push(CONTENT, (out) => envelopSink({ recipients, choice: { cipher: 'aes-256-gcm' } }, out)),
     push(CONTENT, (out) => envelopSink({ recipients: [bob.certificate], choice: {} }, out)),
+    compressedData(deflateSync(CONTENT)),
   ]
 }

@@ -88,7 +88,7 @@ export function readProtectedHeader(payload: Part): ProtectedHeader | undefined 
  */
 export function openedFields(outer: readonly HeaderField[], payload: Part): HeaderField[] {
   const protectedHeader = readProtectedHeader(payload)
-  if (protectedHeader === undefined) return replaceStructural(outer, payload.fields.filter(isStructural))
+  if (protectedHeader === undefined) return withMimeFieldsOf(payload, outer)
   const inside = new Set(protectedHeader.fields.map((each) => each.name.toLowerCase()))
   const copies = new Set(protectedHeader.fields.map((each) => latin1(each.raw)))
   const transport = outer.filter((each) => {
@@ -99,7 +99,9 @@ export function openedFields(outer: readonly HeaderField[], payload: Part): Head
   return [...transport, ...protectedHeader.fields]
 }
 
-function replaceStructural(outer: readonly HeaderField[], inner: readonly HeaderField[]): HeaderField[] {
+/** The outer header, with the payload's MIME fields in the place of the layer's. */
+export function withMimeFieldsOf(payload: Pick<Part, 'fields'>, outer: readonly HeaderField[]): HeaderField[] {
+  const inner = payload.fields.filter(isStructural)
   const place = outer.findIndex((each) => isField(each, 'Content-Type'))
   const hasType = inner.some((each) => isField(each, 'Content-Type'))
   const keepsVersion = hasType && !inner.some((each) => isField(each, 'MIME-Version'))

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { rebuild, signedAnew, stripped } from '../../test/support/mail-surgery.ts'
-import { type Reader, protectedMail, receive, withCms } from '../../test/support/protected-mail.ts'
+import { type Reader, protectedMail, receive } from '../../test/support/protected-mail.ts'
 import { smimeIdentity } from '../../test/support/smime-identity.ts'
 import { LAYERS_MAX } from './peel.ts'
-import { contextTagged, der, integer, oid, sequence, setOf } from './smime/asn1/der-writer.ts'
+import { contextTagged, der, integer, oid, sequence } from './smime/asn1/der-writer.ts'
 import { TAG } from './smime/asn1/tlv.ts'
 import type { Layering } from './wrap.ts'
 
@@ -138,14 +138,17 @@ test('parts beyond the limits are said to be unseen', () => {
   assert.deepEqual(report.defects, ['too-many-parts'])
 })
 
-test('certificates alone are no protection, and no tampering (RFC 8551 §3.8)', () => {
-  const encap = sequence(oid('1.2.840.113549.1.7.1'))
-  const certificates = der(0xa0, alice.certificate.encoded)
-  const signedData = sequence(integer(1), setOf([]), encap, certificates, setOf([]))
-  const cms = sequence(oid('1.2.840.113549.1.7.2'), contextTagged(0, signedData))
-  const opaque = mailOf('sign', { signing: { form: 'opaque' } })
-  const mail = withCms(opaque, 'application/pkcs7-mime', cms).toString('latin1')
-  const only = mail.replace('smime-type=signed-data', 'smime-type=certs-only')
-  assert.equal(receive(Buffer.from(only, 'latin1'), knows()).report.layers.length, 0)
-  assert.equal(receive(Buffer.from(mail, 'latin1'), knows()).outcome, 'refused 5.7.7', 'but it is no signature either')
+test('certificates that nobody signed are no layer, whatever their label says (RFC 8551 §3.8)', () => {
+  const [certificate] = [alice.certificate.encoded]
+  const data = sequence(oid('1.2.840.113549.1.7.1'))
+  const fields = [integer(1), der(TAG.SET), data, der(0xa0, certificate), der(TAG.SET)]
+  const cms = sequence(oid('1.2.840.113549.1.7.2'), contextTagged(0, sequence(...fields)))
+  for (const label of ['signed-data', 'certs-only', 'enveloped-data']) {
+    const type = `application/pkcs7-mime; smime-type=${label}; name=smime.p7c`
+    const header = `${headerFrom('alice@example.com', type)}Content-Transfer-Encoding: base64\r\n\r\n`
+    const mail = Buffer.concat([Buffer.from(header), Buffer.from(Buffer.from(cms).toString('base64'))])
+    const { report, decision } = receive(mail, knows(alice))
+    assert.deepEqual([report.layers, report.summary.signature, decision.rule], [[], 'none', 'unprotected'], label)
+    assert.deepEqual(Buffer.from(report.message ?? []), mail)
+  }
 })

@@ -8,9 +8,9 @@ import { writeFields } from '../message/header-field.ts'
 import { walk } from '../message/mime-tree.ts'
 import { type Defect, type Part, bodyOf } from '../message/part.ts'
 import { type Author, authorOf } from './author.ts'
-import { openedFields, readProtectedHeader } from './header-protection.ts'
+import { openedFields, readProtectedHeader, withMimeFieldsOf } from './header-protection.ts'
 import { type Judging, judgeSigner, layerOf } from './judge-signer.ts'
-import type { Certificate, KeyRing, Opened, ProtectionStandard, SignatureVerdict } from './standard.ts'
+import type { Certificate, KeyRing, LayerKind, Opened, ProtectionStandard, SignatureVerdict } from './standard.ts'
 import { type LayerReport, type Summary, summarise } from './summary.ts'
 
 /** Deeper envelopes do not occur; what lies below stays sealed. */
@@ -67,8 +67,11 @@ interface Progress<P> {
   readonly layers: LayerReport[]
   readonly signers: { certificate: Certificate; carried: readonly Certificate[]; verdict: SignatureVerdict }[]
   payload: P
-  /** `sealed`: an encrypted layer that none of the recipient's keys opens. `failed`: tampered. */
-  end: 'payload' | 'sealed' | 'failed'
+  /**
+   * `payload`: all layers are open. `packed`: what is left looks like a layer and is shown as it is: it protects nothing.
+   * `sealed`: an encrypted layer that none of the recipient's keys opens. `failed`: tampered.
+   */
+  end: 'payload' | 'packed' | 'sealed' | 'failed'
 }
 
 /** Opens a message that is in memory. */
@@ -89,7 +92,7 @@ export function peelWith<P>(
 ): PeeledAs<P> {
   const preview = reach.preview(message)
   const author = authorOf(preview)
-  const isProtected = (part: Part): boolean => standards.some((each) => each.recognise(part) !== undefined)
+  const isProtected = (part: Part): boolean => PROTECTING.has(kindOf(standards, part))
   const progress: Progress<P> = { layers: [], signers: [], payload: message, end: 'payload' }
   const { layers, signers } = progress
   while (layers.length < LAYERS_MAX && progress.end === 'payload') {
@@ -98,24 +101,39 @@ export function peelWith<P>(
     if (standard === undefined) break
     take(progress, standard, reach.open(standard, progress.payload, ring), { ring, atMs, author })
   }
-  if (progress.end === 'payload' && isProtected(reach.preview(progress.payload))) progress.end = 'sealed'
+  if (progress.end === 'payload' && kindOf(standards, reach.preview(progress.payload)) !== undefined)
+    progress.end = 'sealed'
   const { payload, end } = progress
-  const opened = layers.length > 0 && end === 'payload' ? reach.preview(payload) : undefined
-  const inside = end === 'payload' ? reach.lookInside(payload, isProtected) : { errant: 0, defects: [] }
+  const open = end === 'payload' || end === 'packed'
+  const opened = open && payload !== message ? reach.preview(payload) : undefined
+  const envelope = layers.some(({ kind }) => PROTECTING.has(kind))
+  const inside = open ? reach.lookInside(payload, isProtected) : { errant: 0, defects: [] }
   return {
     layers,
-    summary: summarise(layers, opened && conflictOf(author, opened)),
+    summary: summarise(layers, opened && envelope ? conflictOf(author, opened) : undefined),
     errant: inside.errant,
     defects: [...new Set([...preview.defects, ...inside.defects])],
-    shown: end === 'failed' ? undefined : shownOf(preview, opened, payload),
+    shown: end === 'failed' ? undefined : shownOf(preview, opened, payload, envelope),
     sealed: end === 'sealed',
     signers,
   }
 }
 
-function shownOf<P>(message: Part, opened: Part | undefined, payload: P): Shown<P> {
+function kindOf(standards: readonly ProtectionStandard[], part: Part): LayerKind | undefined {
+  for (const standard of standards) {
+    const kind = standard.recognise(part)
+    if (kind !== undefined) return kind
+  }
+  return undefined
+}
+
+/** Compression alone protects nothing, least of all a header inside. */
+const PROTECTING: ReadonlySet<LayerKind | undefined> = new Set(['signed', 'encrypted'])
+
+function shownOf<P>(message: Part, opened: Part | undefined, payload: P, envelope: boolean): Shown<P> {
   if (opened === undefined) return { kind: 'as-it-came' }
-  return { kind: 'opened', header: writeFields(openedFields(message.fields, opened)), payload }
+  const fields = envelope ? openedFields(message.fields, opened) : withMimeFieldsOf(opened, message.fields)
+  return { kind: 'opened', header: writeFields(fields), payload }
 }
 
 function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Opened<P>, judging: Judging): void {
@@ -137,6 +155,13 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
       progress.layers.push({ kind: 'encrypted', ...report, algorithm: opened.algorithm, verdict: 'decrypted' })
       progress.payload = opened.inner
       return
+    case 'decompressed':
+      progress.layers.push({ kind: 'compressed', ...report, algorithm: opened.algorithm, verdict: 'decompressed' })
+      progress.payload = opened.inner
+      return
+    case 'not-a-layer':
+      progress.end = 'packed'
+      return
     case 'no-key':
       progress.layers.push({ kind: 'encrypted', ...report, algorithm: null, verdict: 'no-key' })
       progress.end = 'sealed'
@@ -144,7 +169,7 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
     case 'broken': {
       const verdict = opened.layer === 'signed' ? 'invalid' : 'broken'
       progress.layers.push({ kind: opened.layer, ...report, algorithm: null, verdict, why: opened.why })
-      progress.end = 'failed'
+      progress.end = opened.layer === 'compressed' ? 'packed' : 'failed'
     }
   }
 }

@@ -67,7 +67,8 @@ export interface KeyRing {
   readonly requireStatus?: boolean
 }
 
-export type LayerKind = 'signed' | 'encrypted'
+/** `compressed` protects nothing; it stands among the layers because it stands between them. */
+export type LayerKind = 'signed' | 'encrypted' | 'compressed'
 
 /** How a signature was judged. The order is the order of severity used for the whole mail (RFC 9787 §4.6). */
 export type SignatureVerdict =
@@ -108,6 +109,9 @@ export type Opened<P = Part> =
       /** Fingerprint of the certificate whose key opened it. */
       readonly openedBy: string
     }
+  | { readonly kind: 'decompressed'; readonly form: string; readonly inner: P; readonly algorithm: string }
+  /** Looked like a layer and is none, such as certificates that nobody signed. */
+  | { readonly kind: 'not-a-layer'; readonly form: string }
   | { readonly kind: 'no-key'; readonly form: string; readonly recipients: readonly string[] }
   | { readonly kind: 'broken'; readonly layer: LayerKind; readonly form: string; readonly why: string }
 

@@ -1,13 +1,13 @@
 /** The Cryptographic Summary (RFC 9787 §4.6): what a reader may believe of the whole mail, in one verdict and a reason. */
-import type { SignatureVerdict, StandardName } from './standard.ts'
+import type { LayerKind, SignatureVerdict, StandardName } from './standard.ts'
 
 export interface LayerReport {
-  readonly kind: 'signed' | 'encrypted'
+  readonly kind: LayerKind
   readonly standard: StandardName
   readonly form: string
   readonly algorithm: string | null
-  /** Of a signature: its verdict. Of an encryption: what came of opening it. */
-  readonly verdict: SignatureVerdict | 'decrypted' | 'no-key' | 'broken'
+  /** Of a signature: its verdict. Of the others: what came of opening it. */
+  readonly verdict: SignatureVerdict | 'decrypted' | 'decompressed' | 'no-key' | 'broken'
   /** Address of the signer, when a certificate for it was found. */
   readonly signer?: string | null
   readonly signingTimeMs?: number

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compressedData } from '../../../test/support/compressed.ts'
 import { fixedIdentity } from '../../../test/support/smime-identity.ts'
 import { Collector } from '../../base/byte-sink.ts'
 import { concatBytes, latin1, utf8 } from '../../base/bytes.ts'
@@ -8,6 +9,7 @@ import { type SmimeForm, smimeFormOf } from './mime-forms.ts'
 import { smime } from './smime.ts'
 
 const sealed = base64Of()
+const compressed = Buffer.from(compressedData(Buffer.from('x'))).toString('base64')
 const cases: readonly [
   type: string,
   body: string,
@@ -31,6 +33,25 @@ const cases: readonly [
   ['application/pkcs7-mime; smime-type=certs-only', sealed, undefined, undefined, 'certificates only'],
   ['application/octet-stream; name=a.p7m', 'in the clear', undefined, undefined, 'a file name and no CMS'],
   ['text/plain', sealed, undefined, undefined, 'text'],
+  ['application/pkcs7-mime', compressed, 'compressed-data', 'compressed-data', 'compressed'],
+  [
+    'application/octet-stream; name=A.P7Z',
+    compressed,
+    'compressed-data',
+    'compressed-data',
+    'compressed, a file name only',
+  ],
+  ['multipart/signed; protocol="application/PKCS7-signature"', '', 'multipart/signed', 'multipart/signed', 'signed'],
+  [
+    'multipart/signed; protocol="application/x-pkcs7-signature"',
+    '',
+    'multipart/signed',
+    'multipart/signed',
+    'the old protocol',
+  ],
+  ['multipart/signed; micalg=sha-256', '', 'multipart/signed', 'multipart/signed', 'signed, without a protocol'],
+  ['multipart/signed; micalg=pgp-sha256', '', undefined, undefined, 'signed with OpenPGP, without a protocol'],
+  ['multipart/signed; protocol="application/pgp-signature"; micalg=sha-256', '', undefined, undefined, 'OpenPGP'],
 ]
 for (const [type, body, byLabel, byContent, why] of cases)
   test(`what an entity is: ${why}`, () => {

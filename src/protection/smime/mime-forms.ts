@@ -11,18 +11,24 @@ import type { LayerKind } from '../standard.ts'
 /** Enough base64 to see the content type of a CMS ContentInfo (RFC 5652 §3). */
 const PEEK_CHARS = 400
 
-/** DER of the OIDs 1.2.840.113549.1.7.2 (signed), 1.7.3 (enveloped), 1.9.16.1.23 (authEnveloped), as latin1. */
-const SIGNED_DATA = '\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02'
-const ENVELOPED_DATA = '\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03'
-const AUTH_ENVELOPED_DATA = '\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17'
+/** DER of the content types that we read, as latin1. */
+const CONTENT_TYPES: readonly (readonly [oid: string, form: SmimeForm])[] = [
+  ['\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02', 'signed-data'], // 1.2.840.113549.1.7.2
+  ['\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03', 'enveloped-data'], // 1.2.840.113549.1.7.3
+  ['\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17', 'auth-enveloped-data'], // 1.2.840.113549.1.9.16.1.23
+  ['\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09', 'compressed-data'], // 1.2.840.113549.1.9.16.1.9
+]
+/** Tag and length of ContentInfo, then its content type. */
+const OUTLINE_BYTES = 40
 
 const SIGNATURE_TYPES = new Set(['application/pkcs7-signature', 'application/x-pkcs7-signature'])
 const MIME_TYPES = new Set(['application/pkcs7-mime', 'application/x-pkcs7-mime'])
 
 /** A SignedData that nobody signed, for its certificates' sake (RFC 8551 §3.8). */
-const CERTIFICATES_ONLY = 'certs-only'
+export const CERTIFICATES_ONLY = 'certs-only'
 
-export type SmimeForm = 'multipart/signed' | 'signed-data' | 'enveloped-data' | 'auth-enveloped-data'
+export type SmimeForm =
+  'multipart/signed' | 'signed-data' | 'enveloped-data' | 'auth-enveloped-data' | 'compressed-data'
 
 /**
  * Which form of S/MIME an entity is (RFC 8551 §3.10), or `undefined`. Certificates alone are not protection. A body that is
@@ -30,8 +36,7 @@ export type SmimeForm = 'multipart/signed' | 'signed-data' | 'enveloped-data' | 
  */
 export function smimeFormOf(part: Part, by: 'label' | 'content' = 'label'): SmimeForm | undefined {
   const { type, parameters } = contentTypeOf(part)
-  if (type === 'multipart/signed')
-    return SIGNATURE_TYPES.has((parameters.get('protocol') ?? '').toLowerCase()) ? 'multipart/signed' : undefined
+  if (type === 'multipart/signed') return isSmimeProtocol(parameters) ? 'multipart/signed' : undefined
   if (MIME_TYPES.has(type)) {
     const smimeType = parameters.get('smime-type')?.toLowerCase() ?? ''
     if (smimeType === CERTIFICATES_ONLY) return undefined
@@ -39,11 +44,28 @@ export function smimeFormOf(part: Part, by: 'label' | 'content' = 'label'): Smim
   }
   if (type !== 'application/octet-stream') return undefined
   const name = dispositionOf(part).filename ?? parameters.get('name') ?? ''
-  return name.toLowerCase().endsWith('.p7m') ? peekForm(part) : undefined
+  return /\.p7[mz]$/i.test(name) ? peekForm(part) : undefined
 }
 
-export const kindOfForm = (form: SmimeForm): LayerKind =>
-  form === 'multipart/signed' || form === 'signed-data' ? 'signed' : 'encrypted'
+/** RFC 1847 §2.1 requires a protocol; who leaves it out still names the digest, which OpenPGP's begin with `pgp-`. */
+function isSmimeProtocol(parameters: ReadonlyMap<string, string>): boolean {
+  const protocol = parameters.get('protocol')?.toLowerCase()
+  if (protocol !== undefined) return SIGNATURE_TYPES.has(protocol)
+  return /^(sha|md5)/i.test(parameters.get('micalg') ?? '')
+}
+
+export function kindOfForm(form: SmimeForm): LayerKind {
+  switch (form) {
+    case 'multipart/signed':
+    case 'signed-data':
+      return 'signed'
+    case 'enveloped-data':
+    case 'auth-enveloped-data':
+      return 'encrypted'
+    case 'compressed-data':
+      return 'compressed'
+  }
+}
 
 export const isSignaturePart = (part: Part): boolean => {
   const { type, parameters } = contentTypeOf(part)
@@ -55,15 +77,15 @@ export const isSignaturePart = (part: Part): boolean => {
 function peekForm(part: Part): SmimeForm | undefined {
   const body = latin1(bodyOf(part).subarray(0, PEEK_CHARS))
   const head = body.charCodeAt(0) === 0x30 ? body : Buffer.from(body, 'base64').toString('latin1')
-  if (head.slice(0, 40).includes(SIGNED_DATA)) return 'signed-data'
-  if (head.slice(0, 40).includes(ENVELOPED_DATA)) return 'enveloped-data'
-  return head.slice(0, 40).includes(AUTH_ENVELOPED_DATA) ? 'auth-enveloped-data' : undefined
+  const outline = head.slice(0, OUTLINE_BYTES)
+  return CONTENT_TYPES.find(([oid]) => outline.includes(oid))?.[1]
 }
 
 const SMIME_TYPES: ReadonlyMap<string, SmimeForm> = new Map([
   ['signed-data', 'signed-data'],
   ['enveloped-data', 'enveloped-data'],
   ['authenveloped-data', 'auth-enveloped-data'],
+  ['compressed-data', 'compressed-data'],
 ])
 
 /** Header fields of an `application/pkcs7-mime` entity (RFC 8551 §3.2). */

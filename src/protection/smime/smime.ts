@@ -22,6 +22,7 @@ import type {
   TrustFinding,
 } from '../standard.ts'
 import { type SmimeCertificate, parseCertificate } from './certificate.ts'
+import { readCompressedData } from './cms/compressed-data.ts'
 import { openEnvelope } from './cms/open-envelope.ts'
 import { canEnvelopTo, envelopSink } from './cms/envelop.ts'
 import {
@@ -34,6 +35,7 @@ import {
 } from './cms/signed-data.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
 import {
+  CERTIFICATES_ONLY,
   type SmimeForm,
   isSignaturePart,
   kindOfForm,
@@ -72,6 +74,8 @@ function open(part: Part, ring: KeyRing): Opened {
     case 'enveloped-data':
     case 'auth-enveloped-data':
       return openEncrypted(part, form, ring)
+    case 'compressed-data':
+      return openCompressed(part)
     case undefined:
       return { kind: 'broken', layer: 'signed', form: 'unknown', why: 'not an S/MIME entity' }
   }
@@ -96,7 +100,8 @@ function openOpaque(part: Part, ring: KeyRing): Opened {
   const form = 'signed-data'
   const signedData = readSignedData(decodeBody(part).bytes)
   if (!signedData.ok) return { kind: 'broken', layer: 'signed', form, why: signedData.error }
-  const content = signedData.value.content
+  const { content, signerInfos } = signedData.value
+  if (content === undefined && signerInfos.length === 0) return { kind: 'not-a-layer', form: CERTIFICATES_ONLY }
   if (content === undefined) return { kind: 'broken', layer: 'signed', form, why: 'the signed content is missing' }
   return { kind: 'signed', form, inner: parsePart(content), signers: findSigners(signedData.value, content, ring) }
 }
@@ -112,6 +117,14 @@ function openEncrypted(part: Part, form: SmimeForm, ring: KeyRing): Opened {
     case 'broken':
       return { kind: 'broken', layer: 'encrypted', form, why: opened.why }
   }
+}
+
+function openCompressed(part: Part): Opened {
+  const form = 'compressed-data'
+  const content = readCompressedData(decodeBody(part).bytes)
+  return content.ok
+    ? { kind: 'decompressed', form, inner: parsePart(content.value), algorithm: 'zlib' }
+    : { kind: 'broken', layer: 'compressed', form, why: content.error }
 }
 
 function findSigners(signedData: SignedData, content: Uint8Array, ring: KeyRing): SignerFinding[] {

@@ -10,6 +10,7 @@ export const CONTENT_TYPE = {
   signedData: '1.2.840.113549.1.7.2',
   envelopedData: '1.2.840.113549.1.7.3',
   authEnvelopedData: '1.2.840.113549.1.9.16.1.23',
+  compressedData: '1.2.840.113549.1.9.16.1.9',
 } as const
 
 /** Size of a structure that is kept in memory: a certificate, a SignerInfo, a RecipientInfo, a set of attributes. */
