@@ -8,6 +8,7 @@ import { writeFields } from '../message/header-field.ts'
 import { walk } from '../message/mime-tree.ts'
 import { type Defect, type Part, bodyOf } from '../message/part.ts'
 import { type Author, authorOf } from './author.ts'
+import { isGarbled } from './garbled.ts'
 import { openedFields, readProtectedHeader, withMimeFieldsOf } from './header-protection.ts'
 import { type Judging, judgeSigner, layerOf } from './judge-signer.ts'
 import type { Certificate, KeyRing, LayerKind, Opened, ProtectionStandard, SignatureVerdict } from './standard.ts'
@@ -47,6 +48,8 @@ export interface Reach<P> {
   open(standard: ProtectionStandard, part: P, ring: KeyRing): Opened<P>
   /** How many parts below this one are protected, and what is wrong in the tree; what is beyond limits is among that. */
   lookInside(part: P, isProtected: (part: Part) => boolean): { errant: number; defects: readonly Defect[] }
+  /** Whether its texts show that a ciphertext was changed; of what is not in memory, as far as it can be seen. */
+  isGarbled(part: P): boolean
 }
 
 const inMemory: Reach<Part> = {
@@ -56,6 +59,7 @@ const inMemory: Reach<Part> = {
     const { parts, defects } = walk(root)
     return { errant: parts.filter(({ part, depth }) => depth > 0 && isProtected(part)).length, defects }
   },
+  isGarbled,
 }
 
 export interface Peeled extends Omit<PeeledAs<Part>, 'shown'> {
@@ -67,6 +71,8 @@ interface Progress<P> {
   readonly layers: LayerReport[]
   readonly signers: { certificate: Certificate; carried: readonly Certificate[]; verdict: SignatureVerdict }[]
   payload: P
+  /** The innermost layer whose cipher proves nothing, as long as no signature within it does. */
+  unproven: LayerReport | undefined
   /**
    * `payload`: all layers are open. `packed`: what is left looks like a layer and is shown as it is: it protects nothing.
    * `sealed`: an encrypted layer that none of the recipient's keys opens. `failed`: tampered.
@@ -93,7 +99,7 @@ export function peelWith<P>(
   const preview = reach.preview(message)
   const author = authorOf(preview)
   const isProtected = (part: Part): boolean => PROTECTING.has(kindOf(standards, part))
-  const progress: Progress<P> = { layers: [], signers: [], payload: message, end: 'payload' }
+  const progress: Progress<P> = { layers: [], signers: [], payload: message, unproven: undefined, end: 'payload' }
   const { layers, signers } = progress
   while (layers.length < LAYERS_MAX && progress.end === 'payload') {
     const inside = reach.preview(progress.payload)
@@ -103,8 +109,9 @@ export function peelWith<P>(
   }
   if (progress.end === 'payload' && kindOf(standards, reach.preview(progress.payload)) !== undefined)
     progress.end = 'sealed'
+  refuseGarbled(reach, progress)
   const { payload, end } = progress
-  const open = end === 'payload' || end === 'packed'
+  const open = isOpen(end)
   const opened = open && payload !== message ? reach.preview(payload) : undefined
   const envelope = layers.some(({ kind }) => PROTECTING.has(kind))
   const inside = open ? reach.lookInside(payload, isProtected) : { errant: 0, defects: [] }
@@ -130,6 +137,17 @@ function kindOf(standards: readonly ProtectionStandard[], part: Part): LayerKind
 /** Compression alone protects nothing, least of all a header inside. */
 const PROTECTING: ReadonlySet<LayerKind | undefined> = new Set(['signed', 'encrypted'])
 
+const isOpen = (end: Progress<unknown>['end']): boolean => end === 'payload' || end === 'packed'
+
+/** A text with octets that only a changed ciphertext explains is not shown (EFAIL; decision 0037). */
+function refuseGarbled<P>(reach: Reach<P>, progress: Progress<P>): void {
+  const { layers, payload, unproven } = progress
+  if (!isOpen(progress.end) || unproven === undefined || !reach.isGarbled(payload)) return
+  const why = 'the encrypted content was changed: there are random octets in its text'
+  layers[layers.indexOf(unproven)] = { ...unproven, verdict: 'broken', why }
+  progress.end = 'failed'
+}
+
 function shownOf<P>(message: Part, opened: Part | undefined, payload: P, envelope: boolean): Shown<P> {
   if (opened === undefined) return { kind: 'as-it-came' }
   const fields = envelope ? openedFields(message.fields, opened) : withMimeFieldsOf(opened, message.fields)
@@ -149,12 +167,16 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
       if (layer.verdict === 'invalid' || layer.verdict === 'mismatch' || layer.verdict === 'revoked')
         progress.end = 'failed'
       else progress.payload = opened.inner
+      if (layer.verdict !== 'unknown-key') progress.unproven = undefined
       return
     }
-    case 'decrypted':
-      progress.layers.push({ kind: 'encrypted', ...report, algorithm: opened.algorithm, verdict: 'decrypted' })
+    case 'decrypted': {
+      const layer = { kind: 'encrypted', ...report, algorithm: opened.algorithm, verdict: 'decrypted' } as const
+      progress.layers.push(layer)
+      progress.unproven = opened.authenticated ? undefined : layer
       progress.payload = opened.inner
       return
+    }
     case 'decompressed':
       progress.layers.push({ kind: 'compressed', ...report, algorithm: opened.algorithm, verdict: 'decompressed' })
       progress.payload = opened.inner
