@@ -23,6 +23,7 @@ import type {
 } from '../standard.ts'
 import { type SmimeCertificate, parseCertificate } from './certificate.ts'
 import { readCompressedData } from './cms/compressed-data.ts'
+import { CONTENT_TYPE } from './cms/content-info.ts'
 import { openEnvelope } from './cms/open-envelope.ts'
 import { canEnvelopTo, envelopSink } from './cms/envelop.ts'
 import {
@@ -155,6 +156,9 @@ function checkSigner(
   certificate: SmimeCertificate,
   ring: KeyRing,
 ): Pick<SignerFinding, 'intact' | 'algorithm' | 'signingTimeMs' | 'why' | 'weak'> {
+  if (signedData.contentType !== CONTENT_TYPE.data)
+    // RFC 8551: MIME is carried as id-data; all else is another protocol's
+    return { intact: false, algorithm: 'unknown', why: 'what is signed is no mail, but something else' }
   const allowWeak = ring.allowWeak === true
   const { problem, ...check } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak })
   if (problem !== 'weak') return check

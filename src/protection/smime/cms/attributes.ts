@@ -2,13 +2,13 @@
 import { hash } from 'node:crypto'
 import { equalBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
-import { joinedOctets } from '../asn1/ber-reader.ts'
+import { joinedOctets, parseBer } from '../asn1/ber-reader.ts'
 import { type Node, readOid, readTimeMs } from '../asn1/der-reader.ts'
 import { contextTagged, octetString, oid, sequence, setOf, time } from '../asn1/der-writer.ts'
 import { TAG } from '../asn1/tlv.ts'
 import { type Digest, digestByName, readDigestAlgorithm } from '../algorithms.ts'
 import type { SmimeCertificate } from '../certificate.ts'
-import { CONTENT_TYPE } from './content-info.ts'
+import { CMS_ELEMENT_MAX_BYTES, CONTENT_TYPE } from './content-info.ts'
 import { OAEP_ALGORITHM } from './key-transport.ts'
 
 export const ATTRIBUTE = {
@@ -88,6 +88,17 @@ export function readSignedFacts(attributes: Attributes): Result<SignedFacts> {
     ...(signingTimeMs === undefined ? {} : { signingTimeMs }),
     ...(ess.value === undefined ? {} : { certificateHash: ess.value }),
   })
+}
+
+/**
+ * Whether these octets are what a signature with signed attributes covers. Somebody has then taken the attributes off a
+ * message and put them in the place of its content (draft-ietf-lamps-cms-euf-cma-signeddata).
+ */
+export function isSignedAttributes(content: Uint8Array): boolean {
+  if (content[0] !== TAG.SET || content.length > CMS_ELEMENT_MAX_BYTES) return false
+  const parsed = parseBer(content)
+  const attributes = parsed.ok ? readAttributes(parsed.value) : parsed
+  return attributes.ok && attributes.value.has(ATTRIBUTE.messageDigest)
 }
 
 const readTime = (node: Node): number | undefined =>

@@ -19,6 +19,7 @@ import {
 import { type SmimeCertificate, parseCertificate } from '../certificate.ts'
 import {
   type SignedFacts,
+  isSignedAttributes,
   misplacedAttribute,
   namesCertificate,
   readAttributes,
@@ -196,6 +197,7 @@ function checkSigner(
   if (misplaced !== undefined) return wrong(`attribute ${misplaced} is not signed`)
   if (signerInfo.signedAttributes === undefined || facts.value === undefined) {
     if (signedData.contentType !== CONTENT_TYPE.data) return wrong('signed attributes are missing') // RFC 5652 §5.3
+    if (isSignedAttributes(content)) return wrong('the content is the signed attributes of another message')
     const plain = checkSignature({ ...base, message: content })
     return plain.ok ? ok(undefined) : plain
   }
