@@ -22,6 +22,7 @@ import {
 } from '../../src/protection/jobs.ts'
 import type { SmimeCertificate } from '../../src/protection/smime/certificate.ts'
 import { smime } from '../../src/protection/smime/smime.ts'
+import { readGpgsmHome } from '../support/gpgsm-home.ts'
 import { smimeIdentity } from '../support/smime-identity.ts'
 
 const CORPORA = join(import.meta.dirname, '../../../shared/corpora')
@@ -50,6 +51,8 @@ const KEYS: readonly [pattern: string, password?: string][] = [
   ['rfc4134/rfc4134/Bob*.pri'],
 ]
 
+const GPGSM_HOMES = ['kde-mimetreeparser/autotests/gnupg_home', 'kde-messagelib/messagecore/autotests/gnupg_home']
+
 /** Where the mails with layers are. */
 const JAMES = 'james-mail/server/mailet/integration-testing/src/main/resources/'
 const KDE = 'kde-messagelib/mimetreeparser/autotests/data/'
@@ -62,6 +65,12 @@ const LAYERED: Readonly<Record<string, readonly string[]>> = {
   'enveloped-data broken; invalid: unknown content encryption algorithm 1.2.840.113549.3.7': [
     `${JAMES}eml/crypted.eml`,
     `${JAMES}eml/crypted_with_attachment.eml`,
+    `${KDE}smime-encrypted-octet-stream.mbox`,
+    `${KDE}smime-encrypted.mbox`,
+    `${KDE}smime-signed-encrypted.mbox`,
+    `${KDE_TOO}smime-encrypted-octet-stream.mbox`,
+    `${KDE_TOO}smime-encrypted.mbox`,
+    `${KDE_TOO}smime-signed-encrypted.mbox`,
     `${NOTMUCH}protected-headers/smime-enc+legacy-disp.eml`,
     `${NOTMUCH}protected-headers/smime-sign+enc+legacy-disp.eml`,
     `${NOTMUCH}protected-headers/smime-sign+enc.eml`,
@@ -71,19 +80,15 @@ const LAYERED: Readonly<Record<string, readonly string[]>> = {
     `${DRAFT}smime-sign+enc.eml`,
     'rfc4134/rfc4134/5.3.eml',
   ],
+  'enveloped-data decrypted > signed-data expired; expired: emailAddress=test@example.com,CN=unittest cert,O=KDAB': [
+    `${KDE}smime-opaque-enc+sign.mbox`,
+    `${KDE}smime-opaque-signed-encrypted-attachment.mbox`,
+    `${KDE_TOO}smime-opaque-enc+sign.mbox`,
+    `${KDE_TOO}smime-opaque-signed-encrypted-attachment.mbox`,
+  ],
   'enveloped-data no-key; none': [
     'efail-gadgets/ciphertext_files/smime/modified_msg.eml',
     `${JAMES}eml/bad_crypted.eml`,
-    `${KDE}smime-encrypted-octet-stream.mbox`,
-    `${KDE}smime-encrypted.mbox`,
-    `${KDE}smime-opaque-enc+sign.mbox`,
-    `${KDE}smime-opaque-signed-encrypted-attachment.mbox`,
-    `${KDE}smime-signed-encrypted.mbox`,
-    `${KDE_TOO}smime-encrypted-octet-stream.mbox`,
-    `${KDE_TOO}smime-encrypted.mbox`,
-    `${KDE_TOO}smime-opaque-enc+sign.mbox`,
-    `${KDE_TOO}smime-opaque-signed-encrypted-attachment.mbox`,
-    `${KDE_TOO}smime-signed-encrypted.mbox`,
   ],
   'multipart/signed invalid; invalid: length too large': [
     'ruby-mail/spec/fixtures/emails/mime_emails/raw_email_with_nested_attachment.eml',
@@ -112,15 +117,15 @@ const LAYERED: Readonly<Record<string, readonly string[]>> = {
     `${NOTMUCH}protected-headers/smime-multipart-signed.eml`,
     `${DRAFT}smime-multipart-signed.eml`,
   ],
+  'signed-data expired; expired: emailAddress=test@example.com,CN=unittest cert,O=KDAB,C=US: the certificate has ': [
+    `${KDE}smime-opaque-sign.mbox`,
+    `${KDE_TOO}smime-opaque-sign.mbox`,
+  ],
   'signed-data invalid; invalid: ContentInfo is missing': [`${JAMES}eml/mail_with_no_signature.eml`],
   'signed-data invalid; invalid: unknown signature algorithm 1.2.840.10040.4.3': ['rfc4134/rfc4134/4.9.eml'],
   'signed-data mismatch; mismatch: the mail has no From': [
     `${DRAFT}smime-sign+enc+legacy-disp.inner`,
     `${DRAFT}smime-sign+enc.inner`,
-  ],
-  "signed-data unknown-key; unknown-key: the signer's certificate is neither known nor sent": [
-    `${KDE}smime-opaque-sign.mbox`,
-    `${KDE_TOO}smime-opaque-sign.mbox`,
   ],
   'signed-data valid; valid': [
     `${JAMES}smime-test-resource-set/mail-with-signature-and-multi-certs.eml`,
@@ -243,7 +248,8 @@ function everybody(): PackedRing {
       return content.ok ? [content.value] : []
     }),
   )
-  const certificates = read.flatMap((each) => each.certificates)
+  const homes = GPGSM_HOMES.map((folder) => readGpgsmHome(join(CORPORA, folder)))
+  const certificates = [...read, ...homes].flatMap((each) => each.certificates)
   const anchors = certificates.filter((each) => each.isAuthority && each.selfIssued)
   const adopted = read
     .flatMap((each) => each.strayKeys)
@@ -251,7 +257,7 @@ function everybody(): PackedRing {
       const certificate = certificates.find((each) => each.publicKey.equals(createPublicKey(key)))
       return certificate === undefined ? [] : [{ key, certificate }]
     })
-  const keys = [...read.flatMap((each) => each.keys), ...adopted]
+  const keys = [...[...read, ...homes].flatMap((each) => each.keys), ...adopted]
   assert.ok(keys.length > 15 && anchors.length > 4, `${keys.length} keys, ${anchors.length} anchors`)
   return {
     decryptionKeys: keys.map((pair) => packKey({ ...pair, chain: [] })),
