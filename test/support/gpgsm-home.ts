@@ -45,7 +45,9 @@ function readRsaKey(file: Buffer): KeyObject | undefined {
     numbers.set(name, BigInt(`0x${file.subarray(from, from + Number(length)).toString('hex')}`))
     at = text.startsWith(')(1:', from + Number(length)) ? from + Number(length) + 1 : -1
   }
-  const [n, e, d, p, q] = [...'nedpq'].map((name) => numbers.get(name) ?? assert.fail(`no ${name}`)) as Five
+  const [n, e, d, p, q] = ['n', 'e', 'd', 'p', 'q'].map(
+    (name) => numbers.get(name) ?? assert.fail(`no ${name}`),
+  ) as Five
   const parts = { n, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) }
   const jwk = Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, base64url(value)]))
   return createPrivateKey({ key: { kty: 'RSA', ...jwk }, format: 'jwk' })
