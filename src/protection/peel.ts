@@ -171,7 +171,9 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
       return
     }
     case 'decrypted': {
-      const layer = { kind: 'encrypted', ...report, algorithm: opened.algorithm, verdict: 'decrypted' } as const
+      const weak = opened.weak === true ? { weak: true } : {}
+      const { algorithm } = opened
+      const layer = { kind: 'encrypted', ...report, algorithm, ...weak, verdict: 'decrypted' } as const
       progress.layers.push(layer)
       progress.unproven = opened.authenticated ? undefined : layer
       progress.payload = opened.inner

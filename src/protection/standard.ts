@@ -106,6 +106,8 @@ export type Opened<P = Part> =
       readonly algorithm: string
       /** True when a tag proved that nothing was changed (AEAD); CBC proves nothing. */
       readonly authenticated: boolean
+      /** Its algorithm or key protects nobody any more. */
+      readonly weak?: boolean
       /** Fingerprint of the certificate whose key opened it. */
       readonly openedBy: string
     }
@@ -120,9 +122,13 @@ export type TrustFinding =
   | { readonly trusted: true; readonly path: readonly string[] }
   | { readonly trusted: false; readonly verdict: 'untrusted' | 'expired' | 'revoked'; readonly why: string }
 
+/** Ciphers that may be asked for. What is only read for the sake of old mail is not among them. */
+export type WrittenCipher =
+  'aes-128-cbc' | 'aes-192-cbc' | 'aes-256-cbc' | 'aes-128-gcm' | 'aes-192-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
+
 /** What an encryption layer uses; `undefined` fields mean the standard's default for correspondents of unknown ability. */
 export interface EncryptionChoice {
-  readonly cipher?: 'aes-256-gcm' | 'aes-256-cbc' | 'aes-128-cbc'
+  readonly cipher?: WrittenCipher
   readonly keyTransport?: 'rsa-oaep' | 'rsa-pkcs1'
 }
 

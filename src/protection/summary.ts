@@ -6,6 +6,8 @@ export interface LayerReport {
   readonly standard: StandardName
   readonly form: string
   readonly algorithm: string | null
+  /** The algorithm protects nobody any more: whatever was opened, it was not kept from others. */
+  readonly weak?: boolean
   /** Of a signature: its verdict. Of the others: what came of opening it. */
   readonly verdict: SignatureVerdict | 'decrypted' | 'decompressed' | 'no-key' | 'broken'
   /** Address of the signer, when a certificate for it was found. */

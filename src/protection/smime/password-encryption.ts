@@ -9,6 +9,7 @@ import { type Node, readSmallInteger } from './asn1/der-reader.ts'
 import { NULL, integer, octetString, oid, sequence } from './asn1/der-writer.ts'
 import { TAG } from './asn1/tlv.ts'
 import { Malformed, expectTag, need, oidOf } from './malformed.ts'
+import { withoutPadding } from './padding.ts'
 import { decryptRc2Cbc } from './rc2.ts'
 
 /** In one file, all derivations together: about two seconds of PBKDF2. */
@@ -86,7 +87,10 @@ export function decryptWithPassword(
         ciphertext,
       )
     case 'rc2':
-      return need(decryptRc2Cbc(key, key.length * 8, iv, ciphertext), WRONG_PASSWORD)
+      return need(
+        withoutPadding(need(decryptRc2Cbc(key, key.length * 8, iv, ciphertext), WRONG_PASSWORD), 8),
+        WRONG_PASSWORD,
+      )
   }
 }
 

@@ -1,9 +1,12 @@
-/** RC2 in CBC mode (RFC 2268), to read only: Windows exported PKCS#12 files with it for two decades, OpenSSL dropped it. */
+/**
+ * RC2 in CBC mode (RFC 2268), to read only: Windows exported PKCS#12 files with it for two
+ * decades, S/MIME 2 had no other cipher in common, OpenSSL dropped it.
+ */
 import { Buffer } from 'node:buffer'
 
 const BLOCK_BYTES = 8
 
-/** Decrypts and removes the padding (RFC 1423 §1.1); `undefined` when lengths or padding are wrong. */
+/** Decrypts, padding and all; `undefined` when the lengths are wrong. */
 export function decryptRc2Cbc(
   key: Uint8Array,
   effectiveBits: number,
@@ -18,10 +21,7 @@ export function decryptRc2Cbc(
     const block = decryptBlock(schedule, ciphertext.subarray(at, at + BLOCK_BYTES))
     for (let i = 0; i < BLOCK_BYTES; i++) plain[at + i] = (block[i] ?? 0) ^ (previous[i] ?? 0)
   }
-  const padding = plain.at(-1) ?? 0
-  const isPadded =
-    padding >= 1 && padding <= BLOCK_BYTES && plain.subarray(-padding).every((octet) => octet === padding)
-  return isPadded ? plain.subarray(0, plain.length - padding) : undefined
+  return plain
 }
 
 const PITABLE = Buffer.from(

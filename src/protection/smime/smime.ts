@@ -25,7 +25,7 @@ import { type SmimeCertificate, parseCertificate } from './certificate.ts'
 import { readCompressedData } from './cms/compressed-data.ts'
 import { CONTENT_TYPE } from './cms/content-info.ts'
 import { openEnvelope } from './cms/open-envelope.ts'
-import { canEnvelopTo, envelopSink } from './cms/envelop.ts'
+import { canEnvelopTo, envelopSink, envelopeFormOf } from './cms/envelop.ts'
 import {
   type SignedData,
   type SignerInfo,
@@ -217,9 +217,8 @@ function encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, o
   const certificates = recipients.filter(isSmimeCertificate)
   if (certificates.length !== recipients.length || certificates.length === 0)
     throw new TypeError('S/MIME encryption needs an S/MIME certificate for every recipient')
-  const form = choice.cipher === 'aes-256-gcm' ? 'auth-enveloped-data' : 'enveloped-data'
   return {
-    fields: pkcs7MimeFields(form),
+    fields: pkcs7MimeFields(envelopeFormOf(choice)),
     sink: envelopSink({ recipients: certificates, choice }, base64LineSink(out)),
   }
 }

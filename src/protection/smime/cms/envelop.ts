@@ -1,4 +1,4 @@
-/** Writes EnvelopedData (RFC 5652 §6) with AES-CBC and AuthEnvelopedData (RFC 5083) with AES-GCM. */
+/** Writes EnvelopedData (RFC 5652 §6) with AES-CBC and AuthEnvelopedData (RFC 5083) with a cipher that has a tag. */
 import { type KeyObject, randomBytes } from 'node:crypto'
 import type { ByteSink } from '../../../base/byte-sink.ts'
 import { concatBytes } from '../../../base/bytes.ts'
@@ -7,15 +7,8 @@ import { derHeader, integer, octetString, oid, setOf } from '../asn1/der-writer.
 import { TAG, context, contextConstructed } from '../asn1/tlv.ts'
 import type { SmimeCertificate } from '../certificate.ts'
 import { PieceSink, WHOLE_MAX_BYTES, endOfContents, openTag } from './chunked-content.ts'
-import {
-  CIPHERS,
-  type CipherRow,
-  type Encryption,
-  cipherAlgorithmDer,
-  ciphertextBytes,
-  ivBytesOf,
-  startEncryption,
-} from './content-cipher.ts'
+import { type CipherRow, isAuthenticated, writtenCipher } from './ciphers.ts'
+import { type Encryption, cipherAlgorithmDer, ciphertextBytes, ivBytesOf, startEncryption } from './content-cipher.ts'
 import { CONTENT_TYPE } from './content-info.ts'
 import { canAgreeWith, writeKeyAgreement } from './key-agreement.ts'
 import { writeKeyTransport } from './key-transport.ts'
@@ -35,18 +28,24 @@ export const canEnvelopTo = ({ publicKey }: SmimeCertificate): boolean => isRsa(
  * writes plaintext: every failure throws before the first byte.
  */
 export function envelopSink({ recipients, choice }: EnvelopOptions, out: ByteSink): ByteSink {
-  const row = CIPHERS.find((cipher) => cipher.name === (choice.cipher ?? 'aes-256-cbc'))
-  if (row === undefined || recipients.length === 0) throw new TypeError('an envelope needs a cipher and a recipient')
+  const row = cipherOf(choice)
+  if (recipients.length === 0) throw new TypeError('an envelope needs a recipient')
   const random = randomBytes(row.keyBytes + ivBytesOf(row))
   const [contentKey, iv] = [random.subarray(0, row.keyBytes), random.subarray(row.keyBytes)]
   const recipientInfos = recipients.map((certificate) => recipientInfo(certificate, choice, contentKey))
   const encryption = startEncryption(row, contentKey, iv)
   const agreed = recipients.some(({ publicKey }) => !isRsa(publicKey))
-  const version = row.mode === 'gcm' ? 0 : agreed ? 2 : 0 // RFC 5083 §2.1, RFC 5652 §6.1
+  const version = isAuthenticated(row) ? 0 : agreed ? 2 : 0 // RFC 5083 §2.1, RFC 5652 §6.1
   const head = [integer(version), setOf(recipientInfos)]
   const cipherAlgorithm = cipherAlgorithmDer(row, iv)
   return new EnvelopeSink({ row, encryption, head, cipherAlgorithm }, out)
 }
+
+const cipherOf = ({ cipher = 'aes-256-cbc' }: EncryptionChoice): CipherRow => writtenCipher(cipher)
+
+/** Which of the two content types `envelopSink` writes for this choice. */
+export const envelopeFormOf = (choice: EncryptionChoice): 'enveloped-data' | 'auth-enveloped-data' =>
+  isAuthenticated(cipherOf(choice)) ? 'auth-enveloped-data' : 'enveloped-data'
 
 const isRsa = (key: KeyObject): boolean => key.asymmetricKeyType === 'rsa'
 
@@ -65,7 +64,8 @@ interface Envelope {
 }
 
 const DATA_OID = oid(CONTENT_TYPE.data)
-const TYPE_OID = { cbc: oid(CONTENT_TYPE.envelopedData), gcm: oid(CONTENT_TYPE.authEnvelopedData) }
+const [ENVELOPED_OID, AUTH_ENVELOPED_OID] = [oid(CONTENT_TYPE.envelopedData), oid(CONTENT_TYPE.authEnvelopedData)]
+const typeOidOf = (row: CipherRow): Uint8Array => (isAuthenticated(row) ? AUTH_ENVELOPED_OID : ENVELOPED_OID)
 
 class EnvelopeSink implements ByteSink {
   readonly #envelope: Envelope
@@ -104,7 +104,7 @@ class EnvelopeSink implements ByteSink {
 
   #stream(): PieceSink {
     const { row, head, cipherAlgorithm, encryption } = this.#envelope
-    const outer = [openTag(TAG.SEQUENCE), TYPE_OID[row.mode], openTag(contextConstructed(0)), openTag(TAG.SEQUENCE)]
+    const outer = [openTag(TAG.SEQUENCE), typeOidOf(row), openTag(contextConstructed(0)), openTag(TAG.SEQUENCE)]
     const inner = [openTag(TAG.SEQUENCE), DATA_OID, cipherAlgorithm, openTag(context(0))]
     this.#out.write(concatBytes([...outer, ...head, ...inner]))
     const pieces = new PieceSink(this.#out)
@@ -125,7 +125,7 @@ class EnvelopeSink implements ByteSink {
     const envelopeLength = sum(before) + sum(encrypted) + sum(after)
     const envelope = derHeader(TAG.SEQUENCE, envelopeLength)
     const explicit = derHeader(contextConstructed(0), envelope.length + envelopeLength)
-    const type = TYPE_OID[row.mode]
+    const type = typeOidOf(row)
     const whole = derHeader(TAG.SEQUENCE, type.length + explicit.length + envelope.length + envelopeLength)
     this.#out.write(concatBytes([whole, type, explicit, envelope, ...before, ...encrypted, ...after]))
   }

@@ -10,6 +10,7 @@ import { readOid } from '../asn1/der-reader.ts'
 import { TAG } from '../asn1/tlv.ts'
 import type { SmimeCertificate } from '../certificate.ts'
 import { ATTRIBUTE, readAttributes } from './attributes.ts'
+import { isAuthenticated } from './ciphers.ts'
 import { type ContentCipher, decryptContent, readContentCipher } from './content-cipher.ts'
 import { describeEntityId, isNamedBy, type EntityId } from './entity-id.ts'
 import { type Envelope, type RecipientInfo, readEnvelope } from './enveloped-data.ts'
@@ -35,6 +36,8 @@ export type OpenedEnvelope =
       readonly algorithm: string
       /** A tag proved that nothing was changed. CBC proves nothing: whoever shows this content must know that (EFAIL). */
       readonly authenticated: boolean
+      /** What sealed it protects nobody any more. */
+      readonly weak?: boolean
       /** Fingerprint of the certificate whose key opened it. */
       readonly openedBy: string
     }
@@ -64,12 +67,13 @@ export function openEnvelope(bytes: Uint8Array, keys: readonly DecryptionKey[]):
       why = BROKEN
       continue
     }
-    const { name, mode } = cipher.value.row
+    const { row } = cipher.value
     return {
       kind: 'decrypted',
       content,
-      algorithm: name,
-      authenticated: mode === 'gcm',
+      algorithm: row.name,
+      authenticated: isAuthenticated(row),
+      ...(row.weak === undefined ? {} : { weak: true }),
       openedBy: certificate.fingerprint,
     }
   }
@@ -96,12 +100,12 @@ function decrypt(
 
 const SUBSTITUTE_SECRET = randomBytes(32)
 
-/** GCM belongs into AuthEnvelopedData and CBC into EnvelopedData: swapping them is the first step of an attack. */
+/** A cipher with a tag belongs into AuthEnvelopedData, one without into EnvelopedData: swapping them is the first step of an attack. */
 function cipherOf(envelope: Envelope): Result<ContentCipher> {
   const cipher = readContentCipher(envelope.algorithm)
   if (!cipher.ok) return cipher
   const authenticated = envelope.kind === 'auth-enveloped-data'
-  return authenticated === (cipher.value.row.mode === 'gcm')
+  return authenticated === isAuthenticated(cipher.value.row)
     ? cipher
     : fail(`${cipher.value.row.name} does not belong into ${envelope.kind}`)
 }
