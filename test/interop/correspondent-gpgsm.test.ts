@@ -2,80 +2,28 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
 import { needsAll } from '../support/apt.ts'
-import { type Correspondence, eachOf, ourAddress, startCorrespondence } from '../support/correspondence.ts'
-import {
-  type Case,
-  LAYERS,
-  OUTBOUND_EXTRAS,
-  casesFor,
-  domainsFor,
-  nameOf,
-  sendAll,
-  tampered,
-} from '../support/correspondent-cases.ts'
-import { checkDelivered, deliverAll } from '../support/correspondent-mail.ts'
+import { cmsOf, multipartSigned, partsOf, pkcs7Mime } from '../support/cms-entity.ts'
+import { type Correspondence, ourAddress } from '../support/correspondence.ts'
+import { type Case, OUTBOUND_EXTRAS, casesFor } from '../support/correspondent-cases.ts'
 import { type GpgsmHome, makeGpgsmHome } from '../support/gpgsm.ts'
-import { type Outcome, type PeerTool, contentTypeOf, openWith, record, shownOf } from '../support/peer-tool.ts'
-
-const PROGRAMS = needsAll({ gpgsm: 'gpgsm', 'gpg-agent': 'gpg-agent', openssl: 'openssl' })
-const OUTBOUND: readonly Case[] = [...casesFor(['sign', 'encrypt-sign', 'sign-encrypt', 'triple']), ...OUTBOUND_EXTRAS]
+import { describePeerTool } from '../support/peer-tool-suite.ts'
+import { type Outcome, type PeerTool, canonical, contentTypeOf } from '../support/peer-tool.ts'
 
 /** gpgsm 2.2 has no GCM and no OAEP, and neither encrypts nor decrypts with EC keys. */
 const isBeyond22 = ({ layering, cipher, to, keyTransport }: Case): boolean =>
   layering !== 'sign' && (cipher === 'aes-256-gcm' || to === 'p256' || keyTransport === 'rsa-oaep')
 
-const INBOUND = casesFor(['sign', 'encrypt', 'encrypt-sign', 'sign-encrypt', 'triple']).filter(
-  (each) => !isBeyond22(each),
-)
-
-describe('gpgsm', PROGRAMS, () => {
-  const stack = new AsyncDisposableStack()
-  let correspondence: Correspondence
-  let home: GpgsmHome
-  let tool: PeerTool
-  before(async () => {
-    correspondence = stack.use(await startCorrespondence(domainsFor(OUTBOUND)))
-    home = stack.use(await makeGpgsmHome(correspondence))
-    tool = gpgsmTool(home, correspondence)
-  })
-  after(() => stack.disposeAsync())
-
-  test('opens and verifies what our users send, in every layering that it can', async (t) => {
-    const mails = await sendAll(correspondence, OUTBOUND)
-    const views = await eachOf([...mails.entries()], ([index, mail]) =>
-      openWith(tool, mail, (OUTBOUND[index] as Case).to),
-    )
-    for (const [index, how] of OUTBOUND.entries())
-      await t.test(nameOf(how), () => {
-        const view = views[index]
-        const seen = { verifies: view?.layers.includes('signed') === true }
-        if (isBeyond22(how) && view?.problem !== undefined) {
-          record(tool.name, 'Sealpost to peer', how, { opens: false, ...seen, shown: '–' })
-          return
-        }
-        assert.equal(view?.problem, undefined)
-        assert.deepEqual(view?.layers, LAYERS[how.layering])
-        const shown = shownOf(view?.payload ?? '')
-        record(tool.name, 'Sealpost to peer', how, { opens: true, ...seen, shown })
-      })
-    await t.test('and refuses what was changed on the way', async () => {
-      const within = [...OUTBOUND.entries()].filter(([, how]) => !isBeyond22(how))
-      const changed = await eachOf(within, ([index, how]) => openWith(tool, tampered(mails[index] as Buffer), how.to))
-      for (const [at, [, how]] of within.entries()) assert.notEqual(changed[at]?.problem, undefined, nameOf(how))
-    })
-  })
-
-  test('makes mail that our users get opened and verified, in every layering that it can', async (t) => {
-    const delivered = await deliverAll(correspondence, tool, INBOUND)
-    for (const each of delivered)
-      await t.test(nameOf(each.how), () => {
-        checkDelivered(each)
-        const verifies = each.how.layering === 'encrypt' ? undefined : true
-        record(tool.name, 'peer to Sealpost', each.how, { opens: true, verifies, shown: 'body' })
-      })
-  })
+describePeerTool({
+  title: 'gpgsm',
+  programs: needsAll({ gpgsm: 'gpgsm', 'gpg-agent': 'gpg-agent', openssl: 'openssl' }),
+  async makeTool(correspondence) {
+    const home = await makeGpgsmHome(correspondence)
+    return { ...gpgsmTool(home, correspondence), [Symbol.asyncDispose]: () => home[Symbol.asyncDispose]() }
+  },
+  outbound: [...casesFor(['sign', 'encrypt-sign', 'sign-encrypt', 'triple']), ...OUTBOUND_EXTRAS],
+  inbound: casesFor(['sign', 'encrypt', 'encrypt-sign', 'sign-encrypt', 'triple']).filter((each) => !isBeyond22(each)),
+  isBeyond: isBeyond22,
 })
 
 /** What a mail program does around gpgsm: MIME. Its words on the status channel say what it found. */
@@ -103,7 +51,7 @@ function gpgsmTool(home: GpgsmHome, correspondence: Correspondence): PeerTool {
     },
     decrypt: async (entity) => run(['--decrypt', await fileOf(cmsOf(entity))], /^\[GNUPG:\] DECRYPTION_OKAY/m),
     async sign(entity, key, form) {
-      const content = Buffer.from(entity.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1')
+      const content = canonical(entity)
       const options = ['--local-user', correspondence.addressOf(key), '--include-certs', '1']
       const detached = form === 'detached' ? ['--detach-sign'] : []
       const { status, stdout, stderr } = await home.run([...options, '--sign', ...detached, await fileOf(content)])
@@ -121,30 +69,3 @@ function gpgsmTool(home: GpgsmHome, correspondence: Correspondence): PeerTool {
 }
 
 const readOrEmpty = (file: string): Promise<Buffer> => readFile(file).catch(() => Buffer.alloc(0))
-
-function cmsOf(entity: Buffer): Buffer {
-  const text = entity.toString('latin1')
-  return Buffer.from(text.slice(text.search(/\r?\n\r?\n/)), 'base64')
-}
-
-/** The bytes between the delimiter lines (RFC 2046 §5.1.1): what was signed, and the signature. */
-function partsOf(entity: Buffer): [content: Buffer, signature: Buffer] {
-  const boundary = /boundary="([^"]+)"/.exec(contentTypeOf(entity))?.[1] ?? ''
-  const [, content = '', signature = ''] = entity.toString('latin1').split(`--${boundary}`)
-  return [Buffer.from(content.slice(2, -2), 'latin1'), Buffer.from(signature.slice(2, -2), 'latin1')]
-}
-
-function pkcs7Mime(smimeType: string, cms: Buffer): Buffer {
-  const type = `Content-Type: application/pkcs7-mime; smime-type=${smimeType}; name=smime.p7m`
-  return Buffer.from(`${type}\r\nContent-Transfer-Encoding: base64\r\n\r\n${lines(cms)}\r\n`)
-}
-
-function multipartSigned(content: Buffer, cms: Buffer): Buffer {
-  const type = 'multipart/signed; protocol="application/pkcs7-signature"; micalg=sha-256; boundary="nextPart"'
-  const signature = 'Content-Type: application/pkcs7-signature; name=smime.p7s\r\nContent-Transfer-Encoding: base64'
-  const head = `Content-Type: ${type}\r\n\r\nThis is a multi-part message in MIME format.\r\n--nextPart\r\n`
-  const tail = `\r\n--nextPart\r\n${signature}\r\n\r\n${lines(cms)}\r\n--nextPart--\r\n`
-  return Buffer.concat([Buffer.from(head), content, Buffer.from(tail)])
-}
-
-const lines = (cms: Buffer): string => cms.toString('base64').replaceAll(/.{76}/g, '$&\r\n').trimEnd()

@@ -1,69 +1,20 @@
 /** A correspondent who reads and writes protected mail with `openssl cms`, against the running server. */
-import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
 import { needs } from '../support/apt.ts'
-import { type Correspondence, eachOf, startCorrespondence } from '../support/correspondence.ts'
-import {
-  type Case,
-  LAYERS,
-  OUTBOUND_EXTRAS,
-  casesFor,
-  domainsFor,
-  nameOf,
-  sendAll,
-  tampered,
-} from '../support/correspondent-cases.ts'
-import { checkDelivered, deliverAll } from '../support/correspondent-mail.ts'
+import type { Correspondence } from '../support/correspondence.ts'
+import { OUTBOUND_EXTRAS, casesFor } from '../support/correspondent-cases.ts'
 import { openssl, runProgram } from '../support/correspondent.ts'
-import { type Outcome, type PeerTool, openWith, record, shownOf } from '../support/peer-tool.ts'
+import { describePeerTool } from '../support/peer-tool-suite.ts'
+import type { Outcome, PeerTool } from '../support/peer-tool.ts'
 
-const OPENSSL = needs('openssl', 'openssl')
-const OUTBOUND: readonly Case[] = [...casesFor(['sign', 'encrypt-sign', 'sign-encrypt', 'triple']), ...OUTBOUND_EXTRAS]
-const INBOUND: readonly Case[] = casesFor(['sign', 'encrypt', 'encrypt-sign', 'sign-encrypt', 'triple'])
-
-describe('openssl cms', OPENSSL, () => {
-  const stack = new AsyncDisposableStack()
-  let correspondence: Correspondence
-  let tool: PeerTool
-  before(async () => {
-    correspondence = stack.use(await startCorrespondence(domainsFor(OUTBOUND)))
-    tool = await opensslTool(correspondence)
-  })
-  after(() => stack.disposeAsync())
-
-  test('opens and verifies what our users send, in every layering', async (t) => {
-    const mails = await sendAll(correspondence, OUTBOUND)
-    const views = await eachOf([...mails.entries()], ([index, mail]) =>
-      openWith(tool, mail, (OUTBOUND[index] as Case).to),
-    )
-    for (const [index, how] of OUTBOUND.entries())
-      await t.test(nameOf(how), () => {
-        const view = views[index]
-        assert.equal(view?.problem, undefined)
-        assert.deepEqual(view?.layers, LAYERS[how.layering])
-        const shown = shownOf(view?.payload ?? '')
-        assert.equal(shown, how.headerProtection === false ? 'body' : 'body, header above it')
-        record(tool.name, 'Sealpost to peer', how, { opens: true, verifies: true, shown })
-      })
-    await t.test('and refuses what was changed on the way', async () => {
-      const changed = await eachOf([...mails.entries()], ([index, mail]) =>
-        openWith(tool, tampered(mail), (OUTBOUND[index] as Case).to),
-      )
-      for (const [index, how] of OUTBOUND.entries()) assert.notEqual(changed[index]?.problem, undefined, nameOf(how))
-    })
-  })
-
-  test('makes mail that our users get opened and verified, in every layering', async (t) => {
-    const delivered = await deliverAll(correspondence, tool, INBOUND)
-    for (const each of delivered)
-      await t.test(nameOf(each.how), () => {
-        checkDelivered(each)
-        const verifies = each.how.layering === 'encrypt' ? undefined : true
-        record(tool.name, 'peer to Sealpost', each.how, { opens: true, verifies, shown: 'body' })
-      })
-  })
+describePeerTool({
+  title: 'openssl cms',
+  programs: needs('openssl', 'openssl'),
+  makeTool: opensslTool,
+  outbound: [...casesFor(['sign', 'encrypt-sign', 'sign-encrypt', 'triple']), ...OUTBOUND_EXTRAS],
+  inbound: casesFor(['sign', 'encrypt', 'encrypt-sign', 'sign-encrypt', 'triple']),
+  isBeyond: () => false,
 })
 
 async function opensslTool({ peer, ourCaFile, users }: Correspondence): Promise<PeerTool> {

@@ -50,6 +50,10 @@ export function contentTypeOf(entity: Buffer): string {
   return /^content-type: *(.*)$/im.exec(header)?.[1]?.trim() ?? 'text/plain'
 }
 
+/** Line ends as they are signed (RFC 8551 §3.1.1). */
+export const canonical = (entity: Buffer): Buffer =>
+  Buffer.from(entity.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1')
+
 function layerOf(entity: Buffer): 'signed' | 'encrypted' | undefined {
   const type = contentTypeOf(entity).toLowerCase()
   if (type.startsWith('multipart/signed')) return 'signed'
@@ -63,7 +67,7 @@ export async function protectWith(tool: PeerTool, content: Buffer, how: Case): P
   for (const layer of LAYERS[how.layering].toReversed())
     entity =
       layer === 'signed' ? await tool.sign(entity, how.from, how.form) : await tool.encrypt(entity, how.to, how.cipher)
-  return Buffer.from(entity.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1')
+  return canonical(entity)
 }
 
 /** What the reader sees of our header protection in an opened payload, whose body has to be the author's. */
