@@ -1,5 +1,5 @@
 /**
- * mutt on a terminal of its own, as a correspondent's mail reader: with GPGME, which has gpgsm do the work, or with its
+ * mutt, or neomutt, on a terminal of its own, as a correspondent's mail reader: with GPGME, which has gpgsm do the work, or with its
  * older way, which runs openssl as Debian's smime.rc says.
  */
 import { spawn } from 'node:child_process'
@@ -9,6 +9,7 @@ import { type Correspondence, ourAddress } from './correspondence.ts'
 import { type KeyKind, runProgram } from './correspondent.ts'
 import type { GpgsmHome } from './gpgsm.ts'
 
+export type MuttProgram = 'mutt' | 'neomutt'
 export type MuttBackend = 'gpgme' | 'openssl'
 
 export interface Screen {
@@ -34,23 +35,27 @@ export interface Mutt {
 }
 
 const TIMEOUT_MS = 60_000
-const SMIME_RC = '/etc/Muttrc.d/smime.rc'
+const SMIME_RC: Readonly<Record<MuttProgram, string>> = {
+  mutt: '/etc/Muttrc.d/smime.rc',
+  neomutt: '/etc/neomuttrc.d/smime.rc',
+}
 /** How mutt's older way names keys: file names in two folders. */
 const KEY_FILES: Readonly<Record<KeyKind, string>> = { rsa: '00000001.0', p256: '00000002.0' }
 const OUR_FILES: Readonly<Record<KeyKind, string>> = { rsa: '00000003.0', p256: '00000004.0' }
 
 export async function makeMutt(
+  program: MuttProgram,
   backend: MuttBackend,
   correspondence: Correspondence,
   gpgsm: GpgsmHome,
   reads: KeyKind,
 ): Promise<Mutt> {
-  const home = join(correspondence.peer.folder, `mutt-${backend}-${reads}`)
+  const home = join(correspondence.peer.folder, `${program}-${backend}-${reads}`)
   await mkdir(join(home, 'tmp'), { recursive: true })
   if (backend === 'openssl') await writeSmimeFolders(home, correspondence)
-  const common = backend === 'gpgme' ? gpgmeSettings(home) : await opensslSettings(home, reads)
+  const common = backend === 'gpgme' ? gpgmeSettings(home) : await opensslSettings(SMIME_RC[program], home, reads)
   const env = { HOME: home, GNUPGHOME: gpgsm.dir, TERM: 'xterm', LC_ALL: 'C.UTF-8', TZ: 'UTC' }
-  const version = /Mutt ([\d.]+)/.exec((await runProgram('mutt', ['-v'])).stdout.toString())?.[1] ?? ''
+  const version = /Mutt ([\d.]+)/.exec((await runProgram(program, ['-v'])).stdout.toString())?.[1] ?? ''
   let last = 0
   const newFolder = async (): Promise<string> => {
     const folder = join(home, `${++last}`)
@@ -60,15 +65,17 @@ export async function makeMutt(
   const run = async (folder: string, settings: readonly string[], keys: string): Promise<string> => {
     const rc = join(folder, 'muttrc')
     await writeFile(rc, [...common, ...settings, `push "${keys}"`].map((line) => `${line}\n`).join(''))
-    return onTerminal(`stty rows 50 cols 160; exec mutt -n -F ${rc} -f ${join(folder, 'mail')}`, env)
+    return onTerminal(`stty rows 50 cols 160; exec ${program} -n -F ${rc} -f ${join(folder, 'mail')}`, env)
   }
   return {
-    name: `mutt ${version}, ${backend === 'gpgme' ? `GPGME with gpgsm ${gpgsm.version}` : 'openssl by smime.rc'}`,
+    name: `${program} ${version}, ${backend === 'gpgme' ? `GPGME with gpgsm ${gpgsm.version}` : 'openssl by smime.rc'}`,
     async show(mail, pager) {
       const folder = await newFolder()
       const shown = join(folder, 'shown')
       await writeFile(join(folder, 'mail', 'cur', '1:2,'), mail.toString('latin1').replaceAll('\r\n', '\n'), 'latin1')
-      const settings = pager === 'own' ? [] : [`set pager="cp %s ${shown}; true" prompt_after=no`]
+      const copier = join(folder, 'pager')
+      await writeFile(copier, `#!/bin/sh\nexec cp "$1" ${shown}\n`, { mode: 0o755 })
+      const settings = pager === 'own' ? [] : [`set pager="${copier}" prompt_after=no`]
       const keys = pager === 'own' ? '<display-message>' : '<display-message><exit>'
       const terminal = await run(folder, settings, keys)
       return { terminal, message: await readFile(shown, 'utf8').catch(() => '') }
@@ -107,8 +114,8 @@ function gpgmeSettings(home: string): string[] {
   return [...basicSettings(home), 'set crypt_use_gpgme=yes']
 }
 
-async function opensslSettings(home: string, reads: KeyKind): Promise<string[]> {
-  const commands = (await readFile(SMIME_RC, 'utf8')).replaceAll('~/.smime', join(home, '.smime'))
+async function opensslSettings(smimeRc: string, home: string, reads: KeyKind): Promise<string[]> {
+  const commands = (await readFile(smimeRc, 'utf8')).replaceAll('~/.smime', join(home, '.smime'))
   const rc = join(home, 'smime.rc')
   await writeFile(rc, commands)
   const key = KEY_FILES[reads]
