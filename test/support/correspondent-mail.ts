@@ -57,3 +57,32 @@ export function checkDelivered({ how, from, reply, fetched, replyToTampered }: D
   const secrecy = layers.includes('encrypted') ? 'Encrypted on the way' : 'Not encrypted on the way'
   assert(header.includes(`X-Sealpost-Status: ${secrecy}`), header)
 }
+
+/** The same for one mail as a program with a mail reader's freedom of encoding sent it, and for the same with one byte changed. */
+export async function checkReceived(correspondence: Correspondence, how: Case, sent: Buffer): Promise<void> {
+  const from = correspondence.addressOf(how.from)
+  const mail = Buffer.from(sent.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1')
+  if (how.layering !== 'encrypt')
+    assert.match(await correspondence.deliver(from, how.to, tampered(mail)), /^550 5\.7\.7 /)
+  await correspondence.fetch(how.to)
+  assert.match(await correspondence.deliver(from, how.to, mail), /^250 /)
+  const [fetched = ''] = (await correspondence.fetch(how.to)).values()
+  const at = fetched.indexOf('\r\n\r\n')
+  const header = fetched.slice(0, at).replaceAll(/\r\n[ \t]+/g, ' ')
+  assert.equal(decoded(header, fetched.slice(at + 4)), BODY)
+  assert(header.includes(`\r\nSubject: ${SUBJECT}\r\n`))
+  const secrecy = how.layering === 'sign' ? 'Not encrypted on the way' : 'Encrypted on the way'
+  assert(header.includes(`X-Sealpost-Status: ${secrecy}`), header)
+  if (how.layering === 'encrypt') assert.match(header, /^Authentication-Results: [^;]+; smime=none$/m)
+  else assert(header.includes(`smime=pass body.smime-identifier=${from}`), header)
+}
+
+/** Mail readers write what they sign in quoted-printable (RFC 1847 §2.1 asks for 7 bits). */
+function decoded(header: string, body: string): string {
+  if (!/^Content-Transfer-Encoding: quoted-printable$/im.test(header)) return body
+  const joined = body.replaceAll('=\r\n', '')
+  const octets = joined.replaceAll(/=([0-9A-F]{2})/g, (_all, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+  return Buffer.from(octets, 'latin1').toString('utf8')
+}
