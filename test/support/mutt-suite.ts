@@ -134,22 +134,30 @@ function muttTests(program: MuttProgram): void {
       assert.match(terminal, /S\/MIME signature successfully verified/)
     })
 
-    for (const key of ['rsa', 'p256'] as const)
-      for (const layering of ['sign', 'encrypt', 'sign-encrypt'] as const) {
-        if (backend === 'gpgme' && key === 'p256' && layering !== 'sign') continue // gpgsm 2.2 does not encrypt to EC keys
-        const how: Case = { ...PLAIN, cipher: CIPHER[backend].cipher, layering, from: key, to: key }
-        test(`with ${backend}: writes mail that our users get: ${nameOf(how)}`, async () => {
-          const mutt = await muttFor(key)
-          const protection = { sign: layering !== 'encrypt', encrypt: layering !== 'sign' }
-          const text = { subject: SUBJECT, body: SHOWN_BODY }
-          const sent = await mutt.compose({ from: key, to: key, ...text, ...protection })
-          assert.equal(sent.includes('Guten Tag'), layering === 'sign')
-          if (layering !== 'sign')
-            assert(cmsOf(sent).includes(CIPHER[backend].oid), `mutt uses another cipher than ${how.cipher}`)
-          await checkReceived(correspondence, how, sent)
-          const verifies = layering === 'encrypt' ? undefined : true
-          record(mutt.name, 'peer to Sealpost', how, { opens: true, verifies, shown: 'body' })
-        })
-      }
+    composeTests(backend, () => correspondence, muttFor)
   }
+}
+
+function composeTests(
+  backend: MuttBackend,
+  correspondence: () => Correspondence,
+  muttFor: (reads: KeyKind) => Promise<Mutt>,
+): void {
+  for (const key of ['rsa', 'p256'] as const)
+    for (const layering of ['sign', 'encrypt', 'sign-encrypt'] as const) {
+      if (backend === 'gpgme' && key === 'p256' && layering !== 'sign') continue // gpgsm 2.2 does not encrypt to EC keys
+      const how: Case = { ...PLAIN, cipher: CIPHER[backend].cipher, layering, from: key, to: key }
+      test(`with ${backend}: writes mail that our users get: ${nameOf(how)}`, async () => {
+        const mutt = await muttFor(key)
+        const protection = { sign: layering !== 'encrypt', encrypt: layering !== 'sign' }
+        const text = { subject: SUBJECT, body: SHOWN_BODY }
+        const sent = await mutt.compose({ from: key, to: key, ...text, ...protection })
+        assert.equal(sent.includes('Guten Tag'), layering === 'sign')
+        if (layering !== 'sign')
+          assert(cmsOf(sent).includes(CIPHER[backend].oid), `mutt uses another cipher than ${how.cipher}`)
+        await checkReceived(correspondence(), how, sent)
+        const verifies = layering === 'encrypt' ? undefined : true
+        record(mutt.name, 'peer to Sealpost', how, { opens: true, verifies, shown: 'body' })
+      })
+    }
 }
