@@ -1,5 +1,6 @@
 /** The tree of MIME parts (RFC 2046): one level with `childrenOf`, all of it with `walk`. Views only; nothing is copied. */
 import { Buffer } from 'node:buffer'
+import { type Searchable, searchMemory } from '../base/byte-range.ts'
 import { CR, LF } from '../base/bytes.ts'
 import { type ContentType, contentTypeOf, transferEncodingOf } from './content-type.ts'
 import { decodeBody } from './decode.ts'
@@ -51,25 +52,46 @@ export interface Walk {
 }
 
 /** All parts of a message. Stops at the limits with a defect: what lies beyond is then unseen. */
-export function walk(root: Part, limits: { partsMax: number; nestingMax: number } = DEFAULT_LIMITS): Walk {
+export function walk(root: Part, limits: WalkLimits = WALK_LIMITS): Walk {
   const parts: WalkedPart[] = []
   const defects = new Set<Defect>()
   const search: Search = { nearMissesLeft: NEAR_MISSES_MAX }
-  const waiting: { part: Part; depth: number; parent: number }[] = [{ part: root, depth: 0, parent: -1 }]
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { part, depth, parent } = next
-    const room = limits.partsMax - parts.length - waiting.length - 1
+  traverse(root, limits.partsMax, (part, { depth, parent, room }) => {
     const level = depth < limits.nestingMax ? levelOf(part, room, search) : tooDeep(part)
     for (const defect of [...part.defects, ...level.defects]) defects.add(defect)
     parts.push({ part, level, depth, parent })
-    for (const child of level.children.toReversed())
-      waiting.push({ part: child, depth: depth + 1, parent: parts.length - 1 })
-  }
+    return level.children
+  })
   return { parts, defects: [...defects] }
 }
 
+export interface WalkLimits {
+  readonly partsMax: number
+  readonly nestingMax: number
+}
+
+export const WALK_LIMITS: WalkLimits = { partsMax: PARTS_MAX, nestingMax: NESTING_MAX }
+
+/** Where a part stands in the tree, and how many more there may be. */
+interface Place {
+  readonly depth: number
+  readonly parent: number
+  readonly room: number
+}
+
+/** Visits a tree as `walk` does, each part before its children. */
+export function traverse<P>(root: P, partsMax: number, visit: (part: P, place: Place) => readonly P[]): void {
+  const waiting: { part: P; depth: number; parent: number }[] = [{ part: root, depth: 0, parent: -1 }]
+  let index = 0
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop(), index++) {
+    const { part, depth, parent } = next
+    const children = visit(part, { depth, parent, room: partsMax - index - waiting.length - 1 })
+    for (const child of children.toReversed()) waiting.push({ part: child, depth: depth + 1, parent: index })
+  }
+}
+
 /** What may still be spent on looking for boundaries; counted down. */
-interface Search {
+export interface Search {
   nearMissesLeft: number
 }
 
@@ -81,7 +103,6 @@ function levelOf(part: Part, partsMax: number, search: Search): Level {
   return { kind: 'leaf', children: [], ...NOTHING_AROUND, defects: contentType.defects }
 }
 
-const DEFAULT_LIMITS = { partsMax: PARTS_MAX, nestingMax: NESTING_MAX }
 const NOTHING = new Uint8Array(0)
 const NOTHING_AROUND = { preamble: NOTHING, delimiters: [], epilogue: NOTHING } as const
 
@@ -102,38 +123,54 @@ function messageLevel(part: Part, contentType: ContentType, partsMax: number): L
 }
 
 /** Encoding the whole of a composite part is forbidden (RFC 2045 §6.4). */
-function isEncoded(part: Part): boolean {
+export function isEncoded(part: Part): boolean {
   const encoding = transferEncodingOf(part)
   return encoding === 'base64' || encoding === 'quoted-printable'
 }
 
 function multipartLevel(part: Part, contentType: ContentType, partsMax: number, search: Search): Level {
   const body = bodyOf(part)
+  const { delimiters, children, defects } = cutMultipart(part, contentType, searchMemory(body), partsMax, search)
+  const [first] = delimiters
+  if (first === undefined) return { kind: 'multipart', children: [], ...NOTHING_AROUND, preamble: body, defects }
+  return {
+    kind: 'multipart',
+    children: children.map(({ start, end }) => childPart(body.subarray(start, end), contentType.type)),
+    preamble: body.subarray(0, first.start),
+    delimiters: delimiters.map(({ start, end }) => body.subarray(start, end)),
+    epilogue: delimiters.length > children.length ? body.subarray((delimiters.at(-1) ?? first).end) : NOTHING,
+    defects,
+  }
+}
+
+export interface Cuts {
+  readonly delimiters: readonly Delimiter[]
+  /** Offsets into the body. */
+  readonly children: readonly { readonly start: number; readonly end: number }[]
+  readonly defects: readonly Defect[]
+}
+
+/** Where the body of a multipart is cut; of `part` only the header is looked at. */
+export function cutMultipart(
+  part: Part,
+  contentType: ContentType,
+  body: Searchable,
+  partsMax: number,
+  search: Search,
+): Cuts {
   const defects = new Set<Defect>(contentType.defects)
   if (isEncoded(part)) defects.add('bad-transfer-encoding')
   const boundary = (contentType.parameters.get('boundary') ?? '').trimEnd()
   if (boundary.length > 70) defects.add('bad-content-type')
   const delimiters = BOUNDARY.test(boundary) ? delimitersIn(body, boundary, partsMax, search, defects) : []
-  const first = delimiters[0]
-  if (first === undefined) {
-    defects.add('boundary-missing')
-    return { kind: 'multipart', children: [], ...NOTHING_AROUND, preamble: body, defects: [...defects] }
-  }
-  const children: Part[] = []
+  if (delimiters.length === 0) defects.add('boundary-missing')
+  const children: { start: number; end: number }[] = []
   for (const [index, delimiter] of delimiters.entries()) {
-    const end = delimiters[index + 1]?.start ?? body.length
+    const end = delimiters[index + 1]?.start ?? body.lengthBytes
     if (!delimiter.closes && (index + 1 < delimiters.length || children.length < partsMax))
-      children.push(childPart(body.subarray(delimiter.end, end), contentType.type))
+      children.push({ start: delimiter.end, end })
   }
-  const last = delimiters.at(-1) ?? first
-  return {
-    kind: 'multipart',
-    children,
-    preamble: body.subarray(0, first.start),
-    delimiters: delimiters.map(({ start, end }) => body.subarray(start, end)),
-    epilogue: delimiters.length > children.length ? body.subarray(last.end) : NOTHING,
-    defects: [...defects],
-  }
+  return { delimiters, children, defects: [...defects] }
 }
 
 /** Printable US-ASCII, so that it is the same in every charset. */
@@ -154,18 +191,17 @@ interface Delimiter {
 
 /** Boundary lines up to the closing one, or one more than `partsMax`, or as far as `search` lets us look. */
 function delimitersIn(
-  body: Uint8Array,
+  body: Searchable,
   boundary: string,
   partsMax: number,
   search: Search,
   defects: Set<Defect>,
 ): readonly Delimiter[] {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   const needle = Buffer.from(`--${boundary}`, 'latin1')
   const found: Delimiter[] = []
-  let at = bytes.indexOf(needle)
+  let at = body.indexOf(needle, 0)
   while (at >= 0) {
-    const delimiter = delimiterAt(bytes, at, needle.length, found.at(-1)?.end ?? 0, defects)
+    const delimiter = delimiterAt(body, at, needle.length, found.at(-1)?.end ?? 0, defects)
     if (delimiter !== undefined) found.push(delimiter)
     if (delimiter?.closes === true) return found
     if (found.length > partsMax || (delimiter === undefined && --search.nearMissesLeft < 0)) {
@@ -173,32 +209,32 @@ function delimitersIn(
       return found
     }
     // a miss costs the rest of its line, so that bodies full of them stay cheap
-    const from = delimiter?.end ?? bytes.indexOf(LF, at) + 1
-    at = from === 0 ? -1 : bytes.indexOf(needle, from)
+    const from = delimiter?.end ?? body.indexOf(LF, at) + 1
+    at = from === 0 ? -1 : body.indexOf(needle, from)
   }
   if (found.length > 0) defects.add('boundary-not-closed')
   return found
 }
 
 function delimiterAt(
-  body: Buffer,
+  body: Searchable,
   at: number,
   needleBytes: number,
   previousEnd: number,
   defects: Set<Defect>,
 ): Delimiter | undefined {
-  if (at > 0 && body[at - 1] !== LF) return undefined
+  if (at > 0 && body.octet(at - 1) !== LF) return undefined
   let end = at + needleBytes
-  const closes = body[end] === 0x2d && body[end + 1] === 0x2d
+  const closes = body.octet(end) === 0x2d && body.octet(end + 1) === 0x2d
   if (closes) end += 2
-  while (body[end] === 0x20 || body[end] === 0x09) end++ // transport padding
-  if (body[end] === CR && (body[end + 1] === LF || end + 1 === body.length)) end++
-  if (body[end] === LF) {
-    if (body[end - 1] !== CR) defects.add('bare-lf')
+  while (body.octet(end) === 0x20 || body.octet(end) === 0x09) end++ // transport padding
+  if (body.octet(end) === CR && (body.octet(end + 1) === LF || end + 1 === body.lengthBytes)) end++
+  if (body.octet(end) === LF) {
+    if (body.octet(end - 1) !== CR) defects.add('bare-lf')
     end++
-  } else if (end < body.length) return undefined
+  } else if (end < body.lengthBytes) return undefined
   let start = at
-  if (start > previousEnd) start -= body[start - 2] === CR && start - 2 >= previousEnd ? 2 : 1
+  if (start > previousEnd) start -= body.octet(start - 2) === CR && start - 2 >= previousEnd ? 2 : 1
   if (start === at - 1) defects.add('bare-lf')
   return { start, end, closes }
 }

@@ -39,6 +39,7 @@ export type Defect =
   | 'boundary-missing'
   | 'boundary-not-closed'
   | 'too-many-parts'
+  | 'part-too-large'
   | 'nested-too-deeply'
   | 'bad-content-type'
   | 'bad-transfer-encoding'

@@ -18,7 +18,7 @@ const NONCE_BYTES = 12
 export const HEADER_BYTES = 1 + 4 + SALT_BYTES
 
 /** What an object is for. Part of the key derivation, so one cannot be taken for the other. */
-export type SealPurpose = 'message' | 'private-key'
+export type SealPurpose = 'message' | 'private-key' | 'spill'
 
 /** A key from table data_keys, unwrapped. */
 export interface DataKey {
@@ -60,7 +60,7 @@ export class Sealer {
   }
 }
 
-/** Opens the frames of one object, in order. */
+/** Opens the frames of one object. */
 export class Opener {
   readonly #key: Uint8Array
   readonly #associated: Uint8Array | undefined
@@ -71,11 +71,16 @@ export class Opener {
     this.#associated = associated
   }
 
-  /** Throws BytesDamaged; nothing of a frame comes out before its tag has been verified. */
+  /** The next frame. Throws BytesDamaged; nothing of a frame comes out before its tag has been verified. */
   frame(sealed: Uint8Array, last: boolean): Uint8Array {
+    return this.frameAt(this.#frames++, sealed, last)
+  }
+
+  /** Any frame, by its number. Throws as `frame`. */
+  frameAt(number: number, sealed: Uint8Array, last: boolean): Uint8Array {
     if (sealed.length < TAG_BYTES) throw new BytesDamaged('A sealed frame is cut off')
     const end = sealed.length - TAG_BYTES
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, nonce(this.#frames++, last), {
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, nonce(number, last), {
       authTagLength: TAG_BYTES,
     })
     if (this.#associated !== undefined) decipher.setAAD(this.#associated)

@@ -1,0 +1,109 @@
+/**
+ * A message or MIME entity that is too large for memory: seen through its header and the beginning of its body, read piece by
+ * piece. The structure below it is found as `mime-tree.ts` finds it.
+ */
+import { ByteRange, searchRange } from '../base/byte-range.ts'
+import { type ContentType, contentTypeOf, transferEncodingOf } from './content-type.ts'
+import { decodeBody } from './decode.ts'
+import { type Cuts, type Search, NEAR_MISSES_MAX, WALK_LIMITS, cutMultipart, isEncoded, traverse } from './mime-tree.ts'
+import { HEADER_BYTES_MAX, parsePart } from './parse.ts'
+import type { Defect, Part } from './part.ts'
+
+/** Of the body, in a preview. */
+export const PREVIEW_BODY_BYTES = 4096
+const FIRST_WINDOW_BYTES = 8192
+/** A header that has not ended here is taken to end here. */
+const LAST_WINDOW_BYTES = 2 * HEADER_BYTES_MAX
+/** A message inside that is encoded, against RFC 2045 §6.4, is looked into up to this size. */
+const DECODED_MAX_BYTES = 4 * 2 ** 20
+
+export interface LargePart {
+  /** The header and the beginning of the body; `raw` ends early. */
+  readonly preview: Part
+  /** All of it, header and body. */
+  readonly bytes: ByteRange
+}
+
+export function parseLargePart(bytes: ByteRange, defaultType?: Part['defaultType']): LargePart {
+  for (let windowBytes = FIRST_WINDOW_BYTES; ; windowBytes *= 4) {
+    const raw = bytes.read(0, windowBytes)
+    const isWhole = raw.length === bytes.lengthBytes
+    const part = parsePart(raw)
+    const headerSeen = part.bodyOffset + PREVIEW_BODY_BYTES <= raw.length
+    if (!headerSeen && !isWhole && windowBytes < LAST_WINDOW_BYTES) continue
+    return { preview: defaultType === undefined ? part : { ...part, defaultType }, bytes }
+  }
+}
+
+export const largeBodyOf = ({ preview, bytes }: LargePart): ByteRange => bytes.range(preview.bodyOffset)
+
+/** The parts of a multipart, as `childrenOf` finds them. */
+export function cutLargeMultipart(part: LargePart, partsMax: number = WALK_LIMITS.partsMax): Cuts {
+  return cutLarge(part, contentTypeOf(part.preview), partsMax, { nearMissesLeft: NEAR_MISSES_MAX })
+}
+
+/**
+ * Visits all parts as `walk` does, and returns what was wrong anywhere in the tree. Nothing of a part is kept after its
+ * visit, so that many large headers do not add up.
+ */
+export function walkLarge(root: LargePart, onPart: (preview: Part, depth: number) => void): readonly Defect[] {
+  const defects = new Set<Defect>()
+  const search: Search = { nearMissesLeft: NEAR_MISSES_MAX }
+  traverse<Entry>({ bytes: root.bytes }, WALK_LIMITS.partsMax, ({ bytes, defaultType }, { depth, room }) => {
+    const part = parseLargePart(bytes, defaultType)
+    const level = levelBelow(part, depth, room, search)
+    for (const defect of [...part.preview.defects, ...level.defects]) defects.add(defect)
+    onPart(part.preview, depth)
+    return level.children
+  })
+  return [...defects]
+}
+
+interface Entry {
+  readonly bytes: ByteRange
+  readonly defaultType?: Part['defaultType']
+}
+
+interface LargeLevel {
+  readonly children: readonly Entry[]
+  readonly defects: readonly Defect[]
+}
+
+function levelBelow(part: LargePart, depth: number, room: number, search: Search): LargeLevel {
+  const contentType = contentTypeOf(part.preview)
+  const { type, defects } = contentType
+  const isMultipart = type.startsWith('multipart/')
+  if (!isMultipart && type !== 'message/rfc822' && type !== 'message/global') return { children: [], defects }
+  if (depth >= WALK_LIMITS.nestingMax) return { children: [], defects: [...defects, 'nested-too-deeply'] }
+  if (!isMultipart) return messageBelow(part, contentType, room)
+  const cuts = cutLarge(part, contentType, room, search)
+  const body = largeBodyOf(part)
+  const defaultType = type === 'multipart/digest' ? ({ defaultType: 'message/rfc822' } as const) : {}
+  return {
+    children: cuts.children.map(({ start, end }) => ({ bytes: body.range(start, end), ...defaultType })),
+    defects: cuts.defects,
+  }
+}
+
+function messageBelow(part: LargePart, contentType: ContentType, room: number): LargeLevel {
+  const defects: Defect[] = [...contentType.defects]
+  if (room < 1) return { children: [], defects: [...defects, 'too-many-parts'] }
+  if (contentType.type === 'message/rfc822' && isEncoded(part.preview)) defects.push('bad-transfer-encoding')
+  const body = largeBodyOf(part)
+  if (!isEncoded(part.preview)) {
+    const unknown = transferEncodingOf(part.preview) === 'unknown'
+    return { children: [{ bytes: body }], defects: unknown ? [...defects, 'bad-transfer-encoding'] : defects }
+  }
+  if (body.lengthBytes > DECODED_MAX_BYTES) return { children: [], defects: [...defects, 'part-too-large'] }
+  const whole = { ...part.preview, raw: body.read(), bodyOffset: 0 }
+  const decoded = decodeBody(whole)
+  return { children: [{ bytes: rangeInMemory(decoded.bytes) }], defects: [...defects, ...decoded.defects] }
+}
+
+const cutLarge = (part: LargePart, contentType: ContentType, partsMax: number, search: Search): Cuts =>
+  cutMultipart(part.preview, contentType, searchRange(largeBodyOf(part)), partsMax, search)
+
+/** Bytes that are in memory after all. */
+function rangeInMemory(bytes: Uint8Array): ByteRange {
+  return new ByteRange({ lengthBytes: bytes.length, slices: (from, to) => [bytes.subarray(from, to)] })
+}
