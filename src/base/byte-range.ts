@@ -48,8 +48,6 @@ export interface Spill extends ByteSink {
   drop(): void
 }
 
-export type OpenSpill = () => Spill
-
 /** What is searched: bytes in memory, or a range of bytes that are not. */
 export interface Searchable {
   readonly lengthBytes: number
