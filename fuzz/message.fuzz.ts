@@ -6,8 +6,10 @@ import { decodeBody } from '../src/message/decode.ts'
 import { editHeader } from '../src/message/edit.ts'
 import { decodeWords } from '../src/message/encoded-word.ts'
 import { fieldBody, isField, makeField } from '../src/message/header-field.ts'
+import { parseLargePart, walkLarge } from '../src/message/large-part.ts'
 import { NESTING_MAX, PARTS_MAX, walk } from '../src/message/mime-tree.ts'
 import { parsePart } from '../src/message/parse.ts'
+import { inSlices } from '../test/support/large.ts'
 import { printPart } from '../test/support/print-part.ts'
 
 /** Far above what any input of the fuzzer's size takes: only a quadratic reader gets there. */
@@ -30,6 +32,19 @@ export function target(bytes: Uint8Array): void {
   assert(performance.now() - startMs < MS_MAX, 'too slow')
   assert(Buffer.from(printPart(root)).equals(bytes), 'not the same bytes again')
   checkEdit(bytes)
+  checkLarge(bytes)
+}
+
+/** Read in slices, it has the same structure, and the same defects. */
+function checkLarge(bytes: Uint8Array): void {
+  const seen: number[] = []
+  const defects = walkLarge(parseLargePart(inSlices(bytes, 61)), ({ preview }) => seen.push(preview.fields.length))
+  const small = walk(parsePart(bytes))
+  assert.deepEqual(
+    seen,
+    small.parts.map(({ part }) => part.fields.length),
+  )
+  assert.deepEqual(defects, small.defects)
 }
 
 /** A field put in at the top is the first field of the edited message, and taking it out gives the old one. */

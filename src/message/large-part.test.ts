@@ -45,11 +45,13 @@ for (const [mail, why] of mails)
           level.children.map((child) => latin1(child.raw)),
         )
       const seen: string[] = []
-      const defects = walkLarge(large, (preview, depth) => seen.push(`${depth} ${preview.fields.length}`))
+      const defects = walkLarge(large, ({ preview }, { depth, isLeaf }) =>
+        seen.push(`${depth} ${preview.fields.length} ${isLeaf}`),
+      )
       const walked = walk(small)
       assert.deepEqual(
         seen,
-        walked.parts.map(({ part, depth }) => `${depth} ${part.fields.length}`),
+        walked.parts.map(({ part, level, depth }) => `${depth} ${part.fields.length} ${level.kind === 'leaf'}`),
       )
       assert.deepEqual(defects, walked.defects)
     }

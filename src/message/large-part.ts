@@ -46,14 +46,17 @@ export function cutLargeMultipart(part: LargePart, partsMax: number = WALK_LIMIT
  * Visits all parts as `walk` does, and returns what was wrong anywhere in the tree. Nothing of a part is kept after its
  * visit, so that many large headers do not add up.
  */
-export function walkLarge(root: LargePart, onPart: (preview: Part, depth: number) => void): readonly Defect[] {
+export function walkLarge(
+  root: LargePart,
+  onPart: (part: LargePart, place: { readonly depth: number; readonly isLeaf: boolean }) => void,
+): readonly Defect[] {
   const defects = new Set<Defect>()
   const search: Search = { nearMissesLeft: NEAR_MISSES_MAX }
   traverse<Entry>({ bytes: root.bytes }, WALK_LIMITS.partsMax, ({ bytes, defaultType }, { depth, room }) => {
     const part = parseLargePart(bytes, defaultType)
     const level = levelBelow(part, depth, room, search)
     for (const defect of [...part.preview.defects, ...level.defects]) defects.add(defect)
-    onPart(part.preview, depth)
+    onPart(part, { depth, isLeaf: level.isLeaf })
     return level.children
   })
   return [...defects]
@@ -65,6 +68,7 @@ interface Entry {
 }
 
 interface LargeLevel {
+  readonly isLeaf: boolean
   readonly children: readonly Entry[]
   readonly defects: readonly Defect[]
 }
@@ -73,13 +77,15 @@ function levelBelow(part: LargePart, depth: number, room: number, search: Search
   const contentType = contentTypeOf(part.preview)
   const { type, defects } = contentType
   const isMultipart = type.startsWith('multipart/')
-  if (!isMultipart && type !== 'message/rfc822' && type !== 'message/global') return { children: [], defects }
-  if (depth >= WALK_LIMITS.nestingMax) return { children: [], defects: [...defects, 'nested-too-deeply'] }
+  if (!isMultipart && type !== 'message/rfc822' && type !== 'message/global')
+    return { isLeaf: true, children: [], defects }
+  if (depth >= WALK_LIMITS.nestingMax) return { isLeaf: true, children: [], defects: [...defects, 'nested-too-deeply'] }
   if (!isMultipart) return messageBelow(part, contentType, room)
   const cuts = cutLarge(part, contentType, room, search)
   const body = largeBodyOf(part)
   const defaultType = type === 'multipart/digest' ? ({ defaultType: 'message/rfc822' } as const) : {}
   return {
+    isLeaf: false,
     children: cuts.children.map(({ start, end }) => ({ bytes: body.range(start, end), ...defaultType })),
     defects: cuts.defects,
   }
@@ -87,17 +93,26 @@ function levelBelow(part: LargePart, depth: number, room: number, search: Search
 
 function messageBelow(part: LargePart, contentType: ContentType, room: number): LargeLevel {
   const defects: Defect[] = [...contentType.defects]
-  if (room < 1) return { children: [], defects: [...defects, 'too-many-parts'] }
+  if (room < 1) return { isLeaf: true, children: [], defects: [...defects, 'too-many-parts'] }
   if (contentType.type === 'message/rfc822' && isEncoded(part.preview)) defects.push('bad-transfer-encoding')
   const body = largeBodyOf(part)
   if (!isEncoded(part.preview)) {
     const unknown = transferEncodingOf(part.preview) === 'unknown'
-    return { children: [{ bytes: body }], defects: unknown ? [...defects, 'bad-transfer-encoding'] : defects }
+    return {
+      isLeaf: false,
+      children: [{ bytes: body }],
+      defects: unknown ? [...defects, 'bad-transfer-encoding'] : defects,
+    }
   }
-  if (body.lengthBytes > DECODED_MAX_BYTES) return { children: [], defects: [...defects, 'part-too-large'] }
+  if (body.lengthBytes > DECODED_MAX_BYTES)
+    return { isLeaf: true, children: [], defects: [...defects, 'part-too-large'] }
   const whole = { ...part.preview, raw: body.read(), bodyOffset: 0 }
   const decoded = decodeBody(whole)
-  return { children: [{ bytes: rangeInMemory(decoded.bytes) }], defects: [...defects, ...decoded.defects] }
+  return {
+    isLeaf: false,
+    children: [{ bytes: rangeInMemory(decoded.bytes) }],
+    defects: [...defects, ...decoded.defects],
+  }
 }
 
 const cutLarge = (part: LargePart, contentType: ContentType, partsMax: number, search: Search): Cuts =>
