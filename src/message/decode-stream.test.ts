@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { Collector } from '../base/byte-sink.ts'
 import { fromLatin1, latin1 } from '../base/bytes.ts'
 import { push } from '../../test/support/push.ts'
