@@ -98,7 +98,7 @@ const protection = z.strictObject({
   allowWeakAlgorithms: z
     .boolean()
     .default(false)
-    .describe('Signatures with SHA-1 or short RSA keys count; for archives and test suites only.'),
+    .describe('Signatures with SHA-1, MD5, DSA or short RSA keys count; for archives and test suites only.'),
 })
 
 /** The whole file. `domains` is the one setting without a default. */

@@ -4,9 +4,10 @@
  */
 import { equalBytes } from '../../base/bytes.ts'
 import type { TrustFinding } from '../standard.ts'
-import { readAlgorithm, verifySignature } from './algorithms.ts'
+import { readAlgorithm } from './algorithms.ts'
 import { TAG } from './asn1/tlv.ts'
 import type { SmimeCertificate } from './certificate.ts'
+import { verifySignature } from './check-signature.ts'
 import type { Crl } from './crl.ts'
 import { attempt, derNode } from './malformed.ts'
 import { type PathProblem, type PathRules, checkPath, subjectOf, untrusted } from './path-check.ts'

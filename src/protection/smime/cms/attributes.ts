@@ -6,7 +6,7 @@ import { joinedOctets, parseBer } from '../asn1/ber-reader.ts'
 import { type Node, readOid, readTimeMs } from '../asn1/der-reader.ts'
 import { contextTagged, octetString, oid, sequence, setOf, time } from '../asn1/der-writer.ts'
 import { TAG } from '../asn1/tlv.ts'
-import { type Digest, digestByName, readDigestAlgorithm } from '../algorithms.ts'
+import { type Digest, digestByName, hashOf, readDigestAlgorithm } from '../algorithms.ts'
 import type { SmimeCertificate } from '../certificate.ts'
 import { CMS_ELEMENT_MAX_BYTES, CONTENT_TYPE } from './content-info.ts'
 import { OAEP_ALGORITHM } from './key-transport.ts'
@@ -122,7 +122,7 @@ export function namesCertificate(
   certificate: Pick<SmimeCertificate, 'encoded'>,
 ): boolean | undefined {
   if (named.digest === undefined) return undefined
-  return equalBytes(hash(named.digest.name, certificate.encoded, 'buffer'), named.hash)
+  return equalBytes(hashOf(named.digest, certificate.encoded), named.hash)
 }
 
 const attribute = (type: string, value: Uint8Array): Uint8Array => sequence(oid(type), setOf([value]))

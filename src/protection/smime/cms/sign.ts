@@ -1,9 +1,9 @@
 /** Writes SignedData (RFC 5652 §5): detached for multipart/signed, or with the content inside. */
-import { type Hash, type KeyObject, createHash, hash } from 'node:crypto'
+import type { Hash, KeyObject } from 'node:crypto'
 import type { ByteSink } from '../../../base/byte-sink.ts'
 import { concatBytes } from '../../../base/bytes.ts'
 import type { SigningChoice } from '../../standard.ts'
-import { type Digest, digestAlgorithmDer } from '../algorithms.ts'
+import { type Digest, hashOf, startHash } from '../algorithms.ts'
 import { contextTagged, der, derHeader, integer, octetString, oid, sequence, setOf } from '../asn1/der-writer.ts'
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import type { SmimeCertificate } from '../certificate.ts'
@@ -161,16 +161,14 @@ class ContentDigests {
     if (this.#first === undefined) this.#first = chunk
     else {
       const first = this.#first
-      this.#hashes ??= this.#digests.map((digest) => createHash(digest.name).update(first))
+      this.#hashes ??= this.#digests.map((digest) => startHash(digest).update(first))
       for (const running of this.#hashes) running.update(chunk)
     }
   }
 
   finish(): Digests {
     const whole = this.#first ?? new Uint8Array()
-    return new Map(
-      this.#digests.map((digest, i) => [digest, this.#hashes?.[i]?.digest() ?? hash(digest.name, whole, 'buffer')]),
-    )
+    return new Map(this.#digests.map((digest, i) => [digest, this.#hashes?.[i]?.digest() ?? hashOf(digest, whole)]))
   }
 }
 
@@ -182,7 +180,7 @@ const contentInfo = (signedData: Uint8Array): Uint8Array => sequence(SIGNED_DATA
 const sum = (pieces: readonly Uint8Array[]): number => pieces.reduce((total, piece) => total + piece.length, 0)
 
 const digestAlgorithms = (signers: readonly Signer[]): Uint8Array =>
-  setOf([...new Set(signers.map((signer) => signer.plan.digest))].map(digestAlgorithmDer))
+  setOf([...new Map(signers.map(({ plan }) => [plan.digest, plan.digestAlgorithm])).values()])
 
 /** Certificates and SignerInfos: all that follows the content. */
 function trailer(signers: readonly Signer[], digests: Digests, signingTimeMs: number): Uint8Array {
@@ -209,7 +207,7 @@ function signerInfo(signer: Signer, digests: Digests, signingTimeMs: number): Ui
   const signature = plan.sign(signed, key)
   const tagged = Uint8Array.from(signed)
   tagged[0] = contextConstructed(0)
-  return sequence(VERSION, id, digestAlgorithmDer(plan.digest), tagged, plan.algorithm, octetString(signature))
+  return sequence(VERSION, id, plan.digestAlgorithm, tagged, plan.algorithm, octetString(signature))
 }
 
 interface FixedPieces {

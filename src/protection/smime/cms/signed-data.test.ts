@@ -114,10 +114,10 @@ const cases: readonly [forged: Forged, problem: string | undefined, why: string]
   [{ attributes: good, signed: content }, 'wrong', 'attributes that are not covered'],
   [{ signed: setOf(good) }, 'wrong', 'attributes taken away'],
   [{ attributes: good, digest: SHA512 }, 'wrong', 'two digests'],
-  [{ attributes: good, digest: MD5 }, 'unsupported', 'MD5'],
+  [{ attributes: good, digest: MD5 }, 'weak', 'MD5'],
   [{ attributes: good, digest: SHA1, algorithm: sequence(oid('1.2.840.10045.4.1')) }, 'weak', 'SHA-1'],
   [{ attributes: good, algorithm: sequence(oid('1.2.840.113549.1.1.11')) }, 'wrong', 'RSA with an EC key'],
-  [{ attributes: good, algorithm: sequence(oid('1.2.840.10040.4.3')) }, 'unsupported', 'DSA'],
+  [{ attributes: good, algorithm: sequence(oid('1.2.840.10040.4.3')) }, 'wrong', 'DSA and another digest'],
 ]
 
 for (const [forged, problem, why] of cases)

@@ -1,22 +1,19 @@
 /** SignedData (RFC 5652 §5): read, and checked signature by signature. What it says about trust is nothing at all. */
-import { hash } from 'node:crypto'
 import { concatBytes, equalBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { joinedOctets, toDer } from '../asn1/ber-reader.ts'
 import { type BerReader, type OnSlice, type Reading, readWhole } from '../asn1/ber-stream.ts'
 import { Asn1Error, type Node } from '../asn1/der-reader.ts'
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
+import { type AlgorithmId, type Digest, digestOf, hashOf, readAlgorithm } from '../algorithms.ts'
+import { type SmimeCertificate, parseCertificate } from '../certificate.ts'
 import {
-  type AlgorithmId,
-  type Digest,
   type SignatureInput,
   type SignatureProblem,
   checkSignature,
   describeSignature,
-  digestByOid,
-  readAlgorithm,
-} from '../algorithms.ts'
-import { type SmimeCertificate, parseCertificate } from '../certificate.ts'
+  isPure,
+} from '../check-signature.ts'
 import {
   type SignedFacts,
   isSignedAttributes,
@@ -49,7 +46,7 @@ export const READ_OVER_MAX = 10_000
 /** SignerInfo (RFC 5652 §5.3). */
 export interface SignerInfo {
   readonly id: EntityId
-  readonly digestOid: string
+  readonly digestAlgorithm: AlgorithmId
   /** SignedAttributes as `[0]`, as received. */
   readonly signedAttributes?: Node
   /** UnsignedAttributes as `[1]`: said by anybody. */
@@ -169,7 +166,7 @@ export function verifySigner(
   certificate: SmimeCertificate,
   options: { readonly allowWeak: boolean },
 ): SignerCheck {
-  const algorithm = describeSignature(signerInfo.algorithm, signerInfo.digestOid)
+  const algorithm = describeSignature(signerInfo.algorithm, digestOf(signerInfo.digestAlgorithm))
   const checked = checkSigner(signedData, signerInfo, content, certificate, options.allowWeak)
   if (!checked.ok) return { intact: false, algorithm, why: checked.error.why, problem: checked.error.kind }
   const signingTimeMs = checked.value?.signingTimeMs
@@ -185,12 +182,8 @@ function checkSigner(
   certificate: SmimeCertificate,
   allowWeak: boolean,
 ): Result<SignedFacts | undefined, SignatureProblem> {
-  const digest = digestByOid(signerInfo.digestOid)
-  if (digest === undefined)
-    return fail({ kind: 'unsupported', why: `unknown digest algorithm ${signerInfo.digestOid}` })
-  if (digest.weak && !allowWeak) return fail({ kind: 'weak', why: `${digest.name} is too weak` })
-  const { algorithm, digestOid, signature } = signerInfo
-  const base = { algorithm, digestOid, signature, key: certificate.publicKey, allowWeak }
+  const { algorithm, signature } = signerInfo
+  const base = { algorithm, signature, key: certificate.publicKey, allowWeak }
   const facts = readFacts(signerInfo)
   if (!facts.ok) return wrong(facts.error)
   const misplaced = misplacedAttribute(signerInfo.unsignedAttributes)
@@ -198,13 +191,33 @@ function checkSigner(
   if (signerInfo.signedAttributes === undefined || facts.value === undefined) {
     if (signedData.contentType !== CONTENT_TYPE.data) return wrong('signed attributes are missing') // RFC 5652 §5.3
     if (isSignedAttributes(content)) return wrong('the content is the signed attributes of another message')
-    const plain = checkSignature({ ...base, message: content })
+    const plain = checkPlain(base, signerInfo, content)
     return plain.ok ? ok(undefined) : plain
   }
-  const problem = contradiction(facts.value, signedData, content, digest, certificate)
+  const digest = usableDigest(signerInfo, allowWeak)
+  if (!digest.ok) return digest
+  const problem = contradiction(facts.value, signedData, content, digest.value, certificate)
   if (problem !== undefined) return fail(problem)
-  const covered = checkAttributes(base, signerInfo.signedAttributes)
+  const covered = checkAttributes({ ...base, digest: digest.value }, signerInfo.signedAttributes)
   return covered.ok ? ok(facts.value) : covered
+}
+
+/** Without signed attributes, what takes the message whole does not look at the digest (RFC 9882 §3.3). */
+function checkPlain(
+  base: Omit<SignatureInput, 'message'>,
+  signerInfo: SignerInfo,
+  content: Uint8Array,
+): Result<string, SignatureProblem> {
+  if (isPure(signerInfo.algorithm)) return checkSignature({ ...base, message: content })
+  const digest = usableDigest(signerInfo, base.allowWeak === true)
+  return digest.ok ? checkSignature({ ...base, digest: digest.value, message: content }) : digest
+}
+
+function usableDigest({ digestAlgorithm }: SignerInfo, allowWeak: boolean): Result<Digest, SignatureProblem> {
+  const digest = digestOf(digestAlgorithm)
+  if (digest === undefined) return fail({ kind: 'unsupported', why: `unknown digest algorithm ${digestAlgorithm.oid}` })
+  if (digest.weak !== undefined && !allowWeak) return fail({ kind: 'weak', why: `${digest.name} is too weak` })
+  return ok(digest)
 }
 
 function readFacts(signerInfo: SignerInfo): Result<SignedFacts | undefined> {
@@ -229,7 +242,7 @@ function contradiction(
       return { kind: 'unsupported', why: 'the signing certificate is named by an unknown digest' }
     if (!named) return { kind: 'wrong', why: 'the signature names another certificate' }
   }
-  if (!equalBytes(hash(digest.name, content, 'buffer'), facts.messageDigest))
+  if (!equalBytes(hashOf(digest, content), facts.messageDigest))
     return { kind: 'wrong', why: 'the content was changed after it was signed' }
   return undefined
 }
@@ -313,12 +326,10 @@ function readSignerInfo(node: Node): SignerInfo {
   if (node.tag !== TAG.SEQUENCE || version?.tag !== TAG.INTEGER || id === undefined || signature === undefined)
     throw new Asn1Error('SignerInfo is malformed')
   if (!unsignedFits || more !== undefined) throw new Asn1Error('SignerInfo is malformed')
-  const digest = algorithmOf(digestAlgorithm)
-  const algorithm = algorithmOf(signatureAlgorithm)
   return {
     id,
-    digestOid: digest.oid,
-    algorithm,
+    digestAlgorithm: algorithmOf(digestAlgorithm),
+    algorithm: algorithmOf(signatureAlgorithm),
     signature,
     ...(signedAttributes === undefined ? {} : { signedAttributes }),
     ...(unsigned === undefined ? {} : { unsignedAttributes: unsigned }),

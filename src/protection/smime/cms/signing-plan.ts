@@ -1,32 +1,20 @@
-/** Which algorithms a key signs with, and the signature itself: one row per kind of key. */
+/** Which algorithms a key signs mail with, and the signature itself: one row per kind of key. */
 import { type KeyObject, constants, sign } from 'node:crypto'
-import { oid, sequence, NULL } from '../asn1/der-writer.ts'
 import type { SigningChoice } from '../../standard.ts'
-import {
-  type Digest,
-  type DigestName,
-  RSA_ENCRYPTION,
-  detailsOf,
-  digestByName,
-  pssAlgorithmDer,
-} from '../algorithms.ts'
+import { type Digest, RSA_ENCRYPTION, digestAlgorithmDer, digestByName, shake256LenDer } from '../algorithms.ts'
+import { NULL, oid, sequence } from '../asn1/der-writer.ts'
+import { pssAlgorithmDer } from '../pss.ts'
+import { SIGNATURES, ecdsaCurveOf } from '../signature-algorithms.ts'
 
 export interface SigningPlan {
   /** Of the content, and in `micalg`. */
   readonly digest: Digest
+  /** DER of SignerInfo.digestAlgorithm. */
+  readonly digestAlgorithm: Uint8Array
   /** DER of SignerInfo.signatureAlgorithm. */
   readonly algorithm: Uint8Array
   sign(message: Uint8Array, key: KeyObject): Uint8Array
 }
-
-/** Curves and the digest of matching strength (RFC 8551 §2.2, RFC 5753 §8). */
-const ECDSA: Readonly<Record<string, DigestName>> = { prime256v1: 'sha256', secp384r1: 'sha384', secp521r1: 'sha512' }
-const ECDSA_OIDS = {
-  sha256: '1.2.840.10045.4.3.2',
-  sha384: '1.2.840.10045.4.3.3',
-  sha512: '1.2.840.10045.4.3.4',
-} as const
-const ED25519 = '1.3.101.112'
 
 /** Throws for keys that cannot sign mail: they are refused where they are made or imported. */
 export function planSignature(key: KeyObject, choice: SigningChoice): SigningPlan {
@@ -37,11 +25,9 @@ export function planSignature(key: KeyObject, choice: SigningChoice): SigningPla
     case 'rsa-pss':
       return pssPlan(choice)
     case 'ec':
-      return ecdsaPlan(detailsOf(key)?.namedCurve ?? '', choice)
-    case 'ed25519':
-      return ED25519_PLAN
+      return ecdsaPlan(key, choice)
     default:
-      throw new TypeError(`a key of type ${type} cannot sign mail`)
+      return purePlan(type)
   }
 }
 
@@ -49,6 +35,7 @@ function pkcs1Plan(choice: SigningChoice): SigningPlan {
   const digest = digestByName(choice.digest ?? 'sha256')
   return {
     digest,
+    digestAlgorithm: digestAlgorithmDer(digest),
     algorithm: sequence(oid(RSA_ENCRYPTION), NULL), // RFC 3370 §3.2: this OID is the one everybody must know
     sign: (message, key) => sign(digest.name, message, key),
   }
@@ -59,26 +46,40 @@ function pssPlan(choice: SigningChoice): SigningPlan {
   const options = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: digest.lengthBytes }
   return {
     digest,
+    digestAlgorithm: digestAlgorithmDer(digest),
     algorithm: pssAlgorithmDer(digest),
     sign: (message, key) => sign(digest.name, message, { key, ...options }),
   }
 }
 
-function ecdsaPlan(curve: string, choice: SigningChoice): SigningPlan {
-  const usual = ECDSA[curve]
-  if (usual === undefined) throw new TypeError(`a key on curve ${curve} cannot sign mail`)
-  const name = choice.digest ?? usual
-  if (name === 'sha1' || name === 'sha224') throw new TypeError(`${name} is not signed with`)
+/** A digest shorter than the curve asks for is never used (RFC 5753 §8). */
+function ecdsaPlan(key: KeyObject, choice: SigningChoice): SigningPlan {
+  const curve = ecdsaCurveOf(key)
+  if (curve === undefined) throw new TypeError('a key on this elliptic curve cannot sign mail')
+  const [usual, chosen] = [digestByName(curve.digest), digestByName(choice.digest ?? curve.digest)]
+  const digest = chosen.lengthBytes > usual.lengthBytes ? chosen : usual
+  const row = SIGNATURES.find((each) => each.scheme === 'ecdsa' && each.digest === digest.name && each.signs === true)
+  if (row === undefined) throw new TypeError('a key on this elliptic curve cannot sign mail')
   return {
-    digest: digestByName(name),
-    algorithm: sequence(oid(ECDSA_OIDS[name])), // parameters absent (RFC 5754 §3.3)
-    sign: (message, key) => sign(name, message, { key, dsaEncoding: 'der' }),
+    digest,
+    digestAlgorithm: digestAlgorithmDer(digest),
+    algorithm: sequence(oid(row.oid)), // parameters absent (RFC 5754 §3.3)
+    sign: (message, signingKey) => sign(digest.name, message, { key: signingKey, dsaEncoding: 'der' }),
   }
 }
 
-/** RFC 8419: the content's digest is SHA-512 whatever is chosen; the signature is PureEdDSA over the attributes. */
-const ED25519_PLAN: SigningPlan = {
-  digest: digestByName('sha512'),
-  algorithm: sequence(oid(ED25519)),
-  sign: (message, key) => sign(undefined, message, key),
+/**
+ * The content's digest is the one that the RFCs name, whatever is chosen: SHA-512, which every reader of these must know
+ * (RFC 8419 §3.1 for Ed25519, RFC 9882 §3.3), and SHAKE256 for Ed448. The attributes are signed unhashed.
+ */
+function purePlan(type: string): SigningPlan {
+  const row = SIGNATURES.find((each) => each.scheme === 'pure' && each.keyTypes.includes(type) && each.signs === true)
+  if (row === undefined) throw new TypeError(`a key of type ${type} cannot sign mail`)
+  const digest = digestByName(type === 'ed448' ? 'shake256' : 'sha512')
+  return {
+    digest,
+    digestAlgorithm: type === 'ed448' ? shake256LenDer() : digestAlgorithmDer(digest),
+    algorithm: sequence(oid(row.oid)),
+    sign: (message, key) => sign(undefined, message, key),
+  }
 }
