@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 import { cmsRows } from './cms.bench.ts'
+import { libcryptoRows } from './libcrypto.bench.ts'
 import { mailRows } from './mail.bench.ts'
 import { type Effort, type Row, formatRows } from './row.ts'
 import { serverRows } from './server.bench.ts'
@@ -13,6 +14,7 @@ import { workerRows } from './worker.bench.ts'
 const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   mail: mailRows,
   cms: cmsRows,
+  libcrypto: libcryptoRows,
   worker: workerRows,
   server: serverRows,
 }

@@ -105,7 +105,7 @@ interface Sealed {
 }
 
 /** As multipart/signed goes into an envelope: the content passes the signer and the envelope, then comes the signature. */
-function seal(identity: SmimeIdentity, choice: EncryptionChoice, content: Uint8Array): Sealed {
+export function seal(identity: SmimeIdentity, choice: EncryptionChoice, content: Uint8Array): Sealed {
   const [out, signature] = [new Collector(), new Collector()]
   const envelope = envelopSink({ recipients: [identity.certificate], choice }, out)
   const options = { keys: [identity], detached: true, choice: {}, signingTimeMs: 1_800_000_000_000 }
@@ -122,7 +122,7 @@ function seal(identity: SmimeIdentity, choice: EncryptionChoice, content: Uint8A
   return { chunks: out.take(), signatureBytes: signatureBytes.length }
 }
 
-function open(identity: SmimeIdentity, bytes: Uint8Array, signatureBytes: number): void {
+export function open(identity: SmimeIdentity, bytes: Uint8Array, signatureBytes: number): void {
   const opened = openEnvelope(bytes, [identity])
   if (opened.kind !== 'decrypted') throw new Error(`not opened: ${opened.kind}`)
   const content = opened.content.subarray(0, -signatureBytes)
