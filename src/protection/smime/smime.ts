@@ -17,23 +17,14 @@ import type {
   OwnKey,
   ProtectedSink,
   ProtectionStandard,
-  SignerFinding,
   SigningChoice,
   TrustFinding,
 } from '../standard.ts'
 import { type SmimeCertificate, parseCertificate } from './certificate.ts'
 import { readCompressedData } from './cms/compressed-data.ts'
-import { CONTENT_TYPE } from './cms/content-info.ts'
 import { openEnvelope } from './cms/open-envelope.ts'
 import { canEnvelopTo, envelopSink, envelopeFormOf } from './cms/envelop.ts'
-import {
-  type SignedData,
-  type SignerInfo,
-  certificateTampering,
-  findSigner,
-  readSignedData,
-  verifySigner,
-} from './cms/signed-data.ts'
+import { readSignedData } from './cms/signed-data.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
 import {
   CERTIFICATES_ONLY,
@@ -46,10 +37,7 @@ import {
   smimeFormOf,
 } from './mime-forms.ts'
 import { validatePath } from './path-validation.ts'
-
-/** Certificates read from one message; more are ignored. */
-const CARRIED_CERTIFICATES_MAX = 32
-const SIGNERS_MAX = 16
+import { findSigners } from './signer-findings.ts'
 
 export const smime: ProtectionStandard = {
   name: 'smime',
@@ -126,44 +114,6 @@ function openCompressed(part: Part): Opened {
   return content.ok
     ? { kind: 'decompressed', form, inner: parsePart(content.value), algorithm: 'zlib' }
     : { kind: 'broken', layer: 'compressed', form, why: content.error }
-}
-
-function findSigners(signedData: SignedData, content: Uint8Array, ring: KeyRing): SignerFinding[] {
-  const carried = signedData.certificates.slice(0, CARRIED_CERTIFICATES_MAX).flatMap((encoded) => {
-    const parsed = parseCertificate(encoded)
-    return parsed.ok ? [parsed.value] : []
-  })
-  const carriedCrls = signedData.crls
-  const known = ring.known.map((entry) => entry.certificate).filter(isSmimeCertificate)
-  return signedData.signerInfos.slice(0, SIGNERS_MAX).map((signerInfo) => {
-    const certificate = findSigner(signerInfo, [...carried, ...known])
-    const tampering = certificateTampering(signedData, signerInfo, certificate, known)
-    if (tampering !== undefined) {
-      const finding = { intact: false, changed: true, carried, algorithm: 'unknown', why: tampering }
-      return certificate === undefined ? finding : { ...finding, certificate }
-    }
-    if (certificate === undefined)
-      return { intact: false, carried, algorithm: 'unknown', why: "the signer's certificate is neither known nor sent" }
-    return { ...checkSigner(signedData, signerInfo, content, certificate, ring), certificate, carried, carriedCrls }
-  })
-}
-
-/** A weak algorithm is still checked: what was changed under it is changed, not weak. */
-function checkSigner(
-  signedData: SignedData,
-  signerInfo: SignerInfo,
-  content: Uint8Array,
-  certificate: SmimeCertificate,
-  ring: KeyRing,
-): Pick<SignerFinding, 'intact' | 'algorithm' | 'signingTimeMs' | 'why' | 'weak'> {
-  if (signedData.contentType !== CONTENT_TYPE.data)
-    // RFC 8551: MIME is carried as id-data; all else is another protocol's
-    return { intact: false, algorithm: 'unknown', why: 'what is signed is no mail, but something else' }
-  const allowWeak = ring.allowWeak === true
-  const { problem, ...check } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak })
-  if (problem !== 'weak') return check
-  const { intact } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak: true })
-  return { ...check, weak: intact }
 }
 
 /** Trust is decided here and nowhere else: confirmed by name, or chained to an anchor (RFC 5280 §6). */

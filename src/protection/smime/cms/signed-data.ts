@@ -5,7 +5,7 @@ import { joinedOctets, toDer } from '../asn1/ber-reader.ts'
 import { type BerReader, type OnSlice, type Reading, readWhole } from '../asn1/ber-stream.ts'
 import { Asn1Error, type Node } from '../asn1/der-reader.ts'
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
-import { type AlgorithmId, type Digest, digestOf, hashOf, readAlgorithm } from '../algorithms.ts'
+import { type AlgorithmId, type Digest, digestOf, readAlgorithm } from '../algorithms.ts'
 import { type SmimeCertificate, parseCertificate } from '../certificate.ts'
 import {
   type SignatureInput,
@@ -32,6 +32,7 @@ import {
   readElement,
 } from './content-info.ts'
 import { type EntityId, isNamedBy, readEntityId } from './entity-id.ts'
+import { type SignedContent, digestOfContent, wholeContent } from './signed-content.ts'
 
 /** Each signer costs a hash over the whole content; S/MIME mails have one or two. */
 export const SIGNERS_MAX = 16
@@ -162,7 +163,7 @@ export interface SignerCheck {
 export function verifySigner(
   signedData: SignedDataFrame,
   signerInfo: SignerInfo,
-  content: Uint8Array,
+  content: SignedContent,
   certificate: SmimeCertificate,
   options: { readonly allowWeak: boolean },
 ): SignerCheck {
@@ -178,7 +179,7 @@ const wrong = (why: string): { ok: false; error: SignatureProblem } => fail({ ki
 function checkSigner(
   signedData: SignedDataFrame,
   signerInfo: SignerInfo,
-  content: Uint8Array,
+  content: SignedContent,
   certificate: SmimeCertificate,
   allowWeak: boolean,
 ): Result<SignedFacts | undefined, SignatureProblem> {
@@ -190,7 +191,6 @@ function checkSigner(
   if (misplaced !== undefined) return wrong(`attribute ${misplaced} is not signed`)
   if (signerInfo.signedAttributes === undefined || facts.value === undefined) {
     if (signedData.contentType !== CONTENT_TYPE.data) return wrong('signed attributes are missing') // RFC 5652 §5.3
-    if (isSignedAttributes(content)) return wrong('the content is the signed attributes of another message')
     const plain = checkPlain(base, signerInfo, content)
     return plain.ok ? ok(undefined) : plain
   }
@@ -202,15 +202,18 @@ function checkSigner(
   return covered.ok ? ok(facts.value) : covered
 }
 
-/** Without signed attributes, what takes the message whole does not look at the digest (RFC 9882 §3.3). */
+/** Without signed attributes; then what takes the message whole does not look at the digest (RFC 9882 §3.3). */
 function checkPlain(
   base: Omit<SignatureInput, 'message'>,
   signerInfo: SignerInfo,
-  content: Uint8Array,
+  content: SignedContent,
 ): Result<string, SignatureProblem> {
-  if (isPure(signerInfo.algorithm)) return checkSignature({ ...base, message: content })
+  const message = wholeContent(content)
+  if (message === undefined) return fail({ kind: 'unsupported', why: 'too large to be signed without attributes' })
+  if (isSignedAttributes(message)) return wrong('the content is the signed attributes of another message')
+  if (isPure(signerInfo.algorithm)) return checkSignature({ ...base, message })
   const digest = usableDigest(signerInfo, base.allowWeak === true)
-  return digest.ok ? checkSignature({ ...base, digest: digest.value, message: content }) : digest
+  return digest.ok ? checkSignature({ ...base, digest: digest.value, message }) : digest
 }
 
 function usableDigest({ digestAlgorithm }: SignerInfo, allowWeak: boolean): Result<Digest, SignatureProblem> {
@@ -230,7 +233,7 @@ function readFacts(signerInfo: SignerInfo): Result<SignedFacts | undefined> {
 function contradiction(
   facts: SignedFacts,
   signedData: SignedDataFrame,
-  content: Uint8Array,
+  content: SignedContent,
   digest: Digest,
   certificate: SmimeCertificate,
 ): SignatureProblem | undefined {
@@ -242,7 +245,7 @@ function contradiction(
       return { kind: 'unsupported', why: 'the signing certificate is named by an unknown digest' }
     if (!named) return { kind: 'wrong', why: 'the signature names another certificate' }
   }
-  if (!equalBytes(hashOf(digest, content), facts.messageDigest))
+  if (!equalBytes(digestOfContent(content, digest), facts.messageDigest))
     return { kind: 'wrong', why: 'the content was changed after it was signed' }
   return undefined
 }
