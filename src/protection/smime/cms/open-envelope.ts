@@ -11,9 +11,9 @@ import { TAG } from '../asn1/tlv.ts'
 import type { SmimeCertificate } from '../certificate.ts'
 import { ATTRIBUTE, readAttributes } from './attributes.ts'
 import { isAuthenticated } from './ciphers.ts'
-import { type ContentCipher, decryptContent, readContentCipher } from './content-cipher.ts'
+import { type ContentCipher, type DecryptionInput, decryptContent, readContentCipher } from './content-cipher.ts'
 import { describeEntityId, isNamedBy, type EntityId } from './entity-id.ts'
-import { type Envelope, type RecipientInfo, readEnvelope } from './enveloped-data.ts'
+import { type EnvelopeFrame, type RecipientInfo, readEnvelope } from './enveloped-data.ts'
 import { unwrapAgreedKey } from './key-agreement.ts'
 import { unwrapTransportedKey } from './key-transport.ts'
 
@@ -28,10 +28,10 @@ export interface DecryptionKey {
   readonly key: KeyObject
 }
 
-export type OpenedEnvelope =
+export type OpenedEnvelope<Content = Uint8Array> =
   | {
       readonly kind: 'decrypted'
-      readonly content: Uint8Array
+      readonly content: Content
       /** Such as `aes-256-cbc`. */
       readonly algorithm: string
       /** A tag proved that nothing was changed. CBC proves nothing: whoever shows this content must know that (EFAIL). */
@@ -48,7 +48,16 @@ export type OpenedEnvelope =
 export function openEnvelope(bytes: Uint8Array, keys: readonly DecryptionKey[]): OpenedEnvelope {
   const read = readEnvelope(bytes)
   if (!read.ok) return { kind: 'broken', why: read.error }
-  const envelope = read.value
+  const { encryptedContent, ...frame } = read.value
+  return openFrame(frame, keys, (input) => decryptContent(input, encryptedContent, frame.mac))
+}
+
+/** Opens an envelope whose content is elsewhere: `decrypt` does it with a key, or says that the content is not so sealed. */
+export function openFrame<Content>(
+  envelope: EnvelopeFrame,
+  keys: readonly DecryptionKey[],
+  decrypt: (input: DecryptionInput) => Content | undefined,
+): OpenedEnvelope<Content> {
   const tries = findTries(envelope.recipientInfos, keys)
   if (tries.length === 0) return { kind: 'no-key', recipients: describeRecipients(envelope.recipientInfos) }
   const cipher = cipherOf(envelope)
@@ -62,7 +71,8 @@ export function openEnvelope(bytes: Uint8Array, keys: readonly DecryptionKey[]):
       why ??= contentKey.error
       continue
     }
-    const content = decrypt(cipher.value, contentKey.value, encryptedKey, envelope, associatedData.value)
+    const key = usableKey(cipher.value, contentKey.value, encryptedKey)
+    const content = decrypt({ cipher: cipher.value, key, associatedData: associatedData.value })
     if (content === undefined) {
       why = BROKEN
       continue
@@ -85,23 +95,15 @@ export function openEnvelope(bytes: Uint8Array, keys: readonly DecryptionKey[]):
  * always computed, and is the same each time for the same encrypted key: one that changed from try to try would tell
  * a sender who repeats a message that it is one.
  */
-function decrypt(
-  cipher: ContentCipher,
-  unwrapped: Uint8Array | undefined,
-  encryptedKey: Uint8Array,
-  envelope: Envelope,
-  associatedData: Uint8Array | undefined,
-): Uint8Array | undefined {
+function usableKey(cipher: ContentCipher, unwrapped: Uint8Array | undefined, encryptedKey: Uint8Array): Uint8Array {
   const substitute = hash('sha256', Buffer.concat([SUBSTITUTE_SECRET, encryptedKey]), 'buffer')
-  const fits = unwrapped?.length === cipher.row.keyBytes
-  const contentKey = fits ? unwrapped : substitute.subarray(0, cipher.row.keyBytes)
-  return decryptContent({ cipher, key: contentKey, associatedData }, envelope.encryptedContent, envelope.mac)
+  return unwrapped?.length === cipher.row.keyBytes ? unwrapped : substitute.subarray(0, cipher.row.keyBytes)
 }
 
 const SUBSTITUTE_SECRET = randomBytes(32)
 
 /** A cipher with a tag belongs into AuthEnvelopedData, one without into EnvelopedData: swapping them is the first step of an attack. */
-function cipherOf(envelope: Envelope): Result<ContentCipher> {
+function cipherOf(envelope: EnvelopeFrame): Result<ContentCipher> {
   const cipher = readContentCipher(envelope.algorithm)
   if (!cipher.ok) return cipher
   const authenticated = envelope.kind === 'auth-enveloped-data'
@@ -111,7 +113,7 @@ function cipherOf(envelope: Envelope): Result<ContentCipher> {
 }
 
 /** Authenticated attributes as DER SET OF (RFC 5083 §2.2); a content-type among them must be that of the content. */
-function associatedDataOf(envelope: Envelope): Result<Uint8Array | undefined> {
+function associatedDataOf(envelope: EnvelopeFrame): Result<Uint8Array | undefined> {
   const node = envelope.authenticatedAttributes
   if (node === undefined) return ok(undefined)
   const attributes = readAttributes(node)
