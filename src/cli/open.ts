@@ -57,7 +57,8 @@ async function open(named: readonly string[], options: OpenOptions, made: Comman
     const { ring, policy } =
       given === undefined ? await ringFromDesk(options, parsePart(raw)) : { ring: given, policy: defaultPolicy() }
     const allowWeak = ring.allowWeak || options.allowWeak === true
-    const report = openWith({ ...ring, allowWeak, requireStatus: options.requireStatus === true }, raw, atMs)
+    const revocation = options.requireStatus === true ? 'require' : (ring.revocation ?? 'prefer')
+    const report = openWith({ ...ring, allowWeak, revocation }, raw, atMs)
     sayReport(file, report, policy, options)
   }
 }

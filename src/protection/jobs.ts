@@ -13,10 +13,12 @@ import { smime } from './smime/smime.ts'
 import type {
   Certificate,
   EncryptionChoice,
+  FetchedEvidence,
   KeyRing,
   KnownCertificate,
   OwnKey,
   ProtectionStandard,
+  RevocationRule,
   SignatureVerdict,
   SigningChoice,
   StandardName,
@@ -49,7 +51,8 @@ export interface PackedRing {
   readonly known: readonly (PackedCertificate & { readonly trust: TrustLevel; readonly revokedMs?: number })[]
   readonly anchors: readonly PackedCertificate[]
   readonly allowWeak: boolean
-  readonly requireStatus?: boolean
+  readonly revocation?: RevocationRule
+  readonly fetched?: FetchedEvidence
 }
 
 /** How one copy of a message is to be protected; `as-is` only gets the trace fields. */
@@ -190,7 +193,8 @@ function unpackRing(ring: PackedRing): KeyRing {
     known: ring.known.map((known) => ({ ...known, certificate: unpackCertificate(known) })),
     anchors: ring.anchors.map(unpackCertificate),
     allowWeak: ring.allowWeak,
-    requireStatus: ring.requireStatus === true,
+    ...(ring.revocation === undefined ? {} : { revocation: ring.revocation }),
+    ...(ring.fetched === undefined ? {} : { fetched: ring.fetched }),
   }
 }
 

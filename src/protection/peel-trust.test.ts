@@ -1,6 +1,7 @@
 /** Whose signature is believed: what the mail itself brings to judge it by, and certificates that name no address. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { makeOcspResponse } from '../../test/support/ocsp-maker.ts'
 import { DAY_MS, type Entity, NOW_MS, makeAuthority, makeCertificate, makeCrl } from '../../test/support/x509-maker.ts'
 import { Collector } from '../base/byte-sink.ts'
 import { concatBytes, utf8 } from '../base/bytes.ts'
@@ -32,6 +33,22 @@ test('a revocation list that comes with the mail is believed when its authority 
   ]
   for (const [crls, verdict, why] of cases)
     assert.equal(peeled(withCrls(signedBy(named), crls), { anchors: [root] }).signature, verdict, why)
+})
+
+test('an OCSP response that comes with the mail (RFC 5940) is believed when its authority signed it', () => {
+  const asked = { about: named, issuer: root }
+  const revoked = { atMs: NOW_MS - DAY_MS }
+  const stapled = (response: Uint8Array, format = '1.3.6.1.5.5.7.16.2') => contextTagged(1, oid(format), response)
+  const forged = makeOcspResponse({ ...asked, revoked, signer: makeAuthority({ name: 'Other' }) })
+  const cases: readonly [information: Uint8Array, verdict: string, why: string][] = [
+    [stapled(makeOcspResponse(asked)), 'valid', 'good'],
+    [stapled(makeOcspResponse({ ...asked, revoked })), 'revoked', 'revoked'],
+    [stapled(forged), 'valid', 'of another authority'],
+    [stapled(makeOcspResponse({ ...asked, revoked }), '1.3.6.1.5.5.7.16.4'), 'valid', 'under another name'],
+    [stapled(sequence()), 'valid', 'rubbish'],
+  ]
+  for (const [information, verdict, why] of cases)
+    assert.equal(peeled(withCrls(signedBy(named), [information]), { anchors: [root] }).signature, verdict, why)
 })
 
 test('a certificate without address speaks for the author only when it is known as the author’s', () => {

@@ -63,8 +63,35 @@ export interface KeyRing {
   readonly anchors: readonly Certificate[]
   /** Algorithms and key sizes that are too weak today but are allowed here: for archives and test suites only. */
   readonly allowWeak?: boolean
-  /** Believe only certificates whose revocation status is known. */
-  readonly requireStatus?: boolean
+  /** Missing: `prefer`. */
+  readonly revocation?: RevocationRule
+  /** What was fetched because an earlier judgement wished for it. */
+  readonly fetched?: FetchedEvidence
+}
+
+/**
+ * What is asked of a certificate that is not known to be good. `require`: it is not believed. `prefer`: it is, and the
+ * reader is told. `off`: it is, and nothing is fetched. A certificate that is known to be revoked is never believed.
+ */
+export type RevocationRule = 'require' | 'prefer' | 'off'
+
+/** What could be fetched to judge a certificate better. URLs are as the certificate has them: http or https. */
+export type EvidenceWish = StatusWish | { readonly kind: 'issuer'; readonly urls: readonly string[] }
+
+export interface StatusWish {
+  readonly kind: 'status'
+  /** In the standard's own encoding. */
+  readonly certificate: Uint8Array
+  readonly issuer: Uint8Array
+  readonly ocsp: readonly string[]
+  readonly crls: readonly string[]
+}
+
+/** Fetched and not believed: whoever signed it must be known, like that of anything that comes with a mail. */
+export interface FetchedEvidence {
+  readonly crls: readonly Uint8Array[]
+  readonly ocspResponses: readonly Uint8Array[]
+  readonly certificates: readonly Uint8Array[]
 }
 
 /** `compressed` protects nothing; it stands among the layers because it stands between them. */
@@ -81,8 +108,9 @@ export interface SignerFinding {
   readonly certificate?: Certificate
   /** Certificates that came with the signature, for path building and for harvesting. */
   readonly carried: readonly Certificate[]
-  /** Revocation lists that came with it, in the standard's own encoding. */
+  /** Revocation lists and OCSP responses that came with it, in the standard's own encoding. */
   readonly carriedCrls?: readonly Uint8Array[]
+  readonly carriedOcspResponses?: readonly Uint8Array[]
   readonly algorithm: string
   readonly signingTimeMs?: number
   /** One sentence, when not intact. */
@@ -94,7 +122,7 @@ export interface SignerFinding {
 }
 
 /** What came with a signature and may help to judge it; none of it is believed for having come. */
-export type CameWith = Pick<SignerFinding, 'carried' | 'carriedCrls'>
+export type CameWith = Pick<SignerFinding, 'carried' | 'carriedCrls' | 'carriedOcspResponses'>
 
 /** What opening one Cryptographic Layer (RFC 9787 §4.1) gave. Hostile input yields `broken` and why; it never throws. */
 export type Opened<P = Part> =
@@ -118,9 +146,15 @@ export type Opened<P = Part> =
   | { readonly kind: 'broken'; readonly layer: LayerKind; readonly form: string; readonly why: string }
 
 /** Whether a certificate may be believed for an address at a time; decided in one place per standard. */
-export type TrustFinding =
-  | { readonly trusted: true; readonly path: readonly string[] }
+export type TrustFinding = { readonly wishes?: readonly EvidenceWish[] } & (
+  | {
+      readonly trusted: true
+      readonly path: readonly string[]
+      /** Why it is not known whether the path has been revoked; one sentence. */
+      readonly unknown?: string
+    }
   | { readonly trusted: false; readonly verdict: 'untrusted' | 'expired' | 'revoked'; readonly why: string }
+)
 
 /** Ciphers that may be asked for. What is only read for the sake of old mail is not among them. */
 export type WrittenCipher =

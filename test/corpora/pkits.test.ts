@@ -70,7 +70,7 @@ test(
     const untrusted = [...certificates.values()].flatMap((parsed) => (parsed.ok ? [parsed.value] : []))
     const anchors = untrusted.filter(({ subject, selfIssued }) => selfIssued && subject.startsWith('CN=Trust Anchor,'))
     const crls = readdirSync(join(OLD_FOLDER, 'crls')).map((file) => readFileSync(join(OLD_FOLDER, 'crls', file)))
-    const given = { untrusted, anchors, crls, atMs: OLD_AT_MS, requireStatus: true, purpose: 'email' } as const
+    const given = { untrusted, anchors, crls, atMs: OLD_AT_MS, revocation: 'require', purpose: 'email' } as const
     const isTrusted = (file: string, allowWeak: boolean): boolean => {
       const parsed = certificates.get(file)
       return parsed?.ok === true && validatePath({ ...given, certificate: parsed.value, allowWeak }).trusted
@@ -119,7 +119,7 @@ function judge(vector: Vector): TrustFinding {
     anchors: [anchor.value],
     atMs: AT_MS,
     crls,
-    requireStatus: true,
+    revocation: 'require',
     policies,
   }
   return searchPath(request)

@@ -1,25 +1,19 @@
-/**
- * Certificate revocation lists (RFC 5280 §5). The list of entries can be very long: it stays bytes, is checked once
- * and searched in place.
- */
+/** Certificate revocation lists (RFC 5280 §5); their entries are in crl-entries.ts. */
 import { equalBytes, hex } from '../../base/bytes.ts'
 import type { Result } from '../../base/result.ts'
-import { type Node, readSmallInteger } from './asn1/der-reader.ts'
+import type { Node } from './asn1/der-reader.ts'
 import { TAG, context, contextConstructed } from './asn1/tlv.ts'
+import { type CrlEntries, readEntries } from './crl-entries.ts'
 import { type Extension, readExtensions, readInstant } from './certificate.ts'
 import { EXTENSION, bitsOf, readAuthorityKeyId, readBoolean } from './extensions.ts'
 import { type GeneralName, readGeneralNames } from './general-name.ts'
-import { Malformed, attempt, derNode, expectTag, need } from './malformed.ts'
+import { Malformed, attempt, derNode } from './malformed.ts'
 import { nameKey, readName, relativeNameKey } from './name.ts'
 
 export const CRL_SIZE_MAX_BYTES = 32 * 2 ** 20
 
 /** Bits 1 to 8 of ReasonFlags (RFC 5280 §4.2.1.13); bit 0 is unused. */
 export const ALL_REASONS = 0x1fe
-
-const REASON_REMOVE_FROM_CRL = 8
-
-const ENTRY_EXTENSION = { reason: '2.5.29.21', invalidityDate: '2.5.29.24', certificateIssuer: '2.5.29.29' } as const
 
 /** IssuingDistributionPoint (RFC 5280 §5.2.5): which certificates and reasons a CRL is about. */
 export interface CrlScope {
@@ -39,8 +33,7 @@ export interface Crl {
   readonly issuerKey: string
   readonly thisUpdateMs: number
   readonly nextUpdateMs?: number
-  /** Content of revokedCertificates; empty when there are none. */
-  readonly entries: Uint8Array
+  readonly entries: CrlEntries
   readonly authorityKeyId?: Uint8Array
   /** cRLNumber and BaseCRLNumber, padded hex: comparable as text. */
   readonly number?: string
@@ -50,13 +43,6 @@ export interface Crl {
   readonly scopeDer?: Uint8Array
   /** False when a critical extension, of the list or of an entry, is not understood (RFC 5280 §5.2, §5.3). */
   readonly usable: boolean
-}
-
-export interface RevokedEntry {
-  readonly revokedMs: number
-  /** CRLReason (RFC 5280 §5.3.1); 0 when absent. */
-  readonly reason: number
-  readonly invalidMs?: number
 }
 
 /** By the array that was given: a CRL that is kept is parsed once. */
@@ -70,22 +56,6 @@ export function parseCrl(der: Uint8Array): Result<Crl> {
   cache.set(der, parsed)
   return parsed
 }
-
-/** The entry for a certificate, or `undefined`. `issuerKey` is that of the certificate, `serial` its whole INTEGER. */
-export function findEntry(crl: Crl, issuerKey: string, serial: Uint8Array): RevokedEntry | undefined {
-  let entryIssuer = crl.issuerKey
-  for (const entry of eachElement(crl.entries)) {
-    const serialEnd = elementAt(entry.content, 0).end
-    const matches = equalBytes(entry.content.subarray(0, serialEnd), serial)
-    if (!crl.scope.indirect && !matches) continue
-    const { issuer, ...read } = readEntry(entry.raw)
-    entryIssuer = issuer ?? entryIssuer // stays for the entries that follow (RFC 5280 §5.3.3)
-    if (matches && entryIssuer === issuerKey) return read
-  }
-  return undefined
-}
-
-export const isRemoved = (entry: RevokedEntry): boolean => entry.reason === REASON_REMOVE_FROM_CRL
 
 function readCrl(der: Uint8Array): Crl {
   if (der.length > CRL_SIZE_MAX_BYTES) throw new Malformed('CRL is too large')
@@ -102,7 +72,7 @@ function readCrl(der: Uint8Array): Crl {
     throw new Malformed('the two signature algorithms of the CRL differ')
   const issuerKey = nameKey(readName(derNode(issuer?.raw ?? new Uint8Array(), TAG.SEQUENCE, 'CRL issuer')))
   const nextUpdate = isTime(rest[0]) ? rest.shift() : undefined
-  const entries = rest[0]?.tag === TAG.SEQUENCE ? (rest.shift()?.content ?? new Uint8Array()) : new Uint8Array()
+  const entries = readEntries(rest[0]?.tag === TAG.SEQUENCE ? (rest.shift()?.content ?? NONE) : NONE)
   const trailer = rest[0]?.tag === contextConstructed(0) ? rest.shift() : undefined
   if (rest.length > 0) throw new Malformed('CRL is malformed')
   const extensions =
@@ -116,9 +86,11 @@ function readCrl(der: Uint8Array): Crl {
     ...(nextUpdate === undefined ? {} : { nextUpdateMs: readInstant(primitiveNode(nextUpdate)) }),
     entries,
     ...readCrlFacts(extensions, issuerKey),
-    usable: extensions.every(isUnderstood) && entriesAreUnderstood(entries),
+    usable: extensions.every(isUnderstood) && entries.understood,
   }
 }
+
+const NONE = new Uint8Array()
 
 const isTime = (element: Element | undefined): boolean =>
   element?.tag === TAG.UTC_TIME || element?.tag === TAG.GENERALIZED_TIME
@@ -206,51 +178,6 @@ function nameKeyOf(name: GeneralName): readonly string[] {
     case 'other':
       return []
   }
-}
-
-interface CrlEntry extends RevokedEntry {
-  readonly issuer?: string
-  readonly understood: boolean
-}
-
-function readEntry(raw: Uint8Array): CrlEntry {
-  const [, revoked, extensionsNode] = derNode(raw, TAG.SEQUENCE, 'CRL entry').children
-  const extensions =
-    extensionsNode === undefined ? [] : readExtensions(expectTag(extensionsNode, TAG.SEQUENCE, 'CRL entry'))
-  const value = (oid: string): Uint8Array | undefined => extensions.find((extension) => extension.oid === oid)?.value
-  const reason = value(ENTRY_EXTENSION.reason)
-  const invalid = value(ENTRY_EXTENSION.invalidityDate)
-  const issuer = value(ENTRY_EXTENSION.certificateIssuer)
-  return {
-    revokedMs: readInstant(revoked),
-    reason:
-      reason === undefined
-        ? 0
-        : need(readSmallInteger(derNode(reason, TAG.ENUMERATED, 'reason').content), 'reason is malformed'),
-    ...(invalid === undefined ? {} : { invalidMs: readInstant(derNode(invalid, TAG.GENERALIZED_TIME, 'date')) }),
-    ...(issuer === undefined ? {} : { issuer: readEntryIssuer(issuer) }),
-    understood: extensions.every(({ critical, oid }) => !critical || KNOWN_ENTRY_EXTENSIONS.has(oid)),
-  }
-}
-
-const KNOWN_ENTRY_EXTENSIONS: ReadonlySet<string> = new Set(Object.values(ENTRY_EXTENSION))
-
-function readEntryIssuer(value: Uint8Array): string {
-  const names = readGeneralNames(derNode(value, TAG.SEQUENCE, 'certificateIssuer'))
-  const directory = names.find((name) => name.kind === 'directory')
-  if (directory === undefined) throw new Malformed('certificateIssuer has no name')
-  return nameKey(directory.name)
-}
-
-/** Entries without extensions, most of them, are only stepped over. */
-function entriesAreUnderstood(entries: Uint8Array): boolean {
-  for (const entry of eachElement(entries)) {
-    const serial = elementAt(entry.content, 0)
-    const time = elementAt(entry.content, serial.end)
-    if (entry.tag !== TAG.SEQUENCE || serial.tag !== TAG.INTEGER) throw new Malformed('CRL entry is malformed')
-    if (time.end < entry.content.length && !readEntry(entry.raw).understood) return false
-  }
-  return true
 }
 
 /** One element, unread inside; `end` is its end in the bytes it was found in. */

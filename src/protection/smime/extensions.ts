@@ -22,6 +22,9 @@ export const EXTENSION = {
   extendedKeyUsage: '2.5.29.37',
   freshestCrl: '2.5.29.46',
   inhibitAnyPolicy: '2.5.29.54',
+  authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
+  /** In the certificate of an OCSP responder: do not ask about this one (RFC 6960 §4.2.2.2.1). */
+  ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
 } as const
 
 /** Bits of KeyUsage (RFC 5280 §4.2.1.3), as `readKeyUsage` gives them. */
@@ -35,6 +38,7 @@ export const KEY_USAGE = {
 } as const
 
 export const EMAIL_PROTECTION = '1.3.6.1.5.5.7.3.4'
+export const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
 export const ANY_EXTENDED_KEY_USAGE = '2.5.29.37.0'
 
 export interface BasicConstraints {

@@ -3,15 +3,18 @@
  * signature is checked once at most, and the work is bounded whatever a hostile message carries.
  */
 import { equalBytes } from '../../base/bytes.ts'
-import type { TrustFinding } from '../standard.ts'
+import type { EvidenceWish, RevocationRule, TrustFinding } from '../standard.ts'
 import { readAlgorithm } from './algorithms.ts'
 import { TAG } from './asn1/tlv.ts'
 import type { SmimeCertificate } from './certificate.ts'
 import { verifySignature } from './check-signature.ts'
 import type { Crl } from './crl.ts'
 import { attempt, derNode } from './malformed.ts'
+import type { OcspResponse } from './ocsp.ts'
 import { type PathProblem, type PathRules, checkPath, subjectOf, untrusted } from './path-check.ts'
-import { checkRevocation } from './revocation.ts'
+import { type StatusFinding, checkRevocation } from './revocation.ts'
+import type { SignedStructure } from './status-context.ts'
+import { issuerUrls } from './status-sources.ts'
 
 export const PATH_CERTIFICATES_MAX = 10 // anchor and leaf included
 export const SIGNATURE_CHECKS_MAX = 64
@@ -23,9 +26,12 @@ export interface PathRequest extends PathRules {
   /** Certificates that may stand between; in any order, duplicates allowed. */
   readonly untrusted: readonly SmimeCertificate[]
   readonly anchors: readonly SmimeCertificate[]
+  /** Those that came with the mail: an issuer of whom one is there must answer by it, or by one that was fetched. */
   readonly crls?: readonly Crl[]
-  /** Refuse where no CRL tells the status. Without it only issuers of whom a CRL is at hand must answer. */
-  readonly requireStatus?: boolean
+  readonly fetchedCrls?: readonly Crl[]
+  readonly ocspResponses?: readonly OcspResponse[]
+  /** Missing: `prefer`. */
+  readonly revocation?: RevocationRule
 }
 
 interface Search {
@@ -38,7 +44,14 @@ interface Search {
   readonly budget: { signatures: number; steps: number; readonly pending: Set<string> }
   problem: PathProblem
   problemRank: number
+  /** What would tell more about the problem, or about the path that was found. */
+  wishes: readonly EvidenceWish[]
+  unknown: string | undefined
+  /** Where issuers can be had that nobody at hand is. */
+  readonly issuerUrls: Set<string>
 }
+
+const ISSUER_URLS_MAX = 4
 
 /** The first good path, or the most telling reason why there is none. */
 export function searchPath(request: PathRequest): TrustFinding {
@@ -54,11 +67,18 @@ function search(request: PathRequest, budget: Search['budget']): TrustFinding {
     budget,
     problem: untrusted('the certificate does not lead to a trust anchor'),
     problemRank: 0,
+    wishes: [],
+    unknown: undefined,
+    issuerUrls: new Set(),
   }
   const path = extend(state, [request.certificate])
-  return path === undefined
-    ? { trusted: false, ...state.problem }
-    : { trusted: true, path: path.map(({ fingerprint }) => fingerprint) }
+  const { problem, wishes, unknown, issuerUrls: urls } = state
+  if (path === undefined && wishes.length === 0 && urls.size > 0)
+    return { trusted: false, ...problem, wishes: [{ kind: 'issuer', urls: [...urls].slice(0, ISSUER_URLS_MAX) }] }
+  const wishing = wishes.length === 0 ? {} : { wishes }
+  if (path === undefined) return { trusted: false, ...problem, ...wishing }
+  const found = { trusted: true, path: path.map(({ fingerprint }) => fingerprint), ...wishing } as const
+  return unknown === undefined ? found : { ...found, unknown }
 }
 
 function indexBySubject(certificates: readonly SmimeCertificate[]): ReadonlyMap<string, readonly SmimeCertificate[]> {
@@ -72,11 +92,15 @@ function extend(state: Search, chain: readonly SmimeCertificate[]): readonly Smi
   const current = chain.at(-1)
   if (current === undefined || --budget.steps < 0) return undefined
   if (state.anchors.has(current.fingerprint)) {
-    const problem = judgeComplete(state, chain.toReversed())
-    if (problem === undefined) return chain
-    note(state, problem, COMPLETE_RANK[problem.verdict])
+    const { problem, wishes, unknown } = judgeComplete(state, chain.toReversed())
+    if (problem === undefined) {
+      Object.assign(state, { wishes, unknown })
+      return chain
+    }
+    if (note(state, problem, COMPLETE_RANK[problem.verdict])) state.wishes = wishes
   }
   if (chain.length >= PATH_CERTIFICATES_MAX) return undefined
+  let hasIssuer = false
   for (const issuer of candidatesFor(state, current, request.atMs)) {
     if (chain.some((earlier) => earlier.subjectKey === issuer.subjectKey && equalBytes(earlier.spki, issuer.spki)))
       continue
@@ -85,18 +109,22 @@ function extend(state: Search, chain: readonly SmimeCertificate[]): readonly Smi
       note(state, untrusted(`${subjectOf(current)}: ${broken}`), 1)
       continue
     }
+    hasIssuer = true
     const path = extend(state, [...chain, issuer])
     if (path !== undefined) return path
   }
+  if (!hasIssuer && !current.selfIssued) for (const url of issuerUrls(current)) state.issuerUrls.add(url)
   return undefined
 }
 
 const COMPLETE_RANK = { untrusted: 2, expired: 3, revoked: 4 } as const
 
-function note(state: Search, problem: PathProblem, rank: number): void {
-  if (rank <= state.problemRank) return
+/** True when it tells more than what was noted before. */
+function note(state: Search, problem: PathProblem, rank: number): boolean {
+  if (rank <= state.problemRank) return false
   state.problem = problem
   state.problemRank = rank
+  return true
 }
 
 /** Certificates whose subject is the issuer's name; the likely ones first (RFC 4158). */
@@ -119,8 +147,7 @@ function checkEdge(state: Search, certificate: SmimeCertificate, issuer: SmimeCe
   const edge = `${certificate.fingerprint} ${issuer.fingerprint}${state.request.allowWeak === true ? ' weak' : ''}`
   if (verifiedEdges.has(edge)) return undefined
   if (state.edges.has(edge)) return state.edges.get(edge)
-  const { tbs, signatureAlgorithm, signature } = certificate
-  const broken = checkSignature(state, issuer, { message: tbs, signatureAlgorithm, signature })
+  const broken = checkSignature(state, issuer, certificate)
   state.edges.set(edge, broken)
   if (broken === undefined) remember(edge)
   return broken
@@ -136,13 +163,7 @@ function remember(edge: string): void {
   verifiedEdges.add(edge)
 }
 
-interface SignedBytes {
-  readonly message: Uint8Array
-  readonly signatureAlgorithm: Uint8Array
-  readonly signature: Uint8Array
-}
-
-function checkSignature(state: Search, signer: SmimeCertificate, signed: SignedBytes): string | undefined {
+function checkSignature(state: Search, signer: SmimeCertificate, signed: SignedStructure): string | undefined {
   if (--state.budget.signatures < 0) return 'too many signatures to check'
   const algorithm = attempt(() => derNode(signed.signatureAlgorithm, TAG.SEQUENCE, 'signature algorithm'))
   if (!algorithm.ok) return algorithm.error
@@ -151,47 +172,75 @@ function checkSignature(state: Search, signer: SmimeCertificate, signed: SignedB
   const verified = verifySignature({
     algorithm: id.value,
     key: signer.publicKey,
-    message: signed.message,
+    message: signed.tbs,
     signature: signed.signature,
     allowWeak: state.request.allowWeak === true,
   })
   return verified.ok ? undefined : verified.error
 }
 
-/** A path from the anchor (first) whose signatures are good: are its contents, and is nothing in it revoked? */
-function judgeComplete(state: Search, path: readonly SmimeCertificate[]): PathProblem | undefined {
-  const problem = checkPath(path, state.request)
-  if (problem?.verdict === 'untrusted') return problem
-  const revocation = checkStatuses(state, path)
-  return revocation?.verdict === 'revoked' ? revocation : (problem ?? revocation)
+/** What became of a complete path, what is not known about it, and what would tell. */
+interface PathFinding {
+  readonly problem?: PathProblem
+  readonly unknown?: string
+  readonly wishes: readonly EvidenceWish[]
 }
 
-function checkStatuses(state: Search, path: readonly SmimeCertificate[]): PathProblem | undefined {
+/** A path from the anchor (first) whose signatures are good: are its contents, and is nothing in it revoked? */
+function judgeComplete(state: Search, path: readonly SmimeCertificate[]): PathFinding {
+  const problem = checkPath(path, state.request)
+  if (problem?.verdict === 'untrusted') return { problem, wishes: [] }
+  const statuses = checkStatuses(state, path)
+  if (problem === undefined || statuses.problem?.verdict === 'revoked') return statuses
+  return { problem, wishes: [] }
+}
+
+function checkStatuses(state: Search, path: readonly SmimeCertificate[]): PathFinding {
   const { request, budget } = state
-  const { crls, atMs, requireStatus } = request
+  const { crls: carriedCrls = [], fetchedCrls = [], ocspResponses = [], revocation: rule = 'prefer', atMs } = request
   const anchor = path[0]
-  if (anchor === undefined || (crls === undefined && requireStatus !== true)) return undefined
-  let unknown: PathProblem | undefined
+  if (anchor === undefined) return { wishes: [] }
+  const findings: StatusFinding[] = []
   for (const [i, certificate] of path.entries()) {
     const issuer = path[i - 1]
     if (issuer === undefined) continue
-    const problem = checkRevocation(certificate, issuer, {
-      crls: crls ?? [],
+    const finding = checkRevocation(certificate, issuer, {
+      crls: [...carriedCrls, ...fetchedCrls],
+      carriedCrls,
+      ocspResponses,
       atMs,
-      requireStatus: requireStatus === true,
+      rule,
       signersNamed: (name) => state.bySubject.get(name) ?? [],
-      isSignedBy: (crl, signer) => {
-        const { tbs, signatureAlgorithm, signature } = crl
-        return checkSignature(state, signer, { message: tbs, signatureAlgorithm, signature }) === undefined
-      },
+      isSignedBy: (signed, signer) => isSignedBy(state, signed, signer),
       // A CRL issuer may have no other list than its own (PKITS 4.14.30); its path has just been checked.
       isTrustedSigner: (signer) =>
         signer.fingerprint === certificate.fingerprint || isTrustedSigner(request, budget, signer, anchor),
     })
-    if (problem?.verdict === 'revoked') return problem
-    unknown ??= problem
+    if (finding.problem?.verdict === 'revoked') return { problem: finding.problem, wishes: [] }
+    findings.push(finding)
   }
-  return unknown
+  const problem = findings.find((finding) => finding.problem !== undefined)?.problem
+  const unknown = findings.find((finding) => finding.unknown !== undefined)?.unknown
+  return {
+    wishes: findings.flatMap(({ wish }) => wish ?? []),
+    ...(problem === undefined ? {} : { problem }),
+    ...(unknown === undefined ? {} : { unknown }),
+  }
+}
+
+/** By the bytes that are kept: a list of a million entries is hashed once for each key that could have signed it. */
+const signersOf = new WeakMap<Uint8Array, Map<string, boolean>>()
+
+function isSignedBy(state: Search, signed: SignedStructure, signer: SmimeCertificate): boolean {
+  const known = signersOf.get(signed.tbs) ?? new Map<string, boolean>()
+  signersOf.set(signed.tbs, known)
+  const key = `${signer.keyFingerprint}${state.request.allowWeak === true ? ' weak' : ''}`
+  const before = known.get(key)
+  if (before !== undefined) return before
+  if (state.budget.signatures <= 0) return false // and nothing is remembered
+  const isGood = checkSignature(state, signer, signed) === undefined
+  known.set(key, isGood)
+  return isGood
 }
 
 /** The issuer of a CRL needs a path to the same anchor (RFC 5280 §6.3.3 (f)), for any purpose and policy. */

@@ -177,8 +177,8 @@ describe('revocation lists', () => {
   for (const [crls, verdict, why] of cases)
     test(why, () => assert.equal(verdictOf(judge(user, [sub], { crls })), verdict))
   test('when a status is required, every issuer must answer', () => {
-    assert.equal(verdictOf(judge(user, [sub], { requireStatus: true })), 'untrusted')
-    assert.equal(verdictOf(judge(user, [sub], { requireStatus: true, crls: [clean] })), 'untrusted')
-    assert.equal(verdictOf(judge(user, [sub], { requireStatus: true, crls: [clean, rootClean] })), 'trusted')
+    assert.equal(verdictOf(judge(user, [sub], { revocation: 'require' })), 'untrusted')
+    assert.equal(verdictOf(judge(user, [sub], { revocation: 'require', crls: [clean] })), 'untrusted')
+    assert.equal(verdictOf(judge(user, [sub], { revocation: 'require', crls: [clean, rootClean] })), 'trusted')
   })
 })

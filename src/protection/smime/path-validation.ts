@@ -1,8 +1,10 @@
 /** May a certificate be believed? RFC 5280 §6 for mail (RFC 8550 §4); the parts are in path-search.ts and path-check.ts. */
-import type { TrustFinding } from '../standard.ts'
+import type { Result } from '../../base/result.ts'
+import type { RevocationRule, TrustFinding } from '../standard.ts'
 import type { SmimeCertificate } from './certificate.ts'
-import { type Crl, parseCrl } from './crl.ts'
+import { parseCrl } from './crl.ts'
 import { EMAIL_PROTECTION } from './extensions.ts'
+import { parseOcspResponse } from './ocsp.ts'
 import { searchPath } from './path-search.ts'
 
 export interface PathValidationInput {
@@ -11,10 +13,13 @@ export interface PathValidationInput {
   readonly untrusted: readonly SmimeCertificate[]
   readonly anchors: readonly SmimeCertificate[]
   readonly atMs: number
-  /** DER CRLs. An issuer of whom one is given must answer by it; of others nothing is known and nothing refused. */
+  /** DER CRLs that came with the mail: an issuer of whom one is there must answer by it, or by one that was fetched. */
   readonly crls?: readonly Uint8Array[]
-  /** Refuse every certificate whose status no CRL tells. */
-  readonly requireStatus?: boolean
+  readonly fetchedCrls?: readonly Uint8Array[]
+  /** DER OCSPResponses, from wherever. */
+  readonly ocspResponses?: readonly Uint8Array[]
+  /** Missing: `prefer`. */
+  readonly revocation?: RevocationRule
   /** Lets SHA-1 and RSA below 2048 bits pass: archives and test suites only. */
   readonly allowWeak?: boolean
   readonly purpose: 'email'
@@ -22,25 +27,22 @@ export interface PathValidationInput {
 
 /**
  * Judges a certificate at a time. A good path is given as fingerprints, the certificate first and the anchor last;
- * otherwise one sentence says why not. Unreadable CRLs count as absent. Never throws on foreign bytes.
+ * otherwise one sentence says why not. Unreadable CRLs and OCSP responses count as absent. Never throws on foreign bytes.
  */
 export function validatePath(input: PathValidationInput): TrustFinding {
-  const { certificate, untrusted, anchors, atMs, crls, requireStatus, allowWeak } = input
+  const { crls = [], fetchedCrls = [], ocspResponses = [], purpose: _mail, ...rest } = input
   return searchPath({
-    certificate,
-    untrusted,
-    anchors,
-    atMs,
-    ...(crls === undefined ? {} : { crls: readCrls(crls) }),
-    requireStatus: requireStatus === true,
-    allowWeak: allowWeak === true,
+    ...rest,
+    crls: readable(crls, parseCrl),
+    fetchedCrls: readable(fetchedCrls, parseCrl),
+    ocspResponses: readable(ocspResponses, parseOcspResponse),
     purposes: [EMAIL_PROTECTION],
   })
 }
 
-function readCrls(encoded: readonly Uint8Array[]): readonly Crl[] {
+function readable<T>(encoded: readonly Uint8Array[], parse: (der: Uint8Array) => Result<T>): readonly T[] {
   return encoded.flatMap((der) => {
-    const crl = parseCrl(der)
-    return crl.ok ? [crl.value] : []
+    const parsed = parse(der)
+    return parsed.ok ? [parsed.value] : []
   })
 }

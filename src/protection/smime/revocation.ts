@@ -1,190 +1,56 @@
-/** What CRLs say about one certificate: the algorithm of RFC 5280 §6.3.3, delta and indirect CRLs included. */
-import { equalBytes } from '../../base/bytes.ts'
-import type { Node } from './asn1/der-reader.ts'
-import { TAG, context, contextConstructed } from './asn1/tlv.ts'
-import { type SmimeCertificate, findExtension } from './certificate.ts'
-import { ALL_REASONS, type Crl, type RevokedEntry, findEntry, isRemoved, readPointNames } from './crl.ts'
-import { EXTENSION, KEY_USAGE, bitsOf } from './extensions.ts'
-import { readGeneralNames } from './general-name.ts'
-import { Malformed, attempt, derNode, expectTag } from './malformed.ts'
-import { nameKey } from './name.ts'
+/** Is a certificate revoked? Lists (crl-status.ts) and OCSP (ocsp-status.ts) tell; what is missing is named. */
+import type { StatusWish } from '../standard.ts'
+import type { SmimeCertificate } from './certificate.ts'
+import { readCrlStatus } from './crl-status.ts'
+import { attempt } from './malformed.ts'
+import { readOcspStatus } from './ocsp-status.ts'
 import { type PathProblem, subjectOf, untrusted } from './path-check.ts'
+import type { RevocationStatus, StatusContext } from './status-context.ts'
+import { type StatusSources, statusSources } from './status-sources.ts'
 
-const DISTRIBUTION_POINTS_MAX = 64
-const CRLS_MAX = 1000 // that are looked at for one certificate
-
-/** What the search for a path lends to the check. */
-export interface RevocationContext {
-  readonly crls: readonly Crl[]
-  readonly atMs: number
-  /** Refuse when nothing is known at all. */
-  readonly requireStatus: boolean
-  /** Certificates at hand whose subject has this key. */
-  readonly signersNamed: (name: string) => readonly SmimeCertificate[]
-  readonly isSignedBy: (crl: Crl, signer: SmimeCertificate) => boolean
-  /** Has a path to the same anchor as the certificate in question. */
-  readonly isTrustedSigner: (signer: SmimeCertificate) => boolean
+export interface StatusFinding {
+  /** Revoked; or not known where it must be. */
+  readonly problem?: PathProblem
+  /** Not known, and believed all the same: one sentence. */
+  readonly unknown?: string
+  /** What would tell, when it is not known. */
+  readonly wish?: StatusWish
 }
 
-/** `undefined` when the certificate is known not to be revoked, or when nobody says anything and nobody must. */
+/** Of two that disagree, the one that says "revoked" is believed. */
 export function checkRevocation(
   certificate: SmimeCertificate,
   issuer: SmimeCertificate,
-  given: RevocationContext,
-): PathProblem | undefined {
-  const checked = attempt(() => readStatus(certificate, issuer, given))
-  const status = checked.ok ? checked.value : 'unknown'
+  given: StatusContext,
+): StatusFinding {
   const name = subjectOf(certificate)
-  switch (status) {
-    case 'good':
-      return undefined
-    case 'revoked':
-      return { verdict: 'revoked', why: `${name}: the certificate has been revoked` }
-    case 'unknown':
-      return untrusted(`${name}: the revocation lists at hand do not tell whether the certificate is revoked`)
-    case 'silent':
-      return given.requireStatus ? untrusted(`${name}: no revocation list tells about the certificate`) : undefined
-  }
+  const byOcsp = statusBy(readOcspStatus, certificate, issuer, given)
+  const byCrl = byOcsp === 'revoked' ? 'silent' : statusBy(readCrlStatus, certificate, issuer, given)
+  if (byOcsp === 'revoked' || byCrl === 'revoked')
+    return { problem: { verdict: 'revoked', why: `${name}: the certificate has been revoked` } }
+  if (byOcsp === 'good' || byCrl === 'good') return {}
+  const sources = statusSources(certificate)
+  const canAsk = given.rule !== 'off' && (sources.ocsp.length > 0 || sources.crls.length > 0)
+  const asking = canAsk ? { wish: wishFor(certificate, issuer, sources) } : {}
+  const isSilent = byOcsp === 'silent' && byCrl === 'silent'
+  const why = `${name}: ${isSilent ? 'nothing at hand tells' : 'what is at hand does not tell'} whether the certificate is revoked`
+  // Lists that came along and do not hold, or are not for this certificate, were put there to be taken for others.
+  const isMisled = statusBy(readCrlStatus, certificate, issuer, { ...given, crls: given.carriedCrls }) === 'unknown'
+  if (isMisled || given.rule === 'require') return { problem: untrusted(why), ...asking }
+  // An authority that says nowhere whom it has revoked leaves nothing to be asked, and nothing to be told.
+  return canAsk || !isSilent ? { unknown: why, ...asking } : {}
 }
 
-type Status = 'good' | 'revoked' | 'unknown' | 'silent'
-
-function readStatus(certificate: SmimeCertificate, issuer: SmimeCertificate, given: RevocationContext): Status {
-  let reasonsSeen = 0
-  let mentioned = false
-  for (const point of distributionPoints(certificate)) {
-    for (const crl of given.crls.slice(0, CRLS_MAX)) {
-      if (!isFromIssuer(crl, point)) continue
-      mentioned = true
-      const reasons = crl.scope.reasons & point.reasons
-      if (crl.baseNumber !== undefined || (reasons & ~reasonsSeen) === 0) continue
-      if (!isAbout(crl, point, certificate) || !isCurrent(crl, given.atMs)) continue
-      const signer = findSigner(crl, issuer, given)
-      if (signer === undefined) continue
-      const entry = lookUp(crl, signer, certificate, given)
-      if (entry !== undefined && isRevokedAt(entry, given.atMs)) return 'revoked'
-      reasonsSeen |= reasons
-      if (reasonsSeen === ALL_REASONS) return 'good'
-    }
-  }
-  return mentioned ? 'unknown' : 'silent'
+function wishFor(certificate: SmimeCertificate, issuer: SmimeCertificate, sources: StatusSources): StatusWish {
+  return { kind: 'status', certificate: certificate.encoded, issuer: issuer.encoded, ...sources }
 }
 
-interface DistributionPoint {
-  /** Comparable names; missing when the point has none. */
-  readonly names?: readonly string[]
-  readonly reasons: number
-  /** Who issues the CRL. */
-  readonly issuers: readonly string[]
-  /** The CRL's issuer is another than the certificate's: an indirect CRL. */
-  readonly indirect: boolean
-}
-
-/** The points that the certificate names, and last the one that goes without saying: its issuer's own CRL. */
-function distributionPoints(certificate: SmimeCertificate): readonly DistributionPoint[] {
-  const own = {
-    names: [`directory ${certificate.issuerKey}`],
-    reasons: ALL_REASONS,
-    issuers: [certificate.issuerKey],
-    indirect: false,
-  }
-  const extension = findExtension(certificate, EXTENSION.crlDistributionPoints)
-  if (extension === undefined) return [own]
-  const { children } = derNode(extension.value, TAG.SEQUENCE, 'cRLDistributionPoints')
-  if (children.length > DISTRIBUTION_POINTS_MAX) throw new Malformed('too many distribution points')
-  return [...children.map((child) => readPoint(child, certificate.issuerKey)), own]
-}
-
-function readPoint(node: Node, certificateIssuer: string): DistributionPoint {
-  const fields = new Map(
-    expectTag(node, TAG.SEQUENCE, 'distribution point').children.map((child) => [child.tag, child]),
-  )
-  const name = fields.get(contextConstructed(0))
-  const reasons = fields.get(context(1))
-  const issuerNode = fields.get(contextConstructed(2))
-  const issuers =
-    issuerNode === undefined
-      ? [certificateIssuer]
-      : readGeneralNames(issuerNode, contextConstructed(2)).flatMap((issuer) =>
-          issuer.kind === 'directory' ? [nameKey(issuer.name)] : [],
-        )
-  return {
-    ...(name === undefined ? {} : { names: readPointNames(name, issuers) }),
-    reasons: reasons === undefined ? ALL_REASONS : bitsOf(reasons.content) & ALL_REASONS,
-    issuers,
-    indirect: issuerNode !== undefined,
-  }
-}
-
-/** RFC 5280 §6.3.3 (b) (1). */
-function isFromIssuer(crl: Crl, point: DistributionPoint): boolean {
-  return point.issuers.includes(crl.issuerKey) && (!point.indirect || crl.scope.indirect)
-}
-
-/** RFC 5280 §6.3.3 (b) (2). */
-function isAbout(crl: Crl, point: DistributionPoint, certificate: SmimeCertificate): boolean {
-  const { names, onlyUsers, onlyAuthorities, onlyAttributes } = crl.scope
-  if (onlyAttributes || (onlyUsers && certificate.isAuthority) || (onlyAuthorities && !certificate.isAuthority))
-    return false
-  if (names === undefined) return true
-  const wanted = point.names ?? point.issuers.map((issuer) => `directory ${issuer}`)
-  return names.some((name) => wanted.includes(name))
-}
-
-/**
- * A list newer than the time in question still tells, by its dates, what held then; one that had run out does not.
- * Lists with critical parts that are not understood tell nothing (RFC 5280 §5.2).
- */
-function isCurrent(crl: Crl, atMs: number): boolean {
-  return crl.usable && (crl.nextUpdateMs === undefined || crl.nextUpdateMs >= atMs)
-}
-
-/** The certificate whose key made this CRL: the issuer in the path, or another of that name (RFC 5280 §6.3.3 (f)). */
-function findSigner(crl: Crl, issuer: SmimeCertificate, given: RevocationContext): SmimeCertificate | undefined {
-  const maySign = ({ keyUsage }: SmimeCertificate): boolean =>
-    keyUsage === undefined || (keyUsage & KEY_USAGE.cRLSign) !== 0
-  const keyFits = ({ subjectKeyId }: SmimeCertificate): boolean =>
-    crl.authorityKeyId === undefined || subjectKeyId === undefined || equalBytes(crl.authorityKeyId, subjectKeyId)
-  if (issuer.subjectKey === crl.issuerKey && maySign(issuer) && keyFits(issuer) && given.isSignedBy(crl, issuer))
-    return issuer
-  return given
-    .signersNamed(crl.issuerKey)
-    .filter((other) => other.fingerprint !== issuer.fingerprint && maySign(other) && keyFits(other))
-    .find((other) => given.isSignedBy(crl, other) && given.isTrustedSigner(other))
-}
-
-/** The entry in the newest delta, else in the complete CRL. */
-function lookUp(
-  crl: Crl,
-  signer: SmimeCertificate,
+function statusBy(
+  read: (certificate: SmimeCertificate, issuer: SmimeCertificate, given: StatusContext) => RevocationStatus,
   certificate: SmimeCertificate,
-  given: RevocationContext,
-): RevokedEntry | undefined {
-  const { issuerKey, serial } = certificate
-  const [delta] = given.crls
-    .slice(0, CRLS_MAX)
-    .filter((other) => isDeltaOf(other, crl) && isCurrent(other, given.atMs) && given.isSignedBy(other, signer))
-    .toSorted((a, b) => b.thisUpdateMs - a.thisUpdateMs)
-  const newer = delta === undefined ? undefined : findEntry(delta, issuerKey, serial)
-  if (newer !== undefined) return isRemoved(newer) ? undefined : newer
-  return findEntry(crl, issuerKey, serial)
-}
-
-/** RFC 5280 §5.2.4: same issuer, same scope, made for this CRL or an older one, and newer than it. */
-function isDeltaOf(delta: Crl, base: Crl): boolean {
-  if (delta.baseNumber === undefined || delta.number === undefined || base.number === undefined) return false
-  const sameScope = equalBytes(delta.scopeDer ?? NO_BYTES, base.scopeDer ?? NO_BYTES)
-  const inOrder = delta.baseNumber <= base.number && base.number <= delta.number
-  return delta.issuerKey === base.issuerKey && sameScope && inOrder
-}
-
-const NO_BYTES = new Uint8Array()
-
-const REASON_KEY_COMPROMISE = 1
-const REASON_CA_COMPROMISE = 2
-
-/** A stolen key can sign with any date in the past: then revocation holds for all time. */
-function isRevokedAt(entry: RevokedEntry, atMs: number): boolean {
-  if (entry.reason === REASON_KEY_COMPROMISE || entry.reason === REASON_CA_COMPROMISE) return true
-  return Math.min(entry.revokedMs, entry.invalidMs ?? Infinity) <= atMs
+  issuer: SmimeCertificate,
+  given: StatusContext,
+): RevocationStatus {
+  const status = attempt(() => read(certificate, issuer, given))
+  return status.ok ? status.value : 'unknown'
 }

@@ -20,7 +20,7 @@ export function findSigners(signedData: SignedDataFrame, content: SignedContent,
     const parsed = parseCertificate(encoded)
     return parsed.ok ? [parsed.value] : []
   })
-  const carriedCrls = signedData.crls
+  const { crls: carriedCrls, ocspResponses: carriedOcspResponses } = signedData
   const known = ring.known
     .map((entry) => entry.certificate)
     .filter((each): each is SmimeCertificate => each.standard === 'smime')
@@ -33,7 +33,8 @@ export function findSigners(signedData: SignedDataFrame, content: SignedContent,
     }
     if (certificate === undefined)
       return { intact: false, carried, algorithm: 'unknown', why: "the signer's certificate is neither known nor sent" }
-    return { ...checkSigner(signedData, signerInfo, content, certificate, ring), certificate, carried, carriedCrls }
+    const came = { carried, carriedCrls, carriedOcspResponses }
+    return { ...checkSigner(signedData, signerInfo, content, certificate, ring), certificate, ...came }
   })
 }
 

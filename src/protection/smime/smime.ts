@@ -129,14 +129,24 @@ function judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: nu
     certificate,
     untrusted: [
       ...came.carried.filter(isSmimeCertificate),
+      ...fetchedCertificates(ring),
       ...ring.known.map((entry) => entry.certificate).filter(isSmimeCertificate),
     ],
     anchors: ring.anchors.filter(isSmimeCertificate),
     atMs,
-    ...(came.carriedCrls === undefined ? {} : { crls: came.carriedCrls }),
+    crls: came.carriedCrls ?? [],
+    fetchedCrls: ring.fetched?.crls ?? [],
+    ocspResponses: [...(came.carriedOcspResponses ?? []), ...(ring.fetched?.ocspResponses ?? [])],
+    revocation: ring.revocation ?? 'prefer',
     purpose: 'email',
-    requireStatus: ring.requireStatus === true,
     allowWeak: ring.allowWeak === true,
+  })
+}
+
+function fetchedCertificates({ fetched }: KeyRing): readonly SmimeCertificate[] {
+  return (fetched?.certificates ?? []).flatMap((encoded) => {
+    const parsed = parseCertificate(encoded)
+    return parsed.ok ? [parsed.value] : []
   })
 }
 

@@ -41,6 +41,8 @@ export const CERTIFICATES_MAX = 100
 /** Revocation lists that are kept, and their size; further and larger ones are read over. */
 export const CRLS_MAX = 32
 export const CRL_MAX_BYTES = 4 * 2 ** 20
+export const OCSP_RESPONSES_MAX = 32
+const ID_RI_OCSP_RESPONSE = '1.3.6.1.5.5.7.16.2'
 /** Certificates and revocation lists that are read over, of each; ten million tiny ones cost a minute. */
 export const READ_OVER_MAX = 10_000
 
@@ -65,6 +67,8 @@ export interface SignedDataFrame {
   readonly certificates: readonly Uint8Array[]
   /** DER CRLs, as received and not looked into. */
   readonly crls: readonly Uint8Array[]
+  /** DER OCSPResponses (RFC 5940), as received and not looked into. */
+  readonly ocspResponses: readonly Uint8Array[]
   readonly signerInfos: readonly SignerInfo[]
 }
 
@@ -97,11 +101,11 @@ export function* readSignedDataFrame(reader: BerReader, onContent: OnSlice): Rea
   }
   yield* reader.leave()
   const certificates = yield* readCertificates(reader)
-  const crls = yield* readCrls(reader)
+  const revocation = yield* readRevocation(reader)
   const signerInfos = yield* readSignerInfos(reader)
   yield* reader.leave()
   yield* leaveContentInfo(reader)
-  return { contentType, detached, certificates, crls, signerInfos }
+  return { contentType, detached, certificates, ...revocation, signerInfos }
 }
 
 /** The certificate a signer names: the one whose hash is signed, else the first that fits. */
@@ -289,23 +293,34 @@ function* readCertificates(reader: BerReader): Reading<Uint8Array[]> {
   return certificates
 }
 
-/** RevocationInfoChoices (RFC 5652 §10.2.1); other formats than CRLs are read over. */
-function* readCrls(reader: BerReader): Reading<Uint8Array[]> {
+/** RevocationInfoChoices (RFC 5652 §10.2.1); other formats than CRLs and OCSP responses are read over. */
+function* readRevocation(reader: BerReader): Reading<Pick<SignedDataFrame, 'crls' | 'ocspResponses'>> {
   const crls: Uint8Array[] = []
-  if ((yield* reader.peek())?.tag !== contextConstructed(1)) return crls
+  const ocspResponses: Uint8Array[] = []
+  if ((yield* reader.peek())?.tag !== contextConstructed(1)) return { crls, ocspResponses }
   yield* reader.enter(contextConstructed(1), 'crls')
   let readOver = 0
   for (let next = yield* reader.peek(); next !== undefined; next = yield* reader.peek()) {
     if (readOver === READ_OVER_MAX) throw new Asn1Error('too many revocation lists')
     const fits = next.lengthBytes !== undefined && next.headerBytes + next.lengthBytes <= CRL_MAX_BYTES
     if (next.tag === TAG.SEQUENCE && fits && crls.length < CRLS_MAX) crls.push(yield* reader.element(CRL_MAX_BYTES))
-    else {
+    else if (next.tag === contextConstructed(1) && fits && ocspResponses.length < OCSP_RESPONSES_MAX) {
+      const response = readOtherRevocation(parseElement(yield* reader.element(CRL_MAX_BYTES)))
+      if (response === undefined) readOver++
+      else ocspResponses.push(response)
+    } else {
       readOver++
       yield* reader.skip()
     }
   }
   yield* reader.leave()
-  return crls
+  return { crls, ocspResponses }
+}
+
+/** OtherRevocationInfoFormat: an OCSPResponse under id-ri-ocsp-response (RFC 5940). */
+function readOtherRevocation({ children: [format, info] }: Node): Uint8Array | undefined {
+  if (format?.tag !== TAG.OID || info === undefined) throw new Asn1Error('revocation information is malformed')
+  return oidOf(format) === ID_RI_OCSP_RESPONSE ? info.raw : undefined
 }
 
 function* readSignerInfos(reader: BerReader): Reading<SignerInfo[]> {

@@ -29,7 +29,7 @@ function verdict(leaf: Entity, crls: readonly Uint8Array[], others: readonly Ent
       const crl = parseCrl(encoded)
       return crl.ok ? [crl.value] : []
     }),
-    requireStatus: true,
+    revocation: 'require',
   })
   return found.trusted ? 'trusted' : found.verdict
 }
