@@ -10,6 +10,7 @@ import type { InboundPolicy } from '../policy/settings.ts'
 import { type PackedRing, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
 import type { SmimeCertificate } from '../protection/smime/certificate.ts'
+import { isSameKey } from '../protection/smime/public-key.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
 
 /**
@@ -46,7 +47,7 @@ function adopt(read: readonly KeyFile[], certificates: readonly SmimeCertificate
     .flatMap((each) => each.strayKeys)
     .flatMap((key) => {
       const publicKey = createPublicKey(key)
-      const certificate = certificates.find((each) => each.publicKey.equals(publicKey))
+      const certificate = certificates.find((each) => isSameKey(each.publicKey, publicKey))
       return certificate === undefined ? [] : [{ key, certificate }]
     })
 }

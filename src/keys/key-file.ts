@@ -9,6 +9,7 @@ import { TAG } from '../protection/smime/asn1/tlv.ts'
 import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
 import { readCertificates, readPemBlocks, readPrivateKey, writeCertificatePem } from '../protection/smime/pem.ts'
 import { readPkcs12, writePkcs12 } from '../protection/smime/pkcs12.ts'
+import { isSameKey } from '../protection/smime/public-key.ts'
 import type { Certificate } from '../protection/standard.ts'
 
 export interface KeyFile {
@@ -95,7 +96,7 @@ function pair(
 ): Pick<KeyFile, 'keys' | 'strayKeys'> {
   const owners = keys.map((key) => {
     const publicKey = createPublicKey(key)
-    return { key, certificate: certificates.find((each) => each.publicKey.equals(publicKey)) }
+    return { key, certificate: certificates.find((each) => isSameKey(each.publicKey, publicKey)) }
   })
   return {
     keys: owners.flatMap(({ key, certificate }) => (certificate === undefined ? [] : [{ key, certificate }])),

@@ -9,6 +9,7 @@ import { fail, ok, type Result } from '../base/result.ts'
 import { addressKey, type Address, type Domain } from '../message/address.ts'
 import type { Certificate, OwnKey } from '../protection/standard.ts'
 import { parseCertificate } from '../protection/smime/certificate.ts'
+import { isSameKey } from '../protection/smime/public-key.ts'
 import { openSmall, sealSmall } from '../store/bytes/sealing.ts'
 import type { Store } from '../store/database.ts'
 import {
@@ -126,7 +127,7 @@ export class PrivateKeys {
   ): Promise<Result<'added' | 'known'>> {
     const parsed = parseCertificate(certificate.encoded)
     if (!parsed.ok) return parsed
-    if (key.type !== 'private' || !parsed.value.publicKey.equals(createPublicKey(key)))
+    if (key.type !== 'private' || !isSameKey(parsed.value.publicKey, createPublicKey(key)))
       return fail(`The private key does not belong to the certificate ${certificate.fingerprint}`)
     const dataKey = this.#store.dataKeys.current()
     const plain = key.export({ format: 'der', type: 'pkcs8' })

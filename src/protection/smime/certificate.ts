@@ -24,6 +24,7 @@ import type { GeneralName } from './general-name.ts'
 import { Malformed, attempt, derNode, expectTag, need, oidOf } from './malformed.ts'
 import { type DistinguishedName, EMAIL_ADDRESS, describeName, nameKey, readName } from './name.ts'
 import { readPublicKey } from './public-key.ts'
+import { SIGNATURES } from './signature-algorithms.ts'
 
 export interface Extension {
   readonly oid: string
@@ -207,7 +208,7 @@ function readFacts(extensions: readonly Extension[], name: DistinguishedName, ke
   const forMail = purposes === undefined || isForMail(purposes)
   const subjectKeyId = get(EXTENSION.subjectKeyId, readSubjectKeyId)
   const authorityKeyId = get(EXTENSION.authorityKeyId, readAuthorityKeyId)
-  const usages = KEY_ABILITIES[key.asymmetricKeyType ?? ''] ?? SIGNATURE_ONLY
+  const usages = abilitiesOf(key.asymmetricKeyType ?? '')
   return {
     addresses: mailAddresses(get(EXTENSION.subjectAltName, readAltNames) ?? [], name),
     canSign: forMail && allows(keyUsage, usages.sign),
@@ -224,11 +225,10 @@ export function isForMail(purposes: readonly string[]): boolean {
 }
 
 const SIGN = KEY_USAGE.digitalSignature | KEY_USAGE.nonRepudiation
-const SIGNATURE_ONLY = { sign: SIGN, encrypt: 0 }
 const TRANSPORT_ONLY = { sign: 0, encrypt: KEY_USAGE.keyEncipherment }
 const AGREEMENT_ONLY = { sign: 0, encrypt: KEY_USAGE.keyAgreement }
 
-/** Which keyUsage bits let a key of this type sign and encrypt; 0 where it cannot at all. */
+/** Which keyUsage bits let a key sign and encrypt, for types that encrypt; 0 where it cannot at all. */
 const KEY_ABILITIES: Readonly<Record<string, { readonly sign: number; readonly encrypt: number }>> = {
   rsa: { sign: SIGN, encrypt: KEY_USAGE.keyEncipherment },
   ec: { sign: SIGN, encrypt: KEY_USAGE.keyAgreement },
@@ -238,6 +238,10 @@ const KEY_ABILITIES: Readonly<Record<string, { readonly sign: number; readonly e
   'ml-kem-768': TRANSPORT_ONLY,
   'ml-kem-1024': TRANSPORT_ONLY,
 }
+
+/** Whatever makes signatures may sign; what nothing here computes with may nothing. */
+const abilitiesOf = (type: string): { readonly sign: number; readonly encrypt: number } =>
+  KEY_ABILITIES[type] ?? { sign: SIGNATURES.some(({ keyTypes }) => keyTypes.includes(type)) ? SIGN : 0, encrypt: 0 }
 
 function allows(keyUsage: number | undefined, wanted: number): boolean {
   return wanted !== 0 && (keyUsage === undefined || (keyUsage & wanted) !== 0)

@@ -57,6 +57,10 @@ export function describeSignature(algorithm: AlgorithmId, digest: Digest | undef
 /** The algorithm takes the message itself: where nothing else is hashed, the digest beside it says nothing. */
 export const isPure = (algorithm: AlgorithmId): boolean => signatureRow(algorithm.oid)?.scheme === 'pure'
 
+/** A key of this kind can make such a signature. */
+export const fitsKey = (algorithm: AlgorithmId, key: KeyObject): boolean =>
+  signatureRow(algorithm.oid)?.keyTypes.includes(key.asymmetricKeyType ?? 'none') === true
+
 function nameOf({ row, digest }: Resolved): string {
   const name = digest?.name ?? 'unknown'
   switch (row.scheme) {

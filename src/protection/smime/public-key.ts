@@ -44,6 +44,13 @@ function importSpki(der: Uint8Array): KeyObject {
   }
 }
 
+/**
+ * Whether these are the same key. The types are compared first, because KeyObject.equals of two different ones leaves an
+ * error behind in OpenSSL, for which the next createPrivateKey of an expanded ML-KEM or ML-DSA key then fails (Node 26.10).
+ */
+export const isSameKey = (one: KeyObject, other: KeyObject): boolean =>
+  one.asymmetricKeyType === other.asymmetricKeyType && one.equals(other)
+
 /** The name of a key's algorithm and size; throws Malformed for sizes beyond our limits. Works for private keys too. */
 export function describeKey(key: KeyObject): string {
   const type: string = key.asymmetricKeyType ?? 'unknown'

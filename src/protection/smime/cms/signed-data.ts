@@ -12,6 +12,7 @@ import {
   type SignatureProblem,
   checkSignature,
   describeSignature,
+  fitsKey,
   isPure,
 } from '../check-signature.ts'
 import {
@@ -108,7 +109,10 @@ export function* readSignedDataFrame(reader: BerReader, onContent: OnSlice): Rea
   return { contentType, detached, certificates, ...revocation, signerInfos }
 }
 
-/** The certificate a signer names: the one whose hash is signed, else the first that fits. */
+/**
+ * The certificate a signer names: the one whose hash is signed, else the first whose key can have made the signature, for
+ * one authority may have given one number twice.
+ */
 export function findSigner(
   signerInfo: SignerInfo,
   certificates: readonly SmimeCertificate[],
@@ -117,8 +121,9 @@ export function findSigner(
   if (candidates.length < 2) return candidates[0]
   const facts = readFacts(signerInfo)
   const named = facts.ok ? facts.value?.certificateHash : undefined
-  if (named === undefined) return candidates[0]
-  return candidates.find((certificate) => namesCertificate(named, certificate) === true) ?? candidates[0]
+  const isNamed = (each: SmimeCertificate): boolean =>
+    named === undefined ? fitsKey(signerInfo.algorithm, each.publicKey) : namesCertificate(named, each) === true
+  return candidates.find(isNamed) ?? candidates[0]
 }
 
 /**
@@ -136,10 +141,11 @@ export function certificateTampering(
   const named = facts.ok ? facts.value?.certificateHash : undefined
   if (named?.digest === undefined) return undefined
   const isNamed = (encoded: Uint8Array): boolean => namesCertificate(named, { encoded }) === true
-  const sent = signedData.certificates.some(isNamed)
-  if (found === undefined && (sent || known.some(({ encoded }) => isNamed(encoded))))
+  const sent = signedData.certificates.find(isNamed)
+  const readable = sent !== undefined && parseCertificate(sent).ok // one with a key of a new kind contradicts nothing
+  if (found === undefined && (readable || known.some(({ encoded }) => isNamed(encoded))))
     return "the signer's identifier is not that of the certificate that the signature names"
-  if (!sent && signedData.certificates.some(isForPeople))
+  if (sent === undefined && signedData.certificates.some(isForPeople))
     return 'none of the certificates in the message is the one that the signature names'
   return undefined
 }
