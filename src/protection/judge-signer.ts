@@ -52,11 +52,17 @@ function speaksAs(certificate: Certificate, author: Address, ring: KeyRing): Add
   return ring.known.some((each) => each.certificate.fingerprint === certificate.fingerprint) ? author : undefined
 }
 
-/** One wrong signature spoils the layer; otherwise one good one is enough (several signers, RFC 5652 §5.1). */
+/**
+ * Several signers (RFC 5652 §5.1): one wrong signature spoils the layer, for somebody has changed something; otherwise one
+ * good one is enough. One by an algorithm that we do not know takes nothing away from a good one beside it, so that a
+ * sender can sign with an old and a new key at once; alone it is worth as little as a wrong one (decision 0022).
+ */
 export function layerOf(
   judged: readonly JudgedSigner[],
 ): Pick<LayerReport, 'algorithm' | 'signer' | 'why' | 'signingTimeMs'> & { verdict: SignatureVerdict } {
-  const verdicts = judged.map((each) => each.verdict)
+  const isValid = judged.some((each) => each.verdict === 'valid')
+  const counted = isValid ? judged.filter(({ finding }) => finding.unsupported !== true) : judged
+  const verdicts = counted.map((each) => each.verdict)
   const verdict =
     verdicts.length === 0
       ? 'invalid'
@@ -65,7 +71,7 @@ export function layerOf(
         : verdicts.includes('valid')
           ? 'valid'
           : worst(verdicts)
-  const speaking = judged.find((each) => each.verdict === verdict)
+  const speaking = counted.find((each) => each.verdict === verdict)
   if (speaking === undefined) return { verdict, algorithm: null, signer: null, why: 'nobody signed' }
   const { finding, signer, why } = speaking
   return {

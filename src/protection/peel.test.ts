@@ -10,6 +10,7 @@ import { TAG } from './smime/asn1/tlv.ts'
 import type { Layering } from './wrap.ts'
 
 const alice = smimeIdentity('p256', 'alice@example.com')
+const aliceNew = smimeIdentity('ml-dsa-65', 'alice@example.com')
 const mallory = smimeIdentity('p256', 'mallory@example.com')
 const bob = smimeIdentity('p256', 'bob@example.com')
 const knows = (...people: (typeof alice)[]): Reader => ({
@@ -45,6 +46,23 @@ const signers: readonly [mail: Buffer, reader: Reader, verdict: string, why: str
   [CARRIES_NOBODY(signedAnew(mailOf('sign'), [mallory, alice])), knows(alice), 'valid', 'one of two can be named'],
   [rebuild(mailOf('sign'), (fields) => fields.with(4, der(TAG.SET))), knows(alice), 'invalid', 'nobody'],
   [brokenBeside(mailOf('sign')), knows(alice, mallory), 'invalid', 'one right, one wrong: somebody changed something'],
+  [unknownBeside(signedAnew(mailOf('sign'), [alice, mallory])), knows(alice), 'valid', 'one right, one of a new kind'],
+  [unknownBeside(signedAnew(mailOf('sign'), [mallory, bob])), knows(alice), 'invalid', 'one of a new kind, one other'],
+  [unknownBeside(mailOf('sign')), knows(alice), 'invalid', 'one of a new kind'],
+  [
+    unknownBeside(brokenBeside(signedAnew(mailOf('sign'), [mallory, alice]))),
+    knows(alice),
+    'invalid',
+    'one right, one wrong, one of a new kind',
+  ],
+  [
+    signedAnew(mailOf('sign'), [alice, aliceNew]),
+    knows(alice),
+    'valid',
+    'an old key and a new one, of which one is known',
+  ],
+  [signedAnew(mailOf('sign'), [alice, aliceNew]), knows(aliceNew), 'valid', 'the same, where the other is known'],
+  [signedAnew(mailOf('sign'), [alice, aliceNew]), knows(), 'untrusted', 'the same, where neither is known'],
 ]
 
 /** The right SignerInfo, and after it one whose signature does not hold. */
@@ -60,6 +78,17 @@ function brokenBeside(mail: Buffer): Buffer {
     const set = fields[4] ?? new Uint8Array()
     const header = 2 + ((set[1] ?? 0) > 0x80 ? (set[1] ?? 0) & 0x7f : 0)
     return fields.with(4, der(TAG.SET, set.slice(header), wrong))
+  })
+}
+
+/** The signature that is not by Alice's P-256 key, or the only one, is now said to be by an algorithm that nobody knows. */
+function unknownBeside(mail: Buffer): Buffer {
+  const ecdsa = oid('1.2.840.10045.4.3.2')
+  return rebuild(mail, (fields) => {
+    const set = Buffer.from(fields[4] ?? [])
+    const mallorys = set.indexOf(mallory.certificate.serial)
+    set.set(oid('1.2.840.10045.4.3.9'), set.indexOf(ecdsa, Math.max(0, mallorys)))
+    return fields.with(4, set)
   })
 }
 

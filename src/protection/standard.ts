@@ -119,6 +119,8 @@ export interface SignerFinding {
   readonly changed?: boolean
   /** The signature holds as far as it goes, but its algorithm or key proves nothing any more. */
   readonly weak?: boolean
+  /** Its algorithm, or its certificate's kind of key, is not one of ours: nobody here can say whether it holds. */
+  readonly unsupported?: boolean
 }
 
 /** What came with a signature and may help to judge it; none of it is believed for having come. */

@@ -14,7 +14,8 @@ import {
 import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
 import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
 
-export type IdentityKind = 'rsa-2048' | 'p256' | 'p384' | 'p521' | 'ed25519'
+export type IdentityKind =
+  'rsa-2048' | 'p256' | 'p384' | 'p521' | 'brainpool256' | 'ed25519' | 'ed448' | 'ml-dsa-44' | 'ml-dsa-65' | 'ml-dsa-87'
 
 export interface SmimeIdentity {
   readonly certificate: SmimeCertificate
@@ -63,8 +64,14 @@ function generatePair(kind: IdentityKind): { publicKey: KeyObject; privateKey: K
       return generateKeyPairSync('ec', { namedCurve: 'secp384r1' })
     case 'p521':
       return generateKeyPairSync('ec', { namedCurve: 'secp521r1' })
+    case 'brainpool256':
+      return generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' })
     case 'ed25519':
-      return generateKeyPairSync('ed25519')
+    case 'ed448':
+    case 'ml-dsa-44':
+    case 'ml-dsa-65':
+    case 'ml-dsa-87':
+      return generateKeyPairSync(kind as 'ed25519')
   }
 }
 
@@ -95,9 +102,17 @@ function selfSigned(publicKey: KeyObject, privateKey: KeyObject, address: string
   return sequence(tbs, algorithm.der, bitString(sign(algorithm.digest, tbs, privateKey)))
 }
 
+const PURE: Readonly<Record<string, string>> = {
+  ed25519: '1.3.101.112',
+  ed448: '1.3.101.113',
+  'ml-dsa-44': '2.16.840.1.101.3.4.3.17',
+  'ml-dsa-65': '2.16.840.1.101.3.4.3.18',
+  'ml-dsa-87': '2.16.840.1.101.3.4.3.19',
+}
+
 function signatureAlgorithm(key: KeyObject): { der: Uint8Array; digest: string | undefined } {
   const type: string = key.asymmetricKeyType ?? 'none'
   if (type === 'rsa') return { der: sequence(oid('1.2.840.113549.1.1.11'), Uint8Array.of(5, 0)), digest: 'sha256' }
   if (type === 'ec') return { der: sequence(oid('1.2.840.10045.4.3.2')), digest: 'sha256' }
-  return { der: sequence(oid('1.3.101.112')), digest: undefined }
+  return { der: sequence(oid(PURE[type] ?? '')), digest: undefined }
 }

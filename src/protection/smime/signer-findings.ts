@@ -45,12 +45,13 @@ function checkSigner(
   content: SignedContent,
   certificate: SmimeCertificate,
   ring: KeyRing,
-): Pick<SignerFinding, 'intact' | 'algorithm' | 'signingTimeMs' | 'why' | 'weak'> {
+): Pick<SignerFinding, 'intact' | 'algorithm' | 'signingTimeMs' | 'why' | 'weak' | 'unsupported'> {
   if (signedData.contentType !== CONTENT_TYPE.data)
     // RFC 8551: MIME is carried as id-data; all else is another protocol's
     return { intact: false, algorithm: 'unknown', why: 'what is signed is no mail, but something else' }
   const allowWeak = ring.allowWeak === true
   const { problem, ...check } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak })
+  if (problem === 'unsupported') return { ...check, unsupported: true }
   if (problem !== 'weak') return check
   const { intact } = verifySigner(signedData, signerInfo, content, certificate, { allowWeak: true })
   return { ...check, weak: intact }
