@@ -1,10 +1,15 @@
 /** Whole mails, layer by layer: several signers, layers beyond the limit, what lies below, who is said to have written. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { rebuild, signedAnew, stripped } from '../../test/support/mail-surgery.ts'
+import { SIGNERS, rebuild, signedAnew, stripped } from '../../test/support/mail-surgery.ts'
 import { type Reader, protectedMail, receive } from '../../test/support/protected-mail.ts'
 import { smimeIdentity } from '../../test/support/smime-identity.ts'
+import { Collector } from '../base/byte-sink.ts'
+import { concatBytes, latin1 } from '../base/bytes.ts'
+import { writeFields } from '../message/header-field.ts'
 import { LAYERS_MAX } from './peel.ts'
+import { smime } from './smime/smime.ts'
+import { parseDer } from './smime/asn1/der-reader.ts'
 import { contextTagged, der, integer, oid, sequence } from './smime/asn1/der-writer.ts'
 import { TAG } from './smime/asn1/tlv.ts'
 import type { Layering } from './wrap.ts'
@@ -17,6 +22,10 @@ const knows = (...people: (typeof alice)[]): Reader => ({
   keys: [bob],
   known: people.map(({ certificate }) => ({ certificate, trust: 'confirmed' })),
 })
+
+/** RFC 5652 §11.4 and §11.2. */
+const COUNTERSIGNATURE = '1.2.840.113549.1.9.6'
+const MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
 
 const headerFrom = (from: string, type = 'text/plain'): string =>
   `From: ${from}\r\nTo: bob@example.com\r\nContent-Type: ${type}\r\n`
@@ -45,6 +54,9 @@ const signers: readonly [mail: Buffer, reader: Reader, verdict: string, why: str
   [CARRIES_NOBODY(mailOf('sign')), knows(alice), 'valid', 'the author, without the certificate that is known here'],
   [CARRIES_NOBODY(signedAnew(mailOf('sign'), [mallory, alice])), knows(alice), 'valid', 'one of two can be named'],
   [rebuild(mailOf('sign'), (fields) => fields.with(4, der(TAG.SET))), knows(alice), 'invalid', 'nobody'],
+  [withUnsigned(mailOf('sign'), COUNTERSIGNATURE), knows(alice), 'valid', 'countersigned by whoever'],
+  [withUnsigned(mailOf('sign'), '1.2.3.4'), knows(alice), 'valid', 'an unsigned attribute that nobody knows'],
+  [withUnsigned(mailOf('sign'), MESSAGE_DIGEST), knows(alice), 'invalid', 'what must be signed is not'],
   [brokenBeside(mailOf('sign')), knows(alice, mallory), 'invalid', 'one right, one wrong: somebody changed something'],
   [unknownBeside(signedAnew(mailOf('sign'), [alice, mallory])), knows(alice), 'valid', 'one right, one of a new kind'],
   [unknownBeside(signedAnew(mailOf('sign'), [mallory, bob])), knows(alice), 'invalid', 'one of a new kind, one other'],
@@ -64,6 +76,19 @@ const signers: readonly [mail: Buffer, reader: Reader, verdict: string, why: str
   [signedAnew(mailOf('sign'), [alice, aliceNew]), knows(aliceNew), 'valid', 'the same, where the other is known'],
   [signedAnew(mailOf('sign'), [alice, aliceNew]), knows(), 'untrusted', 'the same, where neither is known'],
 ]
+
+/** The SignerInfo with an unsigned attribute of this type (RFC 5652 §5.3); what it says is nonsense. */
+function withUnsigned(mail: Buffer, type: string): Buffer {
+  return rebuild(mail, (fields) => {
+    const set = parseDer(fields[SIGNERS] ?? assert.fail('no signers'))
+    assert(set.ok)
+    const [signerInfo] = set.value.children
+    assert(signerInfo !== undefined)
+    const attribute = sequence(oid(type), der(TAG.SET, integer(1)))
+    const changed = sequence(...signerInfo.children.map(({ raw }) => raw), contextTagged(1, attribute))
+    return fields.with(SIGNERS, der(TAG.SET, changed))
+  })
+}
 
 /** The right SignerInfo, and after it one whose signature does not hold. */
 function brokenBeside(mail: Buffer): Buffer {
@@ -181,3 +206,26 @@ test('certificates that nobody signed are no layer, whatever their label says (R
     assert.deepEqual(Buffer.from(report.message ?? []), mail)
   }
 })
+
+test('signed with CRLF and encrypted with bare line feeds, as old KMail does: what was signed is what is shown', () => {
+  const signed = mailOf('sign').toString('latin1')
+  const entity = signed.slice(signed.indexOf('Content-Type: multipart/signed'))
+  const unixMail = (text: string): Buffer => {
+    const sealed = smimeEntity(text.replaceAll('\r\n', '\n'))
+    return Buffer.from(`From: alice@example.com\r\n${sealed}`, 'latin1')
+  }
+  const { report, outcome } = receive(unixMail(entity), knows(alice))
+  assert.equal(outcome, 'valid')
+  assert.match(Buffer.from(report.message ?? []).toString('latin1'), /\r\n\r\nx\r\n$/)
+  const changed = unixMail(entity.replace('\r\n\r\nx\r\n', '\r\n\r\ny\r\n'))
+  assert.equal(receive(changed, knows(alice)).outcome, 'refused 5.7.7')
+})
+
+/** The entity, encrypted to Bob as it is. */
+function smimeEntity(text: string): string {
+  const out = new Collector()
+  const { fields, sink } = smime.encrypt([bob.certificate], {}, out)
+  sink.write(Buffer.from(text, 'latin1'))
+  sink.end()
+  return `${latin1(writeFields(fields))}\r\n${latin1(concatBytes(out.take()))}`
+}

@@ -1,7 +1,7 @@
 /** S/MIME (RFC 8551) as a ProtectionStandard: MIME forms outside, our CMS inside, path validation for trust. */
 import { randomBytes } from 'node:crypto'
 import { type ByteSink, Collector } from '../../base/byte-sink.ts'
-import { concatBytes, fromLatin1 } from '../../base/bytes.ts'
+import { concatBytes, fromLatin1, latin1 } from '../../base/bytes.ts'
 import { decodeBody } from '../../message/decode.ts'
 import { base64LineSink, encodeBase64Lines } from '../../message/encode.ts'
 import { writeFields } from '../../message/header-field.ts'
@@ -17,6 +17,7 @@ import type {
   OwnKey,
   ProtectedSink,
   ProtectionStandard,
+  SignerFinding,
   SigningChoice,
   TrustFinding,
 } from '../standard.ts'
@@ -82,7 +83,21 @@ function openMultipartSigned(part: Part, ring: KeyRing): Opened {
   if (!isSignaturePart(signature)) return broken('the second part of multipart/signed is not a signature')
   const signedData = readSignedData(decodeBody(signature).bytes)
   if (!signedData.ok) return broken(signedData.error)
-  return { kind: 'signed', form, inner: content, signers: findSigners(signedData.value, content.raw, ring) }
+  const signers = findSigners(signedData.value, content.raw, ring)
+  const asSigned = signers.some(holds) ? undefined : canonicalText(content.raw)
+  if (asSigned === undefined) return { kind: 'signed', form, inner: content, signers }
+  const again = findSigners(signedData.value, asSigned, ring)
+  return again.some(holds)
+    ? { kind: 'signed', form, inner: parsePart(asSigned), signers: again }
+    : { kind: 'signed', form, inner: content, signers }
+}
+
+const holds = ({ intact, weak }: SignerFinding): boolean => intact || weak === true
+
+/** With CRLF, as it was signed (RFC 8551 §3.1.1), when a program encrypted the signed entity with its own line ends. */
+function canonicalText(text: Uint8Array): Uint8Array | undefined {
+  const canonical = latin1(text).replaceAll(/(?<!\r)\n/g, '\r\n')
+  return canonical.length === text.length ? undefined : fromLatin1(canonical)
 }
 
 function openOpaque(part: Part, ring: KeyRing): Opened {
