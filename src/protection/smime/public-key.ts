@@ -59,6 +59,8 @@ export function describeKey(key: KeyObject): string {
     case 'rsa':
     case 'rsa-pss':
       if (modulusLength > RSA_BITS_MAX || publicExponent > RSA_EXPONENT_MAX) throw new Malformed('RSA key is too large')
+      // with exponent 1 anybody signs; the others have no private key (RFC 8017 §3.1)
+      if (publicExponent < 3n || publicExponent % 2n === 0n) throw new Malformed('RSA exponent is out of range')
       return `${type}-${modulusLength}`
     case 'dsa':
       if (modulusLength > DSA_BITS_MAX) throw new Malformed('DSA key is too large')
