@@ -92,8 +92,8 @@ test('EdDSA: no small-order or zero signature, no s beyond the group order, for 
   const right = sign(undefined, MESSAGE, edwards.key)
   assert.equal(check(right), true)
   const order = 2n ** 252n + 27742317777372353535851937790883648493n
-  const little = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
-  const beyond = Buffer.from((little(right.subarray(32)) + order).toString(16).padStart(64, '0'), 'hex').reverse()
+  const little = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes.toReversed()).toString('hex')}`)
+  const beyond = Buffer.from((little(right.subarray(32)) + order).toString(16).padStart(64, '0'), 'hex').toReversed()
   const identity = Buffer.alloc(32)
   identity[0] = 1
   for (const value of [
