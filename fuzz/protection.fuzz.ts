@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { Collector } from '../src/base/byte-sink.ts'
 import { concatBytes, latin1, utf8 } from '../src/base/bytes.ts'
-import { readProtectedHeader } from '../src/protection/header-protection.ts'
+import { readProtectedHeader } from '../src/protection/protected-header.ts'
 import { parsePart } from '../src/message/parse.ts'
 import { bodyOf } from '../src/message/part.ts'
 import { type PackedRing, packCertificate, packKey, packKnown, runPeel, startWrap } from '../src/protection/jobs.ts'
@@ -26,7 +26,8 @@ const ring: PackedRing = {
 }
 
 export function target(bytes: Uint8Array): void {
-  readProtectedHeader(parsePart(bytes))
+  const around = { outside: [], encrypted: true, isLayer: () => false }
+  for (const isWhole of [true, false]) readProtectedHeader(parsePart(bytes), { ...around, isWhole })
   const [report] = runPeel({ kind: 'peel', raw: bytes, atMs: SIGNING_TIME_MS, rings: [ring] })
   assert(report !== undefined)
   assert(

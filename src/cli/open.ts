@@ -82,11 +82,12 @@ function openWith(ring: PackedRing, raw: Uint8Array, atMs: number): PeelReport {
 function sayReport(file: string, report: PeelReport, policy: InboundPolicy, options: OpenOptions): void {
   const { summary, layers, errant, defects, sealed, message } = report
   const decision = decideInbound(summary, sealed, policy)
+  const { encrypted, signature, signer, reason } = summary
   const shown = options.plaintext === true && message !== undefined ? textOf(message) : undefined
   const result = {
     file,
     outcome: decision.action,
-    summary,
+    summary: { encrypted, signature, signer, reason },
     layers: layers.map(({ signingTimeMs, why, ...layer }) => ({
       ...layer,
       ...(signingTimeMs === undefined ? {} : { signingTime: isoTime(signingTimeMs) }),

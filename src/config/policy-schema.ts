@@ -23,10 +23,10 @@ const outbound = {
       'The whole header is signed, and encrypted where the mail is (RFC 9788). Copies of its fields stay readable outside; see `subject`.',
     ),
   subject: z
-    .enum(['auto', 'hidden', 'visible'])
+    .enum(['auto', 'hidden', 'shy', 'visible'])
     .default('auto')
     .describe(
-      'What the Subject outside of encrypted mail says. `hidden` writes `[...]` there; programs that do not know RFC 9788 show that. `auto` hides it to domains that do as we do (`domains`, `peers`).',
+      'What the header outside of encrypted mail says (RFC 9788 §3.2). `hidden` writes `[...]` for the Subject; programs that do not know RFC 9788 show that, and the true one at the beginning of the text. `shy` also takes out the names beside addresses and the time zone. `auto` is `hidden` to domains that do as we do (`domains`, `peers`), else `visible`.',
     ),
   cipher: z
     .enum(['auto', 'aes-256-gcm', 'aes-256-cbc', 'aes-128-cbc'])

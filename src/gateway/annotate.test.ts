@@ -69,7 +69,7 @@ for (const [summary, expected, why] of results)
   test(`Authentication-Results: ${why}`, () => {
     const field = authenticationResults(
       HOST,
-      { encrypted: false, signature: 'none', signer: null, reason: null, ...summary },
+      { encrypted: false, signature: 'none', signer: null, reason: null, fields: {}, notes: [], ...summary },
       [layer],
     )
     const text = latin1(field.raw)

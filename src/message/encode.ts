@@ -1,7 +1,7 @@
-/** Base64 for bodies (RFC 2045 §6.8): lines of 76 characters, each ended by CRLF. */
+/** Transfer encodings for bodies: base64 (RFC 2045 §6.8) in lines of 76 characters, each ended by CRLF; quoted-printable (§6.7). */
 import { Buffer } from 'node:buffer'
 import { type ByteSink, Collector } from '../base/byte-sink.ts'
-import { concatBytes } from '../base/bytes.ts'
+import { concatBytes, fromLatin1, latin1 } from '../base/bytes.ts'
 
 /** What is pushed comes out encoded in `out`: the same bytes however it was cut. Nothing in, nothing out. */
 export function base64LineSink(out: ByteSink): ByteSink {
@@ -16,6 +16,33 @@ export function encodeBase64Lines(bytes: Uint8Array): Uint8Array {
   return concatBytes(lines.take())
 }
 
+/** Text whose lines end in CRLF; other line ends are octets like any others, and are encoded. */
+export function encodeQuotedPrintable(text: Uint8Array): Uint8Array {
+  const lines = latin1(text).split('\r\n').map(quotedLine)
+  return fromLatin1(lines.join('\r\n'))
+}
+
+/** With soft line breaks, so that no line is longer than 76 characters. */
+function quotedLine(line: string): string {
+  let out = ''
+  let columns = 0
+  for (let at = 0; at < line.length; at++) {
+    const octet = line.charAt(at)
+    const blankAtEnd = at === line.length - 1 && (octet === ' ' || octet === '\t')
+    const isPlain = /^[\t -<>-~]$/.test(octet) && !blankAtEnd
+    const written = isPlain ? octet : `=${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+    if (columns + written.length > QUOTED_COLUMNS) {
+      out += '=\r\n'
+      columns = 0
+    }
+    out += written
+    columns += written.length
+  }
+  return out
+}
+
+/** Without the `=` of a soft line break. */
+const QUOTED_COLUMNS = 75
 const LINE_BYTES = 57
 const LINE_CHARS = 78 // with CRLF
 /** Bounds what one large chunk allocates at a time. */

@@ -1,5 +1,5 @@
 /** Encoded words (RFC 2047) → text, for people to read. Never used to find an address. */
-import { Buffer } from 'node:buffer'
+import { Buffer, isAscii } from 'node:buffer'
 import { decodeCharset } from './charset.ts'
 
 /** Encoded words with nothing but blanks between them, in one charset: their bytes belong together. */
@@ -26,6 +26,28 @@ export function decodeWords(text: string): string {
     end = run.end
   }
   return out + text.slice(end)
+}
+
+/**
+ * The text in octets of `charset`, when it is US-ASCII but for encoded words, and all of them are in that charset;
+ * else `undefined`.
+ */
+export function wordsInCharset(text: string, charset: string): Uint8Array | undefined {
+  const octets: Uint8Array[] = []
+  let plain = ''
+  let end = 0
+  for (const run of runsOf(text)) {
+    if (run.charset !== charset.toLowerCase()) return undefined
+    const between = text.slice(end, run.start)
+    if (end === 0 || !isBlank(between)) {
+      plain += between
+      octets.push(Buffer.from(between))
+    }
+    octets.push(...run.bytes)
+    end = run.end
+  }
+  plain += text.slice(end)
+  return isAscii(Buffer.from(plain)) ? Buffer.concat([...octets, Buffer.from(text.slice(end))]) : undefined
 }
 
 function runsOf(text: string): readonly Run[] {

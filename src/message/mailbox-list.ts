@@ -182,7 +182,7 @@ function decodeName(text: string, address: Address): string {
 }
 
 /** What a person or a careless program would take for addresses, in lower case. */
-function addressesIn(text: string): readonly string[] {
+export function addressesIn(text: string): readonly string[] {
   const found: string[] = []
   for (const word of text.toLowerCase().split(/[\s<>()[\]'",;:]+/)) if (/[^@]@[^@]/.test(word)) found.push(word)
   return found

@@ -79,7 +79,7 @@ const rows: readonly [row: Row, decision: string, why: string][] = [
 
 for (const [{ signature, encrypted = false, sealed = false, policy }, expected, why] of rows)
   test(`${signature}${encrypted ? ', encrypted' : ''}${sealed ? ', sealed' : ''} ${JSON.stringify(policy ?? {})}: ${why}`, () => {
-    const summary = { signature, encrypted, signer: null, reason: null }
+    const summary = { signature, encrypted, signer: null, reason: null, fields: {}, notes: [] }
     const { action, rule, asReceived } = decideInbound(summary, sealed, { ...DEFAULTS, ...policy })
     assert.equal(`${action} ${rule}${asReceived ? ' as-received' : ''}`, expected)
   })
@@ -101,7 +101,7 @@ test('nothing but a valid signature is ever called valid, under no policy', () =
   for (const policy of policies)
     for (const signature of verdicts)
       for (const sealed of [true, false]) {
-        const summary = { signature, encrypted: true, signer: null, reason: null }
+        const summary = { signature, encrypted: true, signer: null, reason: null, fields: {}, notes: [] }
         const decision = decideInbound(summary, sealed, policy as unknown as InboundPolicy)
         if (decision.rule === 'valid') assert.equal(signature, 'valid')
         if (['mismatch', 'revoked', 'invalid'].includes(signature))

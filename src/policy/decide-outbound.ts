@@ -1,5 +1,6 @@
 /** What happens to one submitted mail: who gets it protected how, and who is refused. Facts in, plan out; no I/O. */
 import { type Address, sameAddress } from '../message/address.ts'
+import type { HeaderConfidentiality } from '../protection/header-confidentiality.ts'
 import type { CopyProtection } from '../protection/jobs.ts'
 import type { Certificate, StandardName } from '../protection/standard.ts'
 import type { Layering } from '../protection/wrap.ts'
@@ -72,7 +73,9 @@ function protectionFor(recipient: RecipientFacts, facts: OutboundFacts): CopyPro
   const certificate = recipient.certificates.find((each) => facts.senderStandards.includes(each.standard))
   const [signingStandard] = facts.senderStandards
   const { signing, encryption, headerProtection } = policy
-  const common = { signing, encryption, headerProtection, hideSubject: hidesSubject(policy) }
+  const confidentiality = confidentialityOf(policy)
+  const legacyDisplay = confidentiality !== 'none' && !policy.surrogate
+  const common = { signing, encryption, headerProtection, confidentiality, legacyDisplay }
   if (certificate !== undefined)
     return {
       kind: 'wrapped',
@@ -85,8 +88,17 @@ function protectionFor(recipient: RecipientFacts, facts: OutboundFacts): CopyPro
   return { kind: 'wrapped', standard: signingStandard, layering: 'sign', certificates: [], ...common }
 }
 
-function hidesSubject(policy: OutboundPolicy): boolean {
-  return policy.subject === 'auto' ? policy.surrogate : policy.subject === 'hidden'
+function confidentialityOf(policy: OutboundPolicy): HeaderConfidentiality {
+  switch (policy.subject) {
+    case 'auto':
+      return policy.surrogate ? 'baseline' : 'none'
+    case 'hidden':
+      return 'baseline'
+    case 'shy':
+      return 'shy'
+    case 'visible':
+      return 'none'
+  }
 }
 
 function layeringOf(policy: OutboundPolicy): Layering {

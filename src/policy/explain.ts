@@ -5,6 +5,10 @@ import type { InboundDecision } from './decide-inbound.ts'
 
 /** What `X-Sealpost-Status` says to the reader. */
 export function explainToReader(summary: Summary, decision: InboundDecision): string {
+  return [verdictToReader(summary, decision), ...summary.notes].join(' ')
+}
+
+function verdictToReader(summary: Summary, decision: InboundDecision): string {
   if (decision.rule === 'no-private-key') return 'Still encrypted: it was not encrypted for any key of yours.'
   const secrecy = summary.encrypted ? 'Encrypted on the way' : 'Not encrypted on the way'
   const because = summary.reason === null ? '' : ` (${summary.reason})`
@@ -12,7 +16,9 @@ export function explainToReader(summary: Summary, decision: InboundDecision): st
     case 'valid':
       return `${secrecy}. Signature valid: written by ${summary.signer ?? 'the sender'}, not changed since.`
     case 'none':
-      return summary.encrypted ? 'Encrypted on the way, not signed: nobody vouches for the sender.' : 'Not protected.'
+      return summary.encrypted
+        ? 'Encrypted on the way, not signed: nobody vouches for the sender.'
+        : `Not protected${because}.`
     case 'expired':
       return `${secrecy}. Signed with a certificate that is out of date${because}.`
     case 'untrusted':

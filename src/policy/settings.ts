@@ -13,7 +13,7 @@ export interface OutboundPolicy {
   readonly surrogate: boolean
   readonly headerProtection: boolean
   /** `auto` hides it from the wire where the reader's side is known to bring it back. */
-  readonly subject: 'auto' | 'hidden' | 'visible'
+  readonly subject: 'auto' | 'hidden' | 'shy' | 'visible'
   readonly encryption: EncryptionChoice
   readonly signing: SigningChoice
 }

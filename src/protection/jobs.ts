@@ -8,6 +8,7 @@ import { concatBytes } from '../base/bytes.ts'
 import { parsePart } from '../message/parse.ts'
 import { writeFields } from '../message/header-field.ts'
 import type { Defect } from '../message/part.ts'
+import type { HeaderConfidentiality } from './header-confidentiality.ts'
 import { peel } from './peel.ts'
 import { smime } from './smime/smime.ts'
 import type {
@@ -66,7 +67,8 @@ export type PackedCopy =
       readonly signing: SigningChoice
       readonly encryption: EncryptionChoice
       readonly headerProtection: boolean
-      readonly hideSubject?: boolean
+      readonly confidentiality?: HeaderConfidentiality
+      readonly legacyDisplay?: boolean
     }
 
 /** How one copy of a message is to be protected, as policy decided it. */
@@ -80,7 +82,8 @@ export type CopyProtection =
       readonly encryption: EncryptionChoice
       readonly signing: SigningChoice
       readonly headerProtection: boolean
-      readonly hideSubject?: boolean
+      readonly confidentiality?: HeaderConfidentiality
+      readonly legacyDisplay?: boolean
     }
 
 export function packCopy(protection: CopyProtection, signer: OwnKey): PackedCopy {

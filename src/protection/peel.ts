@@ -4,13 +4,15 @@
  * hold is the last one touched: nothing below it is decrypted (patent, B2–B5).
  */
 import { sameAddress } from '../message/address.ts'
-import { writeFields } from '../message/header-field.ts'
+import { isField, writeFields } from '../message/header-field.ts'
 import { walk } from '../message/mime-tree.ts'
-import { type Defect, type Part, bodyOf } from '../message/part.ts'
+import { type Defect, type HeaderField, type Part, bodyOf } from '../message/part.ts'
 import { type Author, authorOf } from './author.ts'
 import { isGarbled } from './garbled.ts'
-import { openedFields, readProtectedHeader, withMimeFieldsOf } from './header-protection.ts'
 import { type Judging, judgeSigner, layerOf } from './judge-signer.ts'
+import { type Edit, applyEdits } from './legacy-display.ts'
+import { openedFields, withMimeFieldsOf } from './opened-header.ts'
+import { type ProtectedHeader, readProtectedHeader } from './protected-header.ts'
 import type { Certificate, KeyRing, LayerKind, Opened, ProtectionStandard, SignatureVerdict } from './standard.ts'
 import { type LayerReport, type Summary, summarise } from './summary.ts'
 
@@ -37,27 +39,39 @@ export interface PeeledAs<P> {
   }[]
 }
 
-/** `as-it-came`: nothing was opened. `opened`: this header, an empty line, and the body of `payload`. */
+/**
+ * `as-it-came`: nothing was opened. `opened`: this header, an empty line, and the body of `payload` with the `cuts` done;
+ * their offsets are into the body.
+ */
 export type Shown<P> =
-  { readonly kind: 'as-it-came' } | { readonly kind: 'opened'; readonly header: Uint8Array; readonly payload: P }
+  | { readonly kind: 'as-it-came' }
+  | { readonly kind: 'opened'; readonly header: Uint8Array; readonly payload: P; readonly cuts: readonly Edit[] }
 
 /** How parts are reached: whole in memory, or, when they are too large for that, piece by piece. */
 export interface Reach<P> {
   /** Its header, and the beginning of its body at least. */
   preview(part: P): Part
+  /** The preview is all of it. */
+  isWhole(part: P): boolean
   open(standard: ProtectionStandard, part: P, ring: KeyRing): Opened<P>
-  /** How many parts below this one are protected, and what is wrong in the tree; what is beyond limits is among that. */
-  lookInside(part: P, isProtected: (part: Part) => boolean): { errant: number; defects: readonly Defect[] }
+  /** The parts below this one that are protected, and what is wrong in the tree; what is beyond limits is among that. */
+  lookInside(part: P, kindOf: (part: Part) => LayerKind | undefined): Inside
   /** Whether its texts show that a ciphertext was changed; of what is not in memory, as far as it can be seen. */
   isGarbled(part: P): boolean
 }
 
+interface Inside {
+  readonly errant: readonly LayerKind[]
+  readonly defects: readonly Defect[]
+}
+
 const inMemory: Reach<Part> = {
   preview: (part) => part,
+  isWhole: () => true,
   open: (standard, part, ring) => standard.open(part, ring),
-  lookInside(root, isProtected) {
+  lookInside(root, kindOf) {
     const { parts, defects } = walk(root)
-    return { errant: parts.filter(({ part, depth }) => depth > 0 && isProtected(part)).length, defects }
+    return { errant: parts.flatMap(({ part, depth }) => (depth > 0 && kindOf(part)) || []), defects }
   },
   isGarbled,
 }
@@ -85,7 +99,7 @@ export function peel(standards: readonly ProtectionStandard[], message: Part, ri
   const { shown, ...peeled } = peelWith(inMemory, standards, message, ring, atMs)
   if (shown === undefined) return { ...peeled, message: undefined }
   if (shown.kind === 'as-it-came') return { ...peeled, message: [message.raw] }
-  return { ...peeled, message: [shown.header, CRLF, bodyOf(shown.payload)] }
+  return { ...peeled, message: [shown.header, CRLF, ...applyEdits(bodyOf(shown.payload), shown.cuts)] }
 }
 
 /** Opens a message however its parts are reached: the rules are the same. */
@@ -98,7 +112,10 @@ export function peelWith<P>(
 ): PeeledAs<P> {
   const preview = reach.preview(message)
   const author = authorOf(preview)
-  const isProtected = (part: Part): boolean => PROTECTING.has(kindOf(standards, part))
+  const protectionOf = (part: Part): LayerKind | undefined => {
+    const kind = kindOf(standards, part)
+    return PROTECTING.has(kind) ? kind : undefined
+  }
   const progress: Progress<P> = { layers: [], signers: [], payload: message, unproven: undefined, end: 'payload' }
   const { layers, signers } = progress
   while (layers.length < LAYERS_MAX && progress.end === 'payload') {
@@ -113,14 +130,28 @@ export function peelWith<P>(
   const { payload, end } = progress
   const open = isOpen(end)
   const opened = open && payload !== message ? reach.preview(payload) : undefined
-  const envelope = layers.some(({ kind }) => PROTECTING.has(kind))
-  const inside = open ? reach.lookInside(payload, isProtected) : { errant: 0, defects: [] }
+  const inside = open ? reach.lookInside(payload, protectionOf) : { errant: [], defects: [] }
+  const header =
+    opened && layers.some(({ kind }) => PROTECTING.has(kind))
+      ? readProtectedHeader(opened, {
+          outside: preview.fields,
+          encrypted: layers.some(({ kind }) => kind === 'encrypted'),
+          isWhole: reach.isWhole(payload),
+          isLayer: (part) => protectionOf(part) !== undefined,
+        })
+      : undefined
+  const fields = shownFields(preview.fields, opened, header)
   return {
     layers,
-    summary: summarise(layers, opened && envelope ? conflictOf(author, opened) : undefined),
-    errant: inside.errant,
+    summary: summarise(layers, {
+      shown: open ? fields : [],
+      header,
+      conflict: conflictOf(author, header),
+      errant: inside.errant,
+    }),
+    errant: inside.errant.length,
     defects: [...new Set([...preview.defects, ...inside.defects])],
-    shown: end === 'failed' ? undefined : shownOf(preview, opened, payload, envelope),
+    shown: end === 'failed' ? undefined : shownOf(opened, fields, payload, header?.cuts ?? []),
     sealed: end === 'sealed',
     signers,
   }
@@ -148,10 +179,22 @@ function refuseGarbled<P>(reach: Reach<P>, progress: Progress<P>): void {
   progress.end = 'failed'
 }
 
-function shownOf<P>(message: Part, opened: Part | undefined, payload: P, envelope: boolean): Shown<P> {
-  if (opened === undefined) return { kind: 'as-it-came' }
-  const fields = envelope ? openedFields(message.fields, opened) : withMimeFieldsOf(opened, message.fields)
-  return { kind: 'opened', header: writeFields(fields), payload }
+function shownFields(
+  outer: readonly HeaderField[],
+  opened: Part | undefined,
+  header: ProtectedHeader | undefined,
+): readonly HeaderField[] {
+  if (opened === undefined) return outer
+  return header === undefined ? withMimeFieldsOf(opened, outer) : openedFields(outer, header)
+}
+
+function shownOf<P>(
+  opened: Part | undefined,
+  fields: readonly HeaderField[],
+  payload: P,
+  cuts: readonly Edit[],
+): Shown<P> {
+  return opened === undefined ? { kind: 'as-it-came' } : { kind: 'opened', header: writeFields(fields), payload, cuts }
 }
 
 function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Opened<P>, judging: Judging): void {
@@ -199,9 +242,9 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
 }
 
 /** The reader sees the protected From; an outer one that names somebody else was put there by somebody else. */
-function conflictOf(outer: Author, payload: Part): string | undefined {
-  const header = readProtectedHeader(payload)
+function conflictOf(outer: Author, header: ProtectedHeader | undefined): string | undefined {
   if (header === undefined) return undefined
+  if (header.scheme === 'partial' && !header.fields.some((each) => isField(each, 'From'))) return undefined
   const inner = authorOf(header)
   if ('problem' in inner) return inner.problem
   if ('address' in outer && sameAddress(outer.address, inner.address)) return undefined

@@ -1,4 +1,8 @@
 /** The Cryptographic Summary (RFC 9787 §4.6): what a reader may believe of the whole mail, in one verdict and a reason. */
+import type { HeaderField } from '../message/part.ts'
+import { type FieldStates, fieldStates } from './field-protection.ts'
+import { cautionsAbout } from './look-alike.ts'
+import type { ProtectedHeader } from './protected-header.ts'
 import type { LayerKind, SignatureVerdict, StandardName } from './standard.ts'
 
 export interface LayerReport {
@@ -22,6 +26,21 @@ export interface Summary {
   readonly signer: string | null
   /** One sentence, when the signature is not simply valid or absent. */
   readonly reason: string | null
+  /** Of the fields that a reader sees: what protects each of them (RFC 9788 §4.3). */
+  readonly fields: FieldStates
+  /** Sentences that are true beside the verdict, and that a reader should know of. */
+  readonly notes: readonly string[]
+}
+
+/** What else was found, beside the layers. */
+export interface Found {
+  /** The header that is shown, of a mail that was opened as far as it goes; else none. */
+  readonly shown: readonly HeaderField[]
+  readonly header: ProtectedHeader | undefined
+  /** The protected header contradicts the outer one in who wrote the mail. */
+  readonly conflict: string | undefined
+  /** Cryptographic layers that stand alone somewhere in the payload (RFC 9787 §4.5). */
+  readonly errant: readonly LayerKind[]
 }
 
 /** From best to worst: the worst signature of the Cryptographic Envelope speaks for the mail. */
@@ -40,23 +59,46 @@ export function worst(verdicts: readonly SignatureVerdict[]): SignatureVerdict {
   return verdicts.reduce((a, b) => (SEVERITY.indexOf(b) > SEVERITY.indexOf(a) ? b : a), 'valid')
 }
 
-/** `conflict`: the protected header contradicts the outer one in who wrote the mail. */
-export function summarise(layers: readonly LayerReport[], conflict: string | undefined): Summary {
+export function summarise(layers: readonly LayerReport[], found: Found): Summary {
   const encrypted = layers.some((layer) => layer.kind === 'encrypted')
+  const verdict = verdictOn(layers, encrypted, found)
+  const signed = verdict.signature === 'valid'
+  const fields = layers.length === 0 ? {} : fieldStates(found.shown, found.header, { encrypted, signed })
+  const notes = layers.length === 0 ? [] : notesOn(found, encrypted, signed, fields)
+  return { encrypted, ...verdict, fields, notes }
+}
+
+type Verdict = Pick<Summary, 'signature' | 'signer' | 'reason'>
+
+function verdictOn(layers: readonly LayerReport[], encrypted: boolean, { conflict, errant }: Found): Verdict {
   const tampered = layers.find((layer) => layer.kind === 'encrypted' && layer.verdict === 'broken')
-  if (tampered !== undefined) return { encrypted, signature: 'invalid', signer: null, reason: tampered.why ?? null }
+  if (tampered !== undefined) return { signature: 'invalid', signer: null, reason: tampered.why ?? null }
   const signed = layers.filter((layer) => layer.kind === 'signed')
-  if (signed.length === 0)
-    return {
-      encrypted,
-      signature: conflict === undefined ? 'none' : 'mismatch',
-      signer: null,
-      reason: conflict ?? null,
-    }
+  if (signed.length === 0 && conflict !== undefined) return { signature: 'mismatch', signer: null, reason: conflict }
+  if (signed.length === 0) return { signature: 'none', signer: null, reason: encrypted ? null : reasonOf(errant) }
   const signature = worst(signed.map((layer) => layer.verdict as SignatureVerdict))
   const speaking = signed.find((layer) => layer.verdict === signature)
   const signer = speaking?.signer ?? null
   if (conflict !== undefined && signature !== 'invalid' && signature !== 'revoked')
-    return { encrypted, signature: 'mismatch', signer, reason: conflict }
-  return { encrypted, signature, signer, reason: speaking?.why ?? null }
+    return { signature: 'mismatch', signer, reason: conflict }
+  return { signature, signer, reason: speaking?.why ?? null }
+}
+
+/** A mailing list that adds a footer makes such mail, and so does whoever puts somebody's signed words into their own. */
+function reasonOf(errant: readonly LayerKind[]): string | null {
+  if (errant.includes('signed')) return 'signed part inside changed mail: the mail around it is not protected'
+  return errant.length === 0 ? null : 'encrypted part inside unprotected mail: it was left closed'
+}
+
+function notesOn({ shown, header, errant }: Found, encrypted: boolean, signed: boolean, fields: FieldStates): string[] {
+  const open = Object.entries(fields).flatMap(([name, state]) =>
+    state === 'unprotected' && name !== 'From' ? [name] : [],
+  )
+  return [
+    ...(signed && open.length > 0 ? [`The signature does not cover ${open.join(', ')}.`] : []),
+    ...(signed && encrypted && header?.hp === 'clear' ? ['It was encrypted on its way, not by its author.'] : []),
+    ...(signed && !encrypted && header?.hp === 'cipher' ? ['Its author had encrypted it; what came was not.'] : []),
+    ...(errant.length === 0 ? [] : ['Inside are parts with protection of their own, which was not looked at.']),
+    ...cautionsAbout(shown),
+  ]
 }

@@ -6,7 +6,9 @@ import type { ByteSink } from '../base/byte-sink.ts'
 import { fromLatin1 } from '../base/bytes.ts'
 import { makeField, writeFields } from '../message/header-field.ts'
 import type { HeaderField } from '../message/part.ts'
+import type { HeaderConfidentiality } from './header-confidentiality.ts'
 import { splitHeader } from './header-protection.ts'
+import { legacyDisplaySink } from './legacy-display-sink.ts'
 import type {
   Certificate,
   EncryptionChoice,
@@ -27,8 +29,10 @@ export interface WrapPlan {
   readonly signing: SigningChoice
   readonly encryption: EncryptionChoice
   readonly headerProtection: boolean
-  /** Under encryption: the Subject outside says nothing. */
-  readonly hideSubject?: boolean
+  /** Under encryption: what stands outside of the author's header. */
+  readonly confidentiality?: HeaderConfidentiality
+  /** Hidden fields stand at the beginning of the text too, for readers who do not know header protection. */
+  readonly legacyDisplay?: boolean
   readonly signingTimeMs: number
 }
 
@@ -55,7 +59,8 @@ export function wrap(
 ): ByteSink {
   const outermostFirst = STEPS[plan.layering].toReversed()
   const hp = plan.layering === 'sign' ? 'clear' : 'cipher'
-  const { inner, outer } = splitHeader(fields, plan.headerProtection ? hp : undefined, plan.hideSubject === true)
+  const scheme = plan.headerProtection ? hp : undefined
+  const { inner, outer, hidden } = splitHeader(fields, scheme, plan.confidentiality ?? 'none')
   let into: ByteSink = out
   let entityFields: readonly HeaderField[] = [...trace, ...outer, makeField('MIME-Version', '1.0')]
   for (const step of outermostFirst) {
@@ -64,8 +69,9 @@ export function wrap(
     into = layer.sink
     entityFields = []
   }
-  writeHeader(into, inner)
-  return into
+  const payload = plan.legacyDisplay === true ? legacyDisplaySink(hidden, into) : into
+  writeHeader(payload, inner)
+  return payload
 }
 
 function layerSink(standard: ProtectionStandard, step: Step, plan: WrapPlan, out: ByteSink): ProtectedSink {

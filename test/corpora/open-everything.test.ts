@@ -218,7 +218,7 @@ function check(file: string, raw: Uint8Array, report: PeelReport): void {
   const { layers, message, summary, signers } = report
   if (layers.length === 0) {
     assert.ok(message !== undefined && Buffer.from(message).equals(raw), `${file} was changed`)
-    assert.deepEqual(summary, { encrypted: false, signature: 'none', signer: null, reason: null }, file)
+    assert.partialDeepStrictEqual(summary, { encrypted: false, signature: 'none', signer: null }, file)
   }
   const signed = layers.some((layer) => layer.kind === 'signed')
   assert.equal(summary.signature === 'none' && !signed, !signed && summary.signature !== 'invalid', file)

@@ -57,7 +57,7 @@ describe('RFC 9216 mail', { skip: existsSync(FOLDER) ? false : 'no corpora' }, (
             const report = opened(mail, to)
             const encrypted = layering !== 'sign'
             const signer = `${from}@smime.example`
-            assert.deepEqual(report.summary, { encrypted, signature: 'valid', signer, reason: null }, why)
+            assert.partialDeepStrictEqual(report.summary, { encrypted, signature: 'valid', signer, reason: null }, why)
             assert.ok(textOf(report).endsWith(BODY.slice(BODY.indexOf('\r\n\r\n'))), why)
             assert.equal(textOf({ message: mail }).includes('今日は'), layering === 'sign' && signing.form !== 'opaque')
             count++
