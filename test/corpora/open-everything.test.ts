@@ -3,29 +3,19 @@
  * no layers comes out byte for byte, and nothing is valid that nobody signed.
  */
 import assert from 'node:assert/strict'
-import { createPublicKey } from 'node:crypto'
 import { existsSync, globSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { Collector } from '../../src/base/byte-sink.ts'
 import { concatBytes, utf8 } from '../../src/base/bytes.ts'
 import { canonicalMail } from '../../src/cli/mail-file.ts'
-import { type KeyFile, readKeyFile } from '../../src/keys/key-file.ts'
 import { writeFields } from '../../src/message/header-field.ts'
-import {
-  type PackedRing,
-  type PeelReport,
-  packCertificate,
-  packKey,
-  packKnown,
-  runPeel,
-} from '../../src/protection/jobs.ts'
+import { type PackedRing, type PeelReport, packKey, runPeel } from '../../src/protection/jobs.ts'
 import type { SmimeCertificate } from '../../src/protection/smime/certificate.ts'
 import { smime } from '../../src/protection/smime/smime.ts'
-import { readGpgsmHome } from '../support/gpgsm-home.ts'
+import { CORPORA, everybody } from '../support/corpora.ts'
 import { smimeIdentity } from '../support/smime-identity.ts'
 
-const CORPORA = join(import.meta.dirname, '../../../shared/corpora')
 const AT_MS = Date.UTC(2026, 0, 1)
 const FILE_MS_MAX = 3000 // the machine may be busy; the slowest takes a twentieth of it
 
@@ -33,25 +23,6 @@ const OUTCOME_CHARS = 110
 
 /** Thousands of single certificates, tested by their own suites. */
 const NO_MAIL = ['pkits', 'pkits-smime', 'x509-limbo', 'pqc-certificates']
-
-/** Key files, and the password where it is not empty. */
-const KEYS: readonly [pattern: string, password?: string][] = [
-  ['rfc9216/alice.p12', 'alice'],
-  ['rfc9216/bob.p12', 'bob'],
-  ['rfc9216/carlos.p12', 'carlos'],
-  ['rfc9216/*root-certificate.crt.pem'],
-  ['protected-headers-draft/bob.p12', 'bob'],
-  ['protected-headers-draft/sample-ca.pem'],
-  ['notmuch/test/smime/*.{crt,pem,p12}'],
-  ['james-mail/server/mailet/integration-testing/src/main/resources/smime.p12', 'secret'],
-  ['james-mail/server/mailet/integration-testing/src/main/resources/smime-test-resource-set/*.{crt,key}'],
-  ['nss-smime/tests/smime/interop-openssl/*.p12', 'nss'],
-  ['openssl-cms/test/smime-certs/sm{rsa,ec,root}*.pem'],
-  ['rfc4134/rfc4134/*.cer'],
-  ['rfc4134/rfc4134/Bob*.pri'],
-]
-
-const GPGSM_HOMES = ['kde-mimetreeparser/autotests/gnupg_home', 'kde-messagelib/messagecore/autotests/gnupg_home']
 
 /** Where the mails with layers are. */
 const JAMES = 'james-mail/server/mailet/integration-testing/src/main/resources/'
@@ -246,31 +217,4 @@ function files(): readonly string[] {
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name).slice(CORPORA.length + 1)),
     )
-}
-
-/** One reader with the keys of all, who believes all; SHA-1 and RSA with 1024 bits count. */
-function everybody(): PackedRing {
-  const read = KEYS.flatMap(([pattern, password]) =>
-    globSync(pattern, { cwd: CORPORA }).flatMap((file): KeyFile[] => {
-      const content = readKeyFile(readFileSync(join(CORPORA, file)), password)
-      return content.ok ? [content.value] : []
-    }),
-  )
-  const homes = GPGSM_HOMES.map((folder) => readGpgsmHome(join(CORPORA, folder)))
-  const certificates = [...read, ...homes].flatMap((each) => each.certificates)
-  const anchors = certificates.filter((each) => each.isAuthority && each.selfIssued)
-  const adopted = read
-    .flatMap((each) => each.strayKeys)
-    .flatMap((key) => {
-      const certificate = certificates.find((each) => each.publicKey.equals(createPublicKey(key)))
-      return certificate === undefined ? [] : [{ key, certificate }]
-    })
-  const keys = [...[...read, ...homes].flatMap((each) => each.keys), ...adopted]
-  assert.ok(keys.length > 15 && anchors.length > 4, `${keys.length} keys, ${anchors.length} anchors`)
-  return {
-    decryptionKeys: keys.map((pair) => packKey({ ...pair, chain: [] })),
-    known: certificates.map((certificate) => packKnown({ certificate, trust: 'candidate' })),
-    anchors: anchors.map(packCertificate),
-    allowWeak: true,
-  }
 }
