@@ -14,8 +14,35 @@ import {
 import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
 import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
 
+const CURVES = {
+  p256: 'prime256v1',
+  p384: 'secp384r1',
+  p521: 'secp521r1',
+  brainpool256: 'brainpoolP256r1',
+  brainpool256t1: 'brainpoolP256t1',
+  brainpool384: 'brainpoolP384r1',
+  brainpool512t1: 'brainpoolP512t1',
+}
+const RSA_BITS = { 'rsa-1024': 1024, 'rsa-2048': 2048, 'rsa-3072': 3072 }
+
+type CurveKind = keyof typeof CURVES
+type RsaKind = keyof typeof RSA_BITS
 export type IdentityKind =
-  'rsa-2048' | 'p256' | 'p384' | 'p521' | 'brainpool256' | 'ed25519' | 'ed448' | 'ml-dsa-44' | 'ml-dsa-65' | 'ml-dsa-87'
+  | RsaKind
+  | CurveKind
+  | 'ed25519'
+  | 'ed448'
+  | 'x25519'
+  | 'x448'
+  | 'ml-dsa-44'
+  | 'ml-dsa-65'
+  | 'ml-dsa-87'
+  | 'ml-kem-512'
+  | 'ml-kem-768'
+  | 'ml-kem-1024'
+
+const isCurve = (kind: IdentityKind): kind is CurveKind => kind in CURVES
+const isRsa = (kind: IdentityKind): kind is RsaKind => kind in RSA_BITS
 
 export interface SmimeIdentity {
   readonly certificate: SmimeCertificate
@@ -55,30 +82,17 @@ function identityOf(publicKey: KeyObject, key: KeyObject, address: string, seria
 }
 
 function generatePair(kind: IdentityKind): { publicKey: KeyObject; privateKey: KeyObject } {
-  switch (kind) {
-    case 'rsa-2048':
-      return generateKeyPairSync('rsa', { modulusLength: 2048 })
-    case 'p256':
-      return generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-    case 'p384':
-      return generateKeyPairSync('ec', { namedCurve: 'secp384r1' })
-    case 'p521':
-      return generateKeyPairSync('ec', { namedCurve: 'secp521r1' })
-    case 'brainpool256':
-      return generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' })
-    case 'ed25519':
-    case 'ed448':
-    case 'ml-dsa-44':
-    case 'ml-dsa-65':
-    case 'ml-dsa-87':
-      return generateKeyPairSync(kind as 'ed25519')
-  }
+  if (isCurve(kind)) return generateKeyPairSync('ec', { namedCurve: CURVES[kind] })
+  if (isRsa(kind)) return generateKeyPairSync('rsa', { modulusLength: RSA_BITS[kind] })
+  return generateKeyPairSync(kind as 'ed25519')
 }
 
 let lastSerial = 1000
 
+/** A key that cannot sign is signed for by one that nobody keeps. */
 function selfSigned(publicKey: KeyObject, privateKey: KeyObject, address: string, serial: number): Uint8Array {
-  const algorithm = signatureAlgorithm(privateKey)
+  const signingKey = CANNOT_SIGN.test(privateKey.asymmetricKeyType ?? '') ? throwAway() : privateKey
+  const algorithm = signatureAlgorithm(signingKey)
   const email = der(TAG.IA5_STRING, Buffer.from(address))
   const commonName = der(TAG.UTF8_STRING, Buffer.from(address))
   const subject = sequence(setOf([sequence(oid('2.5.4.3'), commonName)]))
@@ -99,7 +113,7 @@ function selfSigned(publicKey: KeyObject, privateKey: KeyObject, address: string
     publicKey.export({ format: 'der', type: 'spki' }),
     contextTagged(3, extensions),
   )
-  return sequence(tbs, algorithm.der, bitString(sign(algorithm.digest, tbs, privateKey)))
+  return sequence(tbs, algorithm.der, bitString(sign(algorithm.digest, tbs, signingKey)))
 }
 
 const PURE: Readonly<Record<string, string>> = {
@@ -109,6 +123,9 @@ const PURE: Readonly<Record<string, string>> = {
   'ml-dsa-65': '2.16.840.1.101.3.4.3.18',
   'ml-dsa-87': '2.16.840.1.101.3.4.3.19',
 }
+
+const CANNOT_SIGN = /^x|^ml-kem/
+const throwAway = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey
 
 function signatureAlgorithm(key: KeyObject): { der: Uint8Array; digest: string | undefined } {
   const type: string = key.asymmetricKeyType ?? 'none'

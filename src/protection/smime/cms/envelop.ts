@@ -11,7 +11,7 @@ import { type CipherRow, isAuthenticated, writtenCipher } from './ciphers.ts'
 import { type Encryption, cipherAlgorithmDer, ciphertextBytes, ivBytesOf, startEncryption } from './content-cipher.ts'
 import { CONTENT_TYPE } from './content-info.ts'
 import { canAgreeWith, writeKeyAgreement } from './key-agreement.ts'
-import { writeKeyTransport } from './key-transport.ts'
+import { canTransportTo, writeKeyTransport } from './key-transport.ts'
 
 export interface EnvelopOptions {
   /** At least one; each must be one that `canEnvelopTo` says yes to. */
@@ -19,8 +19,9 @@ export interface EnvelopOptions {
   readonly choice: EncryptionChoice
 }
 
-/** Whether this certificate's key can be given a content key: RSA, or ECDH on one of our curves. */
-export const canEnvelopTo = ({ publicKey }: SmimeCertificate): boolean => isRsa(publicKey) || canAgreeWith(publicKey)
+/** Whether this certificate's key can be given a content key: RSA of 2048 bits or more, or ECDH on one of our curves. */
+export const canEnvelopTo = ({ publicKey }: SmimeCertificate): boolean =>
+  canTransportTo(publicKey) || canAgreeWith(publicKey)
 
 /**
  * Takes the content and pushes the whole ContentInfo: DER at the end for content up to WHOLE_MAX_BYTES, BER as it comes
@@ -50,7 +51,7 @@ export const envelopeFormOf = (choice: EncryptionChoice): 'enveloped-data' | 'au
 const isRsa = (key: KeyObject): boolean => key.asymmetricKeyType === 'rsa'
 
 function recipientInfo(certificate: SmimeCertificate, choice: EncryptionChoice, contentKey: Uint8Array): Uint8Array {
-  if (isRsa(certificate.publicKey)) return writeKeyTransport(certificate, choice.keyTransport, contentKey)
+  if (canTransportTo(certificate.publicKey)) return writeKeyTransport(certificate, choice.keyTransport, contentKey)
   if (canAgreeWith(certificate.publicKey)) return writeKeyAgreement(certificate, contentKey)
   throw new TypeError(`cannot encrypt to a key of kind ${certificate.algorithm}`)
 }

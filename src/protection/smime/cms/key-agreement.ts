@@ -1,69 +1,89 @@
 /**
- * KeyAgreeRecipientInfo (RFC 5652 §6.2.2) with ephemeral-static ECDH (RFC 5753): sender's one-time key and recipient's
- * key give a secret, the X9.63 KDF makes a wrapping key of it, and AES key wrap carries the content key.
+ * KeyAgreeRecipientInfo (RFC 5652 §6.2.2) with ephemeral-static ECDH (RFC 5753, for X25519 and X448 RFC 8418): sender's
+ * one-time key and recipient's key give a secret, a KDF makes a wrapping key of it, and key wrap carries the content key.
  */
-import {
-  type KeyObject,
-  createCipheriv,
-  createDecipheriv,
-  createHash,
-  createPublicKey,
-  diffieHellman,
-  generateKeyPairSync,
-} from 'node:crypto'
-import { concatBytes } from '../../../base/bytes.ts'
+import { Buffer } from 'node:buffer'
+import { type KeyObject, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto'
 import { type Result, fail, ok } from '../../../base/result.ts'
-import { type AlgorithmId, type DigestName, detailsOf, readAlgorithm } from '../algorithms.ts'
+import { type AlgorithmId, detailsOf, readAlgorithm } from '../algorithms.ts'
 import { joinedOctets } from '../asn1/ber-reader.ts'
 import { type Node, parseDer } from '../asn1/der-reader.ts'
 import { bitString, contextTagged, integer, octetString, oid, sequence } from '../asn1/der-writer.ts'
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import type { SmimeCertificate } from '../certificate.ts'
+import type { ContentKey } from './content-key.ts'
 import { type EntityId, issuerAndSerial, readEntityId } from './entity-id.ts'
+import { type KeyDerivation, deriveKey } from './key-derivation.ts'
+import { type KeyWrap, keyWrapDer, keyWrapFor, readKeyWrap, unwrapKey, wrapKey } from './key-wrap.ts'
 
 const EC_PUBLIC_KEY = '1.2.840.10045.2.1'
 
-interface CurveRow {
-  /** As OpenSSL names it. */
+export interface AgreementRow {
+  /** The curve as OpenSSL names it; of X25519 and X448 the type of the key. */
   readonly name: string
-  readonly oid: string
+  /** AlgorithmIdentifier of a public key on it. */
+  readonly algorithm: Uint8Array
   /** The scheme we write: a digest as strong as the curve. */
   readonly schemeOid: string
 }
 
-const CURVES: readonly CurveRow[] = [
-  { name: 'prime256v1', oid: '1.2.840.10045.3.1.7', schemeOid: '1.3.132.1.11.1' },
-  { name: 'secp384r1', oid: '1.3.132.0.34', schemeOid: '1.3.132.1.11.2' },
-  { name: 'secp521r1', oid: '1.3.132.0.35', schemeOid: '1.3.132.1.11.3' },
+const [X963_SHA256, X963_SHA384, X963_SHA512] = ['1.3.132.1.11.1', '1.3.132.1.11.2', '1.3.132.1.11.3']
+const [HKDF_SHA256, HKDF_SHA384, HKDF_SHA512] = [
+  '1.2.840.113549.1.9.16.3.19',
+  '1.2.840.113549.1.9.16.3.20',
+  '1.2.840.113549.1.9.16.3.21',
 ]
 
-/** dhSinglePass-stdDH-*kdf-scheme and the cofactor variant, the same on curves of cofactor 1 (RFC 5753 §7.1.4). */
-const SCHEMES: ReadonlyMap<string, DigestName> = new Map([
-  ['1.3.132.1.11.1', 'sha256'],
-  ['1.3.132.1.11.2', 'sha384'],
-  ['1.3.132.1.11.3', 'sha512'],
-  ['1.3.132.1.11.0', 'sha224'],
-  ['1.3.133.16.840.63.0.2', 'sha1'],
-  ['1.3.132.1.14.1', 'sha256'],
-  ['1.3.132.1.14.2', 'sha384'],
-  ['1.3.132.1.14.3', 'sha512'],
-  ['1.3.132.1.14.0', 'sha224'],
-  ['1.3.133.16.840.63.0.3', 'sha1'],
+const curve = (name: string, dotted: string, schemeOid: string): AgreementRow => ({
+  name,
+  algorithm: sequence(oid(EC_PUBLIC_KEY), oid(dotted)),
+  schemeOid,
+})
+const montgomery = (name: string, dotted: string, schemeOid: string): AgreementRow => ({
+  name,
+  algorithm: sequence(oid(dotted)), // RFC 8410 §3
+  schemeOid,
+})
+
+export const AGREEMENTS: readonly AgreementRow[] = [
+  curve('prime256v1', '1.2.840.10045.3.1.7', X963_SHA256),
+  curve('secp384r1', '1.3.132.0.34', X963_SHA384),
+  curve('secp521r1', '1.3.132.0.35', X963_SHA512),
+  curve('brainpoolP256r1', '1.3.36.3.3.2.8.1.1.7', X963_SHA256),
+  curve('brainpoolP256t1', '1.3.36.3.3.2.8.1.1.8', X963_SHA256),
+  curve('brainpoolP320r1', '1.3.36.3.3.2.8.1.1.9', X963_SHA384),
+  curve('brainpoolP320t1', '1.3.36.3.3.2.8.1.1.10', X963_SHA384),
+  curve('brainpoolP384r1', '1.3.36.3.3.2.8.1.1.11', X963_SHA384),
+  curve('brainpoolP384t1', '1.3.36.3.3.2.8.1.1.12', X963_SHA384),
+  curve('brainpoolP512r1', '1.3.36.3.3.2.8.1.1.13', X963_SHA512),
+  curve('brainpoolP512t1', '1.3.36.3.3.2.8.1.1.14', X963_SHA512),
+  montgomery('x25519', '1.3.101.110', HKDF_SHA256),
+  montgomery('x448', '1.3.101.111', HKDF_SHA512),
+]
+
+const agreementOf = (key: KeyObject): AgreementRow | undefined =>
+  AGREEMENTS.find(({ name }) => name === (detailsOf(key)?.namedCurve ?? key.asymmetricKeyType))
+
+/**
+ * The schemes dhSinglePass-stdDH-…: with the KDF of X9.63 and its cofactor variant, the same on curves of cofactor 1
+ * (RFC 5753 §7.1.4), and with HKDF (RFC 8418 §2.2). Each goes with every curve.
+ */
+export const SCHEMES: ReadonlyMap<string, KeyDerivation> = new Map([
+  [X963_SHA256, { kind: 'x963', digest: 'sha256' }],
+  [X963_SHA384, { kind: 'x963', digest: 'sha384' }],
+  [X963_SHA512, { kind: 'x963', digest: 'sha512' }],
+  ['1.3.132.1.11.0', { kind: 'x963', digest: 'sha224' }],
+  ['1.3.133.16.840.63.0.2', { kind: 'x963', digest: 'sha1' }],
+  ['1.3.132.1.14.1', { kind: 'x963', digest: 'sha256' }],
+  ['1.3.132.1.14.2', { kind: 'x963', digest: 'sha384' }],
+  ['1.3.132.1.14.3', { kind: 'x963', digest: 'sha512' }],
+  ['1.3.132.1.14.0', { kind: 'x963', digest: 'sha224' }],
+  ['1.3.133.16.840.63.0.3', { kind: 'x963', digest: 'sha1' }],
+  [HKDF_SHA256, { kind: 'hkdf', digest: 'sha256' }],
+  [HKDF_SHA384, { kind: 'hkdf', digest: 'sha384' }],
+  [HKDF_SHA512, { kind: 'hkdf', digest: 'sha512' }],
 ])
 
-interface WrapRow {
-  readonly oid: string
-  readonly name: string
-  readonly keyBytes: number
-}
-
-/** AES key wrap (RFC 3394, RFC 3565). */
-const WRAPS: readonly WrapRow[] = [
-  { oid: '2.16.840.1.101.3.4.1.5', name: 'id-aes128-wrap', keyBytes: 16 },
-  { oid: '2.16.840.1.101.3.4.1.25', name: 'id-aes192-wrap', keyBytes: 24 },
-  { oid: '2.16.840.1.101.3.4.1.45', name: 'id-aes256-wrap', keyBytes: 32 },
-]
-const WRAP_IV = Buffer.alloc(8, 0xa6) // RFC 3394 §2.2.3.1
 const ENCRYPTED_KEYS_MAX = 1000
 
 export interface KeyAgreement {
@@ -116,70 +136,76 @@ function readPoint(node: Node | undefined): Uint8Array | undefined {
   return bits?.tag === TAG.BIT_STRING && bits.content[0] === 0 ? bits.content.subarray(1) : undefined
 }
 
-/** Unwraps one recipient's content key; errors and `undefined` as with `unwrapTransportedKey`. */
-export function unwrapAgreedKey(
-  info: KeyAgreement,
-  encryptedKey: Uint8Array,
-  key: KeyObject,
-): Result<Uint8Array | undefined> {
-  const curve = CURVES.find((row) => row.name === detailsOf(key)?.namedCurve)
+/** Unwraps one recipient's content key. */
+export function unwrapAgreedKey(info: KeyAgreement, encryptedKey: Uint8Array, key: KeyObject): Result<ContentKey> {
+  const agreement = agreementOf(key)
   const scheme = readScheme(info.algorithm)
-  if (key.asymmetricKeyType !== 'ec' || curve === undefined) return fail('the key is not on a known elliptic curve')
+  if (agreement === undefined) return fail('the key is not on a known elliptic curve')
   if (!scheme.ok) return scheme
   if (info.point === undefined) return fail('key agreement without a one-time key')
-  const { digest, wrap, wrapAlgorithm } = scheme.value
+  const { derivation, wrap, wrapAlgorithm } = scheme.value
+  const weak = wrap.weak !== undefined
   try {
-    const spki = sequence(sequence(oid(EC_PUBLIC_KEY), oid(curve.oid)), bitString(info.point))
+    const spki = sequence(agreement.algorithm, bitString(info.point))
     const publicKey = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
-    const secret = diffieHellman({ privateKey: key, publicKey })
-    const wrappingKey = deriveKey(digest, secret, sharedInfo(wrapAlgorithm, wrap.keyBytes, info.ukm), wrap.keyBytes)
-    const decipher = createDecipheriv(wrap.name, wrappingKey, WRAP_IV)
-    return ok(concatBytes([decipher.update(encryptedKey), decipher.final()]))
+    const secret = diffieHellman({ privateKey: key, publicKey }) // throws when it is all zeros (RFC 8418 §2)
+    const keyBytes = wrap.keyBytes
+    const shared = { secret, info: sharedInfo(wrapAlgorithm, keyBytes, info.ukm), salt: info.ukm, keyBytes }
+    return ok({ key: unwrapKey(wrap, deriveKey(derivation, shared), encryptedKey), weak })
   } catch {
-    return ok(undefined) // a point off the curve, or a wrapped key that was changed
+    return ok({ key: undefined, weak }) // a point off the curve, or a wrapped key that was changed
   }
 }
 
-export const canAgreeWith = (key: KeyObject): boolean =>
-  key.asymmetricKeyType === 'ec' && CURVES.some((row) => row.name === detailsOf(key)?.namedCurve)
+export const canAgreeWith = (key: KeyObject): boolean => agreementOf(key) !== undefined
 
 /** DER of a KeyAgreeRecipientInfo, as `[1]` of RecipientInfo, that gives `contentKey` to this certificate. */
 export function writeKeyAgreement(certificate: SmimeCertificate, contentKey: Uint8Array): Uint8Array {
-  const curve = CURVES.find((row) => row.name === detailsOf(certificate.publicKey)?.namedCurve)
-  const wrap = WRAPS.find((row) => row.keyBytes === contentKey.length)
-  const digest = curve === undefined ? undefined : SCHEMES.get(curve.schemeOid)
-  if (curve === undefined || wrap === undefined || digest === undefined) throw new TypeError('no key agreement')
-  const oneTime = generateKeyPairSync('ec', { namedCurve: curve.name })
+  const agreement = agreementOf(certificate.publicKey)
+  const derivation = agreement === undefined ? undefined : SCHEMES.get(agreement.schemeOid)
+  if (agreement === undefined || derivation === undefined) throw new TypeError('no key agreement')
+  const wrap = keyWrapFor(contentKey.length)
+  const oneTime = generateLike(certificate.publicKey)
   const point = oneTime.publicKey.export({ format: 'raw-public' })
   const secret = diffieHellman({ privateKey: oneTime.privateKey, publicKey: certificate.publicKey })
-  const wrapAlgorithm = sequence(oid(wrap.oid))
-  const wrappingKey = deriveKey(digest, secret, sharedInfo(wrapAlgorithm, wrap.keyBytes, undefined), wrap.keyBytes)
-  const cipher = createCipheriv(wrap.name, wrappingKey, WRAP_IV)
-  const encryptedKey = concatBytes([cipher.update(contentKey), cipher.final()])
-  const originator = contextTagged(0, contextTagged(1, sequence(oid(EC_PUBLIC_KEY)), bitString(point)))
+  const wrapAlgorithm = keyWrapDer(wrap)
+  const { keyBytes } = wrap
+  const wrappingKey = deriveKey(derivation, { secret, info: sharedInfo(wrapAlgorithm, keyBytes, undefined), keyBytes })
+  const encryptedKey = wrapKey(wrap, wrappingKey, contentKey)
+  const originator = contextTagged(0, contextTagged(1, originatorAlgorithm(agreement), bitString(point)))
   const keys = sequence(sequence(issuerAndSerial(certificate), octetString(encryptedKey)))
-  return contextTagged(1, VERSION, originator, sequence(oid(curve.schemeOid), wrapAlgorithm), keys)
+  return contextTagged(1, VERSION, originator, sequence(oid(agreement.schemeOid), wrapAlgorithm), keys)
 }
 
 const VERSION = integer(3) // RFC 5652 §6.2.2
 
+const ORIGINATOR_EC = sequence(oid(EC_PUBLIC_KEY))
+/** The curve is left out: it is that of the recipient's key (RFC 5753 §3.1.1). */
+const originatorAlgorithm = ({ name, algorithm }: AgreementRow): Uint8Array =>
+  name === 'x25519' || name === 'x448' ? algorithm : ORIGINATOR_EC
+
+/** A new pair of the same kind. */
+function generateLike(key: KeyObject): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
+  const namedCurve = detailsOf(key)?.namedCurve
+  if (namedCurve !== undefined) return generateKeyPairSync('ec', { namedCurve })
+  return key.asymmetricKeyType === 'x25519' ? generateKeyPairSync('x25519') : generateKeyPairSync('x448')
+}
+
 interface Scheme {
-  readonly digest: DigestName
-  readonly wrap: WrapRow
+  readonly derivation: KeyDerivation
+  readonly wrap: KeyWrap
   /** KeyWrapAlgorithm as received: it goes into the KDF. */
   readonly wrapAlgorithm: Uint8Array
 }
 
 function readScheme({ oid: schemeOid, parameters }: AlgorithmId): Result<Scheme> {
-  const digest = SCHEMES.get(schemeOid)
-  if (digest === undefined) return fail(`unknown key agreement scheme ${schemeOid}`)
+  const derivation = SCHEMES.get(schemeOid)
+  if (derivation === undefined) return fail(`unknown key agreement scheme ${schemeOid}`)
   const parsed = parameters === undefined ? fail('') : parseDer(parameters)
   const algorithm = parsed.ok ? readAlgorithm(parsed.value) : fail('')
   if (parameters === undefined || !algorithm.ok) return fail('key agreement without a key wrap algorithm')
-  const wrap = WRAPS.find((row) => row.oid === algorithm.value.oid)
-  return wrap === undefined
-    ? fail(`unknown key wrap algorithm ${algorithm.value.oid}`)
-    : ok({ digest, wrap, wrapAlgorithm: parameters })
+  const wrap = readKeyWrap(algorithm.value)
+  return wrap.ok ? ok({ derivation, wrap: wrap.value, wrapAlgorithm: parameters }) : wrap
 }
 
 /** ECC-CMS-SharedInfo (RFC 5753 §7.2). */
@@ -188,17 +214,4 @@ function sharedInfo(wrapAlgorithm: Uint8Array, keyBytes: number, ukm: Uint8Array
   bits.writeUInt32BE(keyBytes * 8)
   const entity = ukm === undefined ? [] : [contextTagged(0, octetString(ukm))]
   return sequence(wrapAlgorithm, ...entity, contextTagged(2, octetString(bits)))
-}
-
-/** The KDF of ANSI X9.63 (SEC 1 §3.6.1). */
-function deriveKey(digest: DigestName, secret: Uint8Array, info: Uint8Array, keyBytes: number): Uint8Array {
-  const blocks: Uint8Array[] = []
-  const counter = Buffer.alloc(4)
-  for (let count = 1, have = 0; have < keyBytes; count++) {
-    counter.writeUInt32BE(count)
-    const block = createHash(digest).update(secret).update(counter).update(info).digest()
-    blocks.push(block)
-    have += block.length
-  }
-  return concatBytes(blocks).subarray(0, keyBytes)
 }

@@ -6,6 +6,7 @@ import {
   type AlgorithmId,
   type Digest,
   RSA_ENCRYPTION,
+  detailsOf,
   digestByName,
   isAbsentOrNull,
   readAlgorithm,
@@ -17,6 +18,8 @@ import { type Node, parseDer, readOid } from '../asn1/der-reader.ts'
 import { NULL, contextTagged, integer, octetString, oid, sequence } from '../asn1/der-writer.ts'
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import type { SmimeCertificate } from '../certificate.ts'
+import { RSA_MODULUS_MIN_BITS } from '../signature-algorithms.ts'
+import type { ContentKey } from './content-key.ts'
 import { type EntityId, issuerAndSerial, readEntityId } from './entity-id.ts'
 import { type OaepDigests, decryptOaep } from './rsa-oaep.ts'
 
@@ -47,25 +50,28 @@ export function readKeyTransport(node: Node): Result<KeyTransport> {
   return ok({ kind: 'key-transport', id, algorithm: algorithm.value, encryptedKey })
 }
 
-/**
- * Unwraps the content key. An error means that the algorithm is not ours, which anybody can see; `undefined` means that
- * it did not unwrap, and must look to the sender like every other failure (RFC 8017 §7.2.2 note, RFC 3218).
- */
-export function unwrapTransportedKey(info: KeyTransport, key: KeyObject): Result<Uint8Array | undefined> {
+/** Unwraps the content key. */
+export function unwrapTransportedKey(info: KeyTransport, key: KeyObject): Result<ContentKey> {
   if (key.asymmetricKeyType !== 'rsa') return fail('the key is not an RSA key')
   const padding = readPadding(info.algorithm)
   if (!padding.ok) return padding
+  const weak = !isLongEnough(key)
   try {
     const { value } = padding
-    return ok(
+    const contentKey =
       'maskDigest' in value
         ? decryptOaep(value, key, info.encryptedKey)
-        : privateDecrypt({ key, ...value }, info.encryptedKey),
-    )
+        : privateDecrypt({ key, ...value }, info.encryptedKey)
+    return ok({ key: contentKey, weak })
   } catch {
-    return ok(undefined)
+    return ok({ key: undefined, weak })
   }
 }
+
+const isLongEnough = (key: KeyObject): boolean => (detailsOf(key)?.modulusLength ?? 0) >= RSA_MODULUS_MIN_BITS
+
+/** Old mail to a shorter key is read; none is written to it (RFC 8551 appendix B.4). */
+export const canTransportTo = (key: KeyObject): boolean => key.asymmetricKeyType === 'rsa' && isLongEnough(key)
 
 /** DER of a KeyTransRecipientInfo that gives `contentKey` to this certificate. */
 export function writeKeyTransport(

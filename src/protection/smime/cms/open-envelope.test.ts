@@ -33,6 +33,11 @@ const kinds: readonly [kind: IdentityKind, choice: EncryptionChoice][] = [
   ['p256', {}],
   ['p384', {}],
   ['p521', {}],
+  ['brainpool256', {}],
+  ['brainpool384', {}],
+  ['brainpool512t1', {}],
+  ['x25519', {}],
+  ['x448', {}],
 ]
 const smallSizes = [0, 1, 15, 16, 17, 5000]
 const largeSizes = [WHOLE_MAX_BYTES, WHOLE_MAX_BYTES + 1, 3_000_000]
@@ -65,7 +70,9 @@ test('without a choice: AES-256-CBC and PKCS #1 v1.5', () => {
 })
 
 test('every recipient opens with an own key, nobody else does', () => {
-  const others = (['p384', 'p521'] as const).map((kind) => smimeIdentity(kind))
+  const others = (['rsa-3072', 'p384', 'p521', 'brainpool256t1', 'x25519', 'x448'] as const).map((kind) =>
+    smimeIdentity(kind),
+  )
   const everybody = [alice, bob, ...others]
   const recipients = everybody.map((identity) => identity.certificate)
   for (const cipher of ciphers) {
@@ -92,9 +99,11 @@ test('a key that does not fit does not keep the next one from opening', () => {
 test('keys that cannot be encrypted to are said beforehand, and are our own mistake', () => {
   const { certificate } = smimeIdentity('ed25519')
   assert.equal(canEnvelopTo(certificate), false)
+  assert.equal(canEnvelopTo(smimeIdentity('rsa-1024').certificate), false)
   assert.equal(canEnvelopTo(alice.certificate) && canEnvelopTo(bob.certificate), true)
   const out = { write: () => assert.fail('nothing may be written'), end: () => assert.fail('nothing may be ended') }
-  assert.throws(() => envelopSink({ recipients: [alice.certificate, certificate], choice: {} }, out), TypeError)
+  for (const bad of [certificate, smimeIdentity('rsa-1024').certificate])
+    assert.throws(() => envelopSink({ recipients: [alice.certificate, bad], choice: {} }, out), TypeError)
   assert.throws(() => envelopSink({ recipients: [], choice: {} }, out), TypeError)
 })
 

@@ -3,7 +3,7 @@
  * looks the same from outside: a sender who sees our answers must not learn which step failed (RFC 3218).
  */
 import { Buffer } from 'node:buffer'
-import { type KeyObject, hash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { toDer } from '../asn1/ber-reader.ts'
 import { readOid } from '../asn1/der-reader.ts'
@@ -12,6 +12,7 @@ import type { SmimeCertificate } from '../certificate.ts'
 import { ATTRIBUTE, readAttributes } from './attributes.ts'
 import { isAuthenticated } from './ciphers.ts'
 import { type ContentCipher, type DecryptionInput, decryptContent, readContentCipher } from './content-cipher.ts'
+import type { ContentKey, DecryptionKey } from './content-key.ts'
 import { describeEntityId, isNamedBy, type EntityId } from './entity-id.ts'
 import { type EnvelopeFrame, type RecipientInfo, readEnvelope } from './enveloped-data.ts'
 import { unwrapAgreedKey } from './key-agreement.ts'
@@ -22,11 +23,6 @@ const TRIES_MAX = 8
 /** Recipients that a report names. */
 const RECIPIENTS_SHOWN_MAX = 50
 const BROKEN = 'the message cannot be decrypted: the key or the content was changed'
-
-export interface DecryptionKey {
-  readonly certificate: SmimeCertificate
-  readonly key: KeyObject
-}
 
 export type OpenedEnvelope<Content = Uint8Array> =
   | {
@@ -71,7 +67,7 @@ export function openFrame<Content>(
       why ??= contentKey.error
       continue
     }
-    const key = usableKey(cipher.value, contentKey.value, encryptedKey)
+    const key = usableKey(cipher.value, contentKey.value.key, encryptedKey)
     const content = decrypt({ cipher: cipher.value, key, associatedData: associatedData.value })
     if (content === undefined) {
       why = BROKEN
@@ -83,7 +79,7 @@ export function openFrame<Content>(
       content,
       algorithm: row.name,
       authenticated: isAuthenticated(row),
-      ...(row.weak === undefined ? {} : { weak: true }),
+      ...(row.weak !== undefined || contentKey.value.weak === true ? { weak: true } : {}),
       openedBy: certificate.fingerprint,
     }
   }
@@ -127,7 +123,7 @@ function associatedDataOf(envelope: EnvelopeFrame): Result<Uint8Array | undefine
 interface Try {
   readonly certificate: SmimeCertificate
   readonly encryptedKey: Uint8Array
-  unwrap(): Result<Uint8Array | undefined>
+  unwrap(): Result<ContentKey>
 }
 
 /** Recipient infos that name one of the keys, in the order of the keys. */

@@ -1,0 +1,99 @@
+/** What `openssl cms` can encrypt with and to, beyond what everybody uses: old ciphers, curves, key derivations, OAEP. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { envelopSink } from '../../src/protection/smime/cms/envelop.ts'
+import { openEnvelope } from '../../src/protection/smime/cms/open-envelope.ts'
+import { needs } from '../support/apt.ts'
+import { identityFiles, openssl } from '../support/openssl.ts'
+import { push } from '../support/push.ts'
+import { type IdentityKind, smimeIdentity } from '../support/smime-identity.ts'
+
+const OPENSSL = needs('openssl', 'openssl')
+
+const folder = mkdtempSync(join(tmpdir(), 'sealpost-openssl-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const MAIL = Buffer.from('Content-Type: text/plain\r\n\r\n' + 'Guten Tag, Welt! 日本\r\n'.repeat(20))
+const ENCRYPT = ['cms', '-encrypt', '-binary', '-outform', 'DER']
+const LEGACY = ['-provider', 'legacy', '-provider', 'default']
+
+interface Expected {
+  readonly algorithm?: string
+  readonly weak?: boolean
+}
+
+function opensTheirs(kind: IdentityKind, options: readonly string[], expected: Expected = {}): void {
+  const identity = smimeIdentity(kind)
+  const { certificateFile } = identityFiles(identity, folder)
+  const cipher = expected.algorithm === undefined ? ['-aes-128-cbc'] : []
+  const bytes = openssl([...ENCRYPT, ...cipher, '-recip', certificateFile, ...options], MAIL)
+  const opened = openEnvelope(bytes, [identity])
+  assert(opened.kind === 'decrypted', JSON.stringify(opened))
+  assert.deepEqual(Buffer.from(opened.content), MAIL)
+  assert.equal(opened.algorithm, expected.algorithm ?? 'aes-128-cbc')
+  assert.equal(opened.weak === true, expected.weak === true)
+}
+
+const WEAK: readonly (readonly [algorithm: string, options: readonly string[]])[] = [
+  ['des-ede3-cbc', ['-des3']],
+  ['rc2-128-cbc', ['-rc2-128', ...LEGACY]],
+  ['rc2-64-cbc', ['-rc2-64', ...LEGACY]],
+  ['rc2-40-cbc', ['-rc2-40', ...LEGACY]],
+]
+
+for (const [algorithm, options] of WEAK)
+  test(`theirs opens: ${algorithm}, which is weak`, OPENSSL, () => {
+    opensTheirs('rsa-2048', options, { algorithm, weak: true })
+  })
+
+test('theirs opens: to an RSA key of 1024 bits, which is weak', OPENSSL, () => {
+  opensTheirs('rsa-1024', [], { weak: true })
+})
+
+const OAEP = ['-keyopt', 'rsa_padding_mode:oaep']
+const OAEP_DIGESTS = ['sha1', 'sha224', 'sha256', 'sha384', 'sha512']
+for (const digest of OAEP_DIGESTS)
+  test(`theirs opens: OAEP with ${digest}, whatever the mask is made with`, OPENSSL, () => {
+    for (const mask of OAEP_DIGESTS)
+      opensTheirs('rsa-2048', [...OAEP, '-keyopt', `rsa_oaep_md:${digest}`, '-keyopt', `rsa_mgf1_md:${mask}`])
+    opensTheirs('rsa-2048', [...OAEP, '-keyopt', `rsa_oaep_md:${digest}`, '-keyopt', 'rsa_oaep_label:6c6162656c'])
+  })
+
+const CURVES: readonly IdentityKind[] = [
+  'p256',
+  'p384',
+  'p521',
+  'brainpool256',
+  'brainpool256t1',
+  'brainpool384',
+  'brainpool512t1',
+]
+const KDF_DIGESTS = ['sha1', 'sha224', 'sha256', 'sha384', 'sha512']
+
+for (const kind of CURVES) {
+  test(`theirs opens: ${kind} by any digest of the KDF`, OPENSSL, () => {
+    for (const digest of KDF_DIGESTS) opensTheirs(kind, ['-keyopt', `ecdh_kdf_md:${digest}`])
+  })
+  test(`ours opens with them: ${kind}`, OPENSSL, () => {
+    const identity = smimeIdentity(kind)
+    const { certificateFile, keyFile } = identityFiles(identity, folder)
+    for (const cipher of ['aes-128-cbc', 'aes-256-gcm'] as const) {
+      const recipients = [smimeIdentity('x25519').certificate, identity.certificate]
+      const bytes = push(MAIL, (out) => envelopSink({ recipients, choice: { cipher } }, out))
+      const args = ['cms', '-decrypt', '-binary', '-inform', 'DER', '-recip', certificateFile, '-inkey', keyFile]
+      assert.deepEqual(openssl(args, bytes), MAIL)
+    }
+  })
+}
+
+test('theirs opens: any key wrap, of which that with 3DES is weak', OPENSSL, () => {
+  for (const wrap of ['aes128-wrap', 'aes192-wrap', 'aes256-wrap']) opensTheirs('p256', ['-wrap', wrap])
+  opensTheirs('p256', ['-wrap', 'des3-wrap'], { weak: true })
+})
+
+test('theirs opens: ECDH with the cofactor, and a recipient named by key identifier', OPENSSL, () => {
+  opensTheirs('p256', ['-keyopt', 'ecdh_cofactor_mode:1', '-keyopt', 'ecdh_kdf_md:sha256', '-keyid'])
+})
