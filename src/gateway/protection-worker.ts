@@ -3,19 +3,30 @@ import type { ByteSink } from '../base/byte-sink.ts'
 import { Collector } from '../base/byte-sink.ts'
 import { concatBytes } from '../base/bytes.ts'
 import { type JobOutput, ownBytes, ownsBuffer, serveJobs } from '../base/serve-jobs.ts'
-import { type PeelJob, type PeelReport, type WrapJob, runPeel, startWrap } from '../protection/jobs.ts'
+import {
+  type JudgeJob,
+  type JudgeReport,
+  type PeelJob,
+  type PeelReport,
+  type WrapJob,
+  runJudge,
+  runPeel,
+  startWrap,
+} from '../protection/jobs.ts'
 
 /** `body` is given when the whole message is at hand; otherwise it is streamed. */
-export type ProtectionJob = PeelJob | (WrapJob & { readonly body?: Uint8Array })
+export type ProtectionJob = PeelJob | JudgeJob | (WrapJob & { readonly body?: Uint8Array })
 
 export type ProtectionOutcome =
   | { readonly kind: 'peeled'; readonly reports: readonly PeelReport[] }
+  | { readonly kind: 'judged'; readonly reports: readonly JudgeReport[] }
   /** The protected copies; empty when they went out as a stream. */
   | { readonly kind: 'wrapped'; readonly copies: readonly Uint8Array[] }
 
 serveJobs<ProtectionJob, ProtectionOutcome>({
   run(job) {
     if (job.kind === 'peel') return { kind: 'peeled', reports: runPeel(job).map(withOwnMessage) }
+    if (job.kind === 'judge') return { kind: 'judged', reports: runJudge(job) }
     const outputs = job.copies.map(() => new Collector())
     const body = startWrap(job, outputs)
     if (job.body !== undefined) body.write(job.body)
@@ -23,11 +34,12 @@ serveJobs<ProtectionJob, ProtectionOutcome>({
     return { kind: 'wrapped', copies: outputs.map((output) => ownBytes(concatBytes(output.take()))) }
   },
   transfer(outcome) {
+    if (outcome.kind === 'judged') return []
     const made = outcome.kind === 'wrapped' ? outcome.copies : outcome.reports.map((report) => report.message)
     return [...new Set(made.flatMap((bytes) => (bytes !== undefined && ownsBuffer(bytes) ? [bytes.buffer] : [])))]
   },
   open(job, output) {
-    if (job.kind === 'peel') throw new TypeError('a message is opened in one piece')
+    if (job.kind !== 'wrap') throw new TypeError('a message is opened in one piece')
     const body = startWrap(
       job,
       job.copies.map((_copy, channel) => channelSink(output, channel)),

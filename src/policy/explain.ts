@@ -14,7 +14,7 @@ function verdictToReader(summary: Summary, decision: InboundDecision): string {
   const because = summary.reason === null ? '' : ` (${summary.reason})`
   switch (summary.signature) {
     case 'valid':
-      return `${secrecy}. Signature valid: written by ${summary.signer ?? 'the sender'}, not changed since.`
+      return `${secrecy}. Signature valid: written by ${summary.signer ?? 'the sender'}, not changed since${because}.`
     case 'none':
       return summary.encrypted
         ? 'Encrypted on the way, not signed: nobody vouches for the sender.'

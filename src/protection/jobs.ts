@@ -9,7 +9,9 @@ import { parsePart } from '../message/parse.ts'
 import { writeFields } from '../message/header-field.ts'
 import type { Defect } from '../message/part.ts'
 import type { HeaderConfidentiality } from './header-confidentiality.ts'
+import { type JudgedAgain, judgeAgain } from './judge-again.ts'
 import { peel } from './peel.ts'
+import { type PackedPending, packPending, unpackPending } from './pending.ts'
 import { smime } from './smime/smime.ts'
 import type {
   Certificate,
@@ -110,6 +112,19 @@ export interface PeelJob {
   readonly rings: readonly PackedRing[]
 }
 
+/** Judges again what was opened before, with what was fetched meanwhile (`PackedRing.fetched`). */
+export interface JudgeJob {
+  readonly kind: 'judge'
+  readonly atMs: number
+  readonly mails: readonly {
+    readonly ring: PackedRing
+    readonly layers: readonly LayerReport[]
+    readonly pending: PackedPending
+  }[]
+}
+
+export type JudgeReport = Omit<JudgedAgain, 'pending'> & { readonly pending: PackedPending | undefined }
+
 export interface PeelReport {
   readonly summary: Summary
   readonly layers: readonly LayerReport[]
@@ -123,6 +138,7 @@ export interface PeelReport {
     readonly carried: readonly PackedCertificate[]
     readonly verdict: SignatureVerdict
   })[]
+  readonly pending: PackedPending | undefined
 }
 
 /** One sink for each copy, all fed with the body of the author's message. */
@@ -161,7 +177,15 @@ export function runPeel(job: PeelJob): PeelReport[] {
         carried: carried.map(packCertificate),
         verdict,
       })),
+      pending: peeled.pending && packPending(peeled.pending),
     }
+  })
+}
+
+export function runJudge({ mails, atMs }: JudgeJob): JudgeReport[] {
+  return mails.map(({ ring, layers, pending }) => {
+    const again = judgeAgain(STANDARDS, layers, unpackPending(pending, unpackCertificate), unpackRing(ring), atMs)
+    return { ...again, pending: again.pending && packPending(again.pending) }
   })
 }
 

@@ -1,7 +1,14 @@
 /** Whether a signature counts: does it hold, is its certificate the author's, may the certificate be believed? */
 import { type Address, sameAddress } from '../message/address.ts'
 import type { Author } from './author.ts'
-import type { Certificate, KeyRing, ProtectionStandard, SignatureVerdict, SignerFinding } from './standard.ts'
+import type {
+  Certificate,
+  EvidenceWish,
+  KeyRing,
+  ProtectionStandard,
+  SignatureVerdict,
+  SignerFinding,
+} from './standard.ts'
 import { type LayerReport, worst } from './summary.ts'
 
 export interface Judging {
@@ -10,11 +17,13 @@ export interface Judging {
   readonly author: Author
 }
 
-interface JudgedSigner {
+export interface JudgedSigner {
   readonly finding: SignerFinding
   readonly verdict: SignatureVerdict
   readonly signer: string | null
   readonly why?: string
+  /** What could be fetched to judge better. */
+  readonly wishes?: readonly EvidenceWish[]
 }
 
 /** Cryptography first, then whose key it is, then whether that key may be believed. */
@@ -36,11 +45,22 @@ export function judgeSigner(
   if (!finding.intact) return { finding, verdict: 'untrusted', signer, why }
   if (!certificate.canSign)
     return { finding, verdict: 'untrusted', signer, why: "the signer's certificate is not made for signing mail" }
+  return { finding, signer, ...believe(standard, certificate, { finding, signer }, ring, atMs) }
+}
+
+/** May the key of a signature that holds be believed? Asked again when more evidence is there. */
+export function believe(
+  standard: ProtectionStandard,
+  certificate: Certificate,
+  { finding, signer }: Pick<JudgedSigner, 'finding' | 'signer'>,
+  ring: KeyRing,
+  atMs: number,
+): Pick<JudgedSigner, 'verdict' | 'why' | 'wishes'> {
   const trust = standard.judge(certificate, finding, ring, atMs)
-  if (!trust.trusted) return { finding, verdict: trust.verdict, signer, why: trust.why }
-  if (signer === null)
-    return { finding, verdict: 'untrusted', signer, why: "the signer's certificate names no address" }
-  return { finding, verdict: 'valid', signer }
+  const wishes = trust.wishes === undefined ? {} : { wishes: trust.wishes }
+  if (!trust.trusted) return { verdict: trust.verdict, why: trust.why, ...wishes }
+  if (signer === null) return { verdict: 'untrusted', why: "the signer's certificate names no address", ...wishes }
+  return { verdict: 'valid', ...(trust.unknown === undefined ? {} : { why: trust.unknown }), ...wishes }
 }
 
 /**

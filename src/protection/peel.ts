@@ -13,8 +13,9 @@ import { type Judging, judgeSigner, layerOf } from './judge-signer.ts'
 import { type Edit, applyEdits } from './legacy-display.ts'
 import { openedFields, withMimeFieldsOf } from './opened-header.ts'
 import { type ProtectedHeader, readProtectedHeader } from './protected-header.ts'
+import type { Pending, PendingLayer } from './pending.ts'
 import type { Certificate, KeyRing, LayerKind, Opened, ProtectionStandard, SignatureVerdict } from './standard.ts'
-import { type LayerReport, type Summary, summarise } from './summary.ts'
+import { type LayerReport, type Summary, outlookOf, summarise } from './summary.ts'
 
 /** Deeper envelopes do not occur; what lies below stays sealed. */
 export const LAYERS_MAX = 8
@@ -37,6 +38,8 @@ export interface PeeledAs<P> {
     readonly carried: readonly Certificate[]
     readonly verdict: SignatureVerdict
   }[]
+  /** Signatures that could be judged better if more were known (judge-again.ts). */
+  readonly pending: Pending | undefined
 }
 
 /**
@@ -84,6 +87,7 @@ export interface Peeled extends Omit<PeeledAs<Part>, 'shown'> {
 interface Progress<P> {
   readonly layers: LayerReport[]
   readonly signers: { certificate: Certificate; carried: readonly Certificate[]; verdict: SignatureVerdict }[]
+  readonly pending: PendingLayer[]
   payload: P
   /** The innermost layer whose cipher proves nothing, as long as no signature within it does. */
   unproven: LayerReport | undefined
@@ -116,7 +120,14 @@ export function peelWith<P>(
     const kind = kindOf(standards, part)
     return PROTECTING.has(kind) ? kind : undefined
   }
-  const progress: Progress<P> = { layers: [], signers: [], payload: message, unproven: undefined, end: 'payload' }
+  const progress: Progress<P> = {
+    layers: [],
+    signers: [],
+    pending: [],
+    payload: message,
+    unproven: undefined,
+    end: 'payload',
+  }
   const { layers, signers } = progress
   while (layers.length < LAYERS_MAX && progress.end === 'payload') {
     const inside = reach.preview(progress.payload)
@@ -141,19 +152,22 @@ export function peelWith<P>(
         })
       : undefined
   const fields = shownFields(preview.fields, opened, header)
+  const found = {
+    shown: open ? fields : [],
+    header,
+    conflict: conflictOf(author, header),
+    errant: inside.errant,
+  }
   return {
     layers,
-    summary: summarise(layers, {
-      shown: open ? fields : [],
-      header,
-      conflict: conflictOf(author, header),
-      errant: inside.errant,
-    }),
+    summary: summarise(layers, found),
     errant: inside.errant.length,
     defects: [...new Set([...preview.defects, ...inside.defects])],
     shown: end === 'failed' ? undefined : shownOf(opened, fields, payload, header?.cuts ?? []),
     sealed: end === 'sealed',
     signers,
+    pending:
+      progress.pending.length === 0 ? undefined : { layers: progress.pending, outlook: outlookOf(layers, found) },
   }
 }
 
@@ -203,6 +217,8 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
     case 'signed': {
       const judged = opened.signers.map((finding) => judgeSigner(standard, finding, judging))
       const layer = layerOf(judged)
+      if (judged.some(({ wishes }) => wishes !== undefined))
+        progress.pending.push({ layer: progress.layers.length, standard: standard.name, judged })
       progress.layers.push({ kind: 'signed', ...report, ...layer })
       for (const { finding, verdict } of judged)
         if (finding.intact && finding.certificate !== undefined)

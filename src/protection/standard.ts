@@ -89,7 +89,8 @@ export interface StatusWish {
 
 /** Fetched and not believed: whoever signed it must be known, like that of anything that comes with a mail. */
 export interface FetchedEvidence {
-  readonly crls: readonly Uint8Array[]
+  /** `id` stands for the bytes, so that a list is read once in each thread. */
+  readonly crls: readonly { readonly id: string; readonly encoded: Uint8Array }[]
   readonly ocspResponses: readonly Uint8Array[]
   readonly certificates: readonly Uint8Array[]
 }

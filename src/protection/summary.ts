@@ -60,22 +60,56 @@ export function worst(verdicts: readonly SignatureVerdict[]): SignatureVerdict {
 }
 
 export function summarise(layers: readonly LayerReport[], found: Found): Summary {
-  const encrypted = layers.some((layer) => layer.kind === 'encrypted')
-  const verdict = verdictOn(layers, encrypted, found)
-  const signed = verdict.signature === 'valid'
-  const fields = layers.length === 0 ? {} : fieldStates(found.shown, found.header, { encrypted, signed })
-  const notes = layers.length === 0 ? [] : notesOn(found, encrypted, signed, fields)
-  return { encrypted, ...verdict, fields, notes }
+  const verdict = verdictOn(layers, found)
+  return { encrypted: isEncrypted(layers), ...verdict, ...detailsOn(layers, found, verdict.signature === 'valid') }
+}
+
+type Details = Pick<Summary, 'fields' | 'notes'>
+
+/** What a later judgement of the signatures needs of a mail that is gone by then, as plain data. */
+export interface Outlook extends Pick<Found, 'conflict' | 'errant'> {
+  readonly whenValid: Details
+  readonly otherwise: Details
+}
+
+export function outlookOf(layers: readonly LayerReport[], found: Found): Outlook {
+  const { conflict, errant } = found
+  return { conflict, errant, whenValid: detailsOn(layers, found, true), otherwise: detailsOn(layers, found, false) }
+}
+
+/** As `summarise`, of the same mail whose signatures have been judged again. */
+export function summariseAgain(layers: readonly LayerReport[], outlook: Outlook): Summary {
+  const verdict = verdictOn(layers, outlook)
+  const details = verdict.signature === 'valid' ? outlook.whenValid : outlook.otherwise
+  return { encrypted: isEncrypted(layers), ...verdict, ...details }
+}
+
+/** Of a mail whose signature failed nothing is shown. */
+export const NOTHING_SHOWN: Outlook = {
+  conflict: undefined,
+  errant: [],
+  whenValid: { fields: {}, notes: [] },
+  otherwise: { fields: {}, notes: [] },
+}
+
+const isEncrypted = (layers: readonly LayerReport[]): boolean => layers.some((layer) => layer.kind === 'encrypted')
+
+function detailsOn(layers: readonly LayerReport[], found: Found, signed: boolean): Details {
+  if (layers.length === 0) return { fields: {}, notes: [] }
+  const encrypted = isEncrypted(layers)
+  const fields = fieldStates(found.shown, found.header, { encrypted, signed })
+  return { fields, notes: notesOn(found, encrypted, signed, fields) }
 }
 
 type Verdict = Pick<Summary, 'signature' | 'signer' | 'reason'>
 
-function verdictOn(layers: readonly LayerReport[], encrypted: boolean, { conflict, errant }: Found): Verdict {
+function verdictOn(layers: readonly LayerReport[], { conflict, errant }: Pick<Found, 'conflict' | 'errant'>): Verdict {
   const tampered = layers.find((layer) => layer.kind === 'encrypted' && layer.verdict === 'broken')
   if (tampered !== undefined) return { signature: 'invalid', signer: null, reason: tampered.why ?? null }
   const signed = layers.filter((layer) => layer.kind === 'signed')
   if (signed.length === 0 && conflict !== undefined) return { signature: 'mismatch', signer: null, reason: conflict }
-  if (signed.length === 0) return { signature: 'none', signer: null, reason: encrypted ? null : reasonOf(errant) }
+  if (signed.length === 0)
+    return { signature: 'none', signer: null, reason: isEncrypted(layers) ? null : reasonOf(errant) }
   const signature = worst(signed.map((layer) => layer.verdict as SignatureVerdict))
   const speaking = signed.find((layer) => layer.verdict === signature)
   const signer = speaking?.signer ?? null

@@ -60,7 +60,7 @@ describe('openssl as an authority', needs('openssl', 'openssl'), () => {
     })
 
   test('a list', async () => {
-    const fetchedCrls = [await authority.crl()]
+    const fetchedCrls = [{ id: 'one', encoded: await authority.crl() }]
     const verdicts = (['good', 'revoked', 'unknown'] as const).map((fate) => verdictOn(users[fate], { fetchedCrls }))
     assert.deepEqual(verdicts, ['trusted', 'revoked', 'trusted'])
   })

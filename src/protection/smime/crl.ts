@@ -57,7 +57,60 @@ export function parseCrl(der: Uint8Array): Result<Crl> {
   return parsed
 }
 
+const KEPT_CRLS_MAX = 64
+const KEPT_CRLS_MAX_BYTES = 256 * 2 ** 20
+
+/** In order of last use. Their bytes are shared with other threads; what each thread adds is an offset for each entry. */
+const kept = new Map<string, { readonly parsed: Result<Crl>; readonly lengthBytes: number }>()
+
+/** The same for bytes that come from another thread again and again; equal ids mean equal bytes. */
+export function parseKeptCrl({ id, encoded }: { readonly id: string; readonly encoded: Uint8Array }): Result<Crl> {
+  const { parsed } = kept.get(id) ?? { parsed: parseCrl(encoded) }
+  kept.delete(id)
+  kept.set(id, { parsed, lengthBytes: encoded.length })
+  let lengthBytes = 0
+  for (const each of kept.values()) lengthBytes += each.lengthBytes
+  for (const [oldest, each] of kept) {
+    if (kept.size <= KEPT_CRLS_MAX && lengthBytes <= KEPT_CRLS_MAX_BYTES) break
+    kept.delete(oldest)
+    lengthBytes -= each.lengthBytes
+  }
+  return parsed
+}
+
 function readCrl(der: Uint8Array): Crl {
+  const frame = readFrame(der)
+  const { tbs, algorithm, signature, issuer, trailer } = frame
+  const issuerKey = nameKey(readName(derNode(issuer?.raw ?? NONE, TAG.SEQUENCE, 'CRL issuer')))
+  const entries = readEntries(frame.entries)
+  const extensions =
+    trailer === undefined ? [] : readExtensions(derNode(trailer.content, TAG.SEQUENCE, 'CRL extensions'))
+  return {
+    tbs: tbs.raw,
+    signatureAlgorithm: algorithm.raw,
+    signature: signature.content.subarray(1),
+    issuerKey,
+    ...timesOf(frame),
+    entries,
+    ...readCrlFacts(extensions, issuerKey),
+    usable: extensions.every(isUnderstood) && entries.understood,
+  }
+}
+
+/** The parts of a CRL, unread inside. */
+interface CrlFrame {
+  readonly tbs: Element
+  readonly algorithm: Element
+  readonly signature: Element
+  readonly issuer: Element | undefined
+  readonly thisUpdate: Element | undefined
+  readonly nextUpdate: Element | undefined
+  /** Content of revokedCertificates; empty when there are none. */
+  readonly entries: Uint8Array
+  readonly trailer: Element | undefined
+}
+
+function readFrame(der: Uint8Array): CrlFrame {
   if (der.length > CRL_SIZE_MAX_BYTES) throw new Malformed('CRL is too large')
   const outer = elementAt(der, 0)
   if (outer.tag !== TAG.SEQUENCE || outer.end !== der.length) throw new Malformed('CRL is malformed')
@@ -68,26 +121,20 @@ function readCrl(der: Uint8Array): Crl {
   const fields = [...eachElement(tbs.content)]
   if (fields[0]?.tag === TAG.INTEGER) fields.shift()
   const [tbsAlgorithm, issuer, thisUpdate, ...rest] = fields
-  if (!equalBytes(tbsAlgorithm?.raw ?? new Uint8Array(), algorithm.raw))
+  if (!equalBytes(tbsAlgorithm?.raw ?? NONE, algorithm.raw))
     throw new Malformed('the two signature algorithms of the CRL differ')
-  const issuerKey = nameKey(readName(derNode(issuer?.raw ?? new Uint8Array(), TAG.SEQUENCE, 'CRL issuer')))
   const nextUpdate = isTime(rest[0]) ? rest.shift() : undefined
-  const entries = readEntries(rest[0]?.tag === TAG.SEQUENCE ? (rest.shift()?.content ?? NONE) : NONE)
+  const entries = rest[0]?.tag === TAG.SEQUENCE ? (rest.shift()?.content ?? NONE) : NONE
   const trailer = rest[0]?.tag === contextConstructed(0) ? rest.shift() : undefined
   if (rest.length > 0) throw new Malformed('CRL is malformed')
-  const extensions =
-    trailer === undefined ? [] : readExtensions(derNode(trailer.content, TAG.SEQUENCE, 'CRL extensions'))
-  return {
-    tbs: tbs.raw,
-    signatureAlgorithm: algorithm.raw,
-    signature: signature.content.subarray(1),
-    issuerKey,
-    thisUpdateMs: readInstant(primitiveNode(thisUpdate)),
-    ...(nextUpdate === undefined ? {} : { nextUpdateMs: readInstant(primitiveNode(nextUpdate)) }),
-    entries,
-    ...readCrlFacts(extensions, issuerKey),
-    usable: extensions.every(isUnderstood) && entries.understood,
-  }
+  return { tbs, algorithm, signature, issuer, thisUpdate, nextUpdate, entries, trailer }
+}
+
+function timesOf({ thisUpdate, nextUpdate }: CrlFrame): Pick<Crl, 'thisUpdateMs' | 'nextUpdateMs'> {
+  const thisUpdateMs = readInstant(primitiveNode(thisUpdate))
+  return nextUpdate === undefined
+    ? { thisUpdateMs }
+    : { thisUpdateMs, nextUpdateMs: readInstant(primitiveNode(nextUpdate)) }
 }
 
 const NONE = new Uint8Array()

@@ -1,8 +1,8 @@
 /** May a certificate be believed? RFC 5280 §6 for mail (RFC 8550 §4); the parts are in path-search.ts and path-check.ts. */
 import type { Result } from '../../base/result.ts'
-import type { RevocationRule, TrustFinding } from '../standard.ts'
+import type { FetchedEvidence, RevocationRule, TrustFinding } from '../standard.ts'
 import type { SmimeCertificate } from './certificate.ts'
-import { parseCrl } from './crl.ts'
+import { parseCrl, parseKeptCrl } from './crl.ts'
 import { EMAIL_PROTECTION } from './extensions.ts'
 import { parseOcspResponse } from './ocsp.ts'
 import { searchPath } from './path-search.ts'
@@ -15,7 +15,7 @@ export interface PathValidationInput {
   readonly atMs: number
   /** DER CRLs that came with the mail: an issuer of whom one is there must answer by it, or by one that was fetched. */
   readonly crls?: readonly Uint8Array[]
-  readonly fetchedCrls?: readonly Uint8Array[]
+  readonly fetchedCrls?: FetchedEvidence['crls']
   /** DER OCSPResponses, from wherever. */
   readonly ocspResponses?: readonly Uint8Array[]
   /** Missing: `prefer`. */
@@ -34,15 +34,15 @@ export function validatePath(input: PathValidationInput): TrustFinding {
   return searchPath({
     ...rest,
     crls: readable(crls, parseCrl),
-    fetchedCrls: readable(fetchedCrls, parseCrl),
+    fetchedCrls: readable(fetchedCrls, parseKeptCrl),
     ocspResponses: readable(ocspResponses, parseOcspResponse),
     purposes: [EMAIL_PROTECTION],
   })
 }
 
-function readable<T>(encoded: readonly Uint8Array[], parse: (der: Uint8Array) => Result<T>): readonly T[] {
-  return encoded.flatMap((der) => {
-    const parsed = parse(der)
+function readable<E, T>(encoded: readonly E[], parse: (each: E) => Result<T>): readonly T[] {
+  return encoded.flatMap((each) => {
+    const parsed = parse(each)
     return parsed.ok ? [parsed.value] : []
   })
 }
