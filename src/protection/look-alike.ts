@@ -3,42 +3,48 @@
  * mail has such things too; the reader is told.
  */
 import { domainToUnicode } from 'node:url'
-import { type Address, addressKey, domainOf, localPart, sameAddress } from '../message/address.ts'
+import { type Address, domainOf, localPart, parseAddress, sameAddress } from '../message/address.ts'
 import { decodeWords } from '../message/encoded-word.ts'
 import { fieldBody, isField } from '../message/header-field.ts'
 import { addressesIn, parseMailboxList } from '../message/mailbox-list.ts'
 import type { HeaderField } from '../message/part.ts'
+import { authorOf } from './author.ts'
 
 /** Sentences; none for a header that has not just one author (`authorOf` says so). */
 export function cautionsAbout(fields: readonly HeaderField[]): readonly string[] {
-  const from = mailboxOf(fields, 'From')
-  if (from === undefined) return []
-  const { address, name } = from
-  const sender = mailboxOf(fields, 'Sender')
+  const author = authorOf({ fields })
+  const from = fields.find((each) => isField(each, 'From'))
+  if ('problem' in author || from === undefined) return []
+  const sender = fields.find((each) => isField(each, 'Sender'))
   return [
-    ...cautionsAboutName(name, address),
-    ...cautionsAboutAddress(address),
-    ...(sender === undefined || sameAddress(sender.address, address)
-      ? []
-      : [`Sender names ${sender.address}, for whom nobody signed.`]),
+    ...cautionsAboutText(fieldBody(from), author.address),
+    ...cautionsAboutAddress(author.address),
+    ...(sender === undefined ? [] : cautionsAboutSender(fieldBody(sender), author.address)),
   ]
 }
 
-function mailboxOf(fields: readonly HeaderField[], name: string) {
-  const field = fields.find((each) => isField(each, name))
-  const mailboxes = field === undefined ? undefined : parseMailboxList(fieldBody(field))
-  return mailboxes?.ok === true && mailboxes.value.length === 1 ? mailboxes.value[0] : undefined
-}
-
-/** Many programs show the name only. */
-function cautionsAboutName(name: string, address: Address): readonly string[] {
+/** Many programs show the name only, or that of the group. */
+function cautionsAboutText(text: string, author: Address): readonly string[] {
   // some decode encoded words within quotes too, where they mean nothing (RFC 2047 §5)
-  const seen = decodeWords(name)
-  const other = addressesIn(seen.normalize('NFKC')).find((each) => each !== addressKey(address))
+  const seen = decodeWords(text)
+  const other = addressesIn(seen.normalize('NFKC')).find((each) => !isAddressOf(author, each))
   return [
     ...(other === undefined ? [] : [`The name in From shows ${other}, which is not the author.`]),
     ...(UNSEEN.test(seen) ? ['The name in From has invisible or direction-changing characters.'] : []),
   ]
+}
+
+function isAddressOf(author: Address, text: string): boolean {
+  const address = parseAddress(text)
+  return address === undefined ? text === author.toLowerCase() : sameAddress(address, author)
+}
+
+/** Who sent the mail for its author (RFC 5322 §3.6.2) may be anybody; programs write "on behalf of". */
+function cautionsAboutSender(text: string, author: Address): readonly string[] {
+  const mailboxes = parseMailboxList(text)
+  const others = mailboxes.ok ? mailboxes.value.filter(({ address }) => !sameAddress(address, author)) : undefined
+  if (others === undefined) return ['Sender cannot be read.']
+  return others.slice(0, 1).map(({ address }) => `Sender names ${address}, for whom nobody signed.`)
 }
 
 /** Controls and format characters, except the two joiners that some scripts and emoji need. */
