@@ -1,5 +1,5 @@
 /**
- * Whole protected mails: no throw, bounded time; what comes out as validly signed by Alice is one of the messages that
+ * Whole protected mails: no throw, bounded time; the same result whether in memory or read piece by piece; what comes out as validly signed by Alice is one of the messages that
  * Alice signed, whatever was done to it on the way.
  */
 import assert from 'node:assert/strict'
@@ -10,6 +10,7 @@ import { parsePart } from '../src/message/parse.ts'
 import { bodyOf } from '../src/message/part.ts'
 import { type PackedRing, packCertificate, packKey, packKnown, runPeel, startWrap } from '../src/protection/jobs.ts'
 import type { Layering } from '../src/protection/wrap.ts'
+import { assertSameWhenLarge } from '../test/support/large.ts'
 import { fixedIdentity } from '../test/support/smime-identity.ts'
 
 const alice = { ...fixedIdentity('alice@example.com', 7), chain: [] }
@@ -30,6 +31,7 @@ export function target(bytes: Uint8Array): void {
   for (const isWhole of [true, false]) readProtectedHeader(parsePart(bytes), { ...around, isWhole })
   const [report] = runPeel({ kind: 'peel', raw: bytes, atMs: SIGNING_TIME_MS, rings: [ring] })
   assert(report !== undefined)
+  assertSameWhenLarge(bytes, ring, SIGNING_TIME_MS, report, 'opened otherwise when it is large')
   assert(
     (report.message === undefined) ===
       report.layers.some(

@@ -15,23 +15,24 @@ export interface ByteKeeper {
 /** Some of what a keeper keeps. */
 export class ByteRange {
   readonly keeper: ByteKeeper
+  /** Offset of the first of them there. */
+  readonly from: number
   readonly lengthBytes: number
-  readonly #from: number
 
   constructor(keeper: ByteKeeper, from = 0, to: number = keeper.lengthBytes) {
     this.keeper = keeper
-    this.#from = from
+    this.from = from
     this.lengthBytes = to - from
   }
 
   /** As `subarray`, without negative offsets. */
   range(from: number, to: number = this.lengthBytes): ByteRange {
     const end = Math.min(to, this.lengthBytes)
-    return new ByteRange(this.keeper, this.#from + Math.min(from, end), this.#from + end)
+    return new ByteRange(this.keeper, this.from + Math.min(from, end), this.from + end)
   }
 
   slices(): Iterable<Uint8Array> {
-    return this.keeper.slices(this.#from, this.#from + this.lengthBytes)
+    return this.keeper.slices(this.from, this.from + this.lengthBytes)
   }
 
   /** In one piece, in memory: for a few. */
@@ -44,8 +45,17 @@ export class ByteRange {
 export interface Spill extends ByteSink {
   /** What was written; after `end`. */
   readonly range: ByteRange
+  /** Whether these bytes lie here. */
+  holds(range: ByteRange): boolean
   /** Forgets all of it. */
   drop(): void
+}
+
+export type OpenSpill = () => Spill
+
+/** Bytes that are in memory after all. */
+export function rangeInMemory(bytes: Uint8Array): ByteRange {
+  return new ByteRange({ lengthBytes: bytes.length, slices: (from, to) => [bytes.subarray(from, to)] })
 }
 
 /** What is searched: bytes in memory, or a range of bytes that are not. */

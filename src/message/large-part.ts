@@ -2,16 +2,17 @@
  * A message or MIME entity that is too large for memory: seen through its header and the beginning of its body, read piece by
  * piece. The structure below it is found as `mime-tree.ts` finds it.
  */
-import { ByteRange, searchRange } from '../base/byte-range.ts'
+import { type ByteRange, rangeInMemory, searchRange } from '../base/byte-range.ts'
 import { type ContentType, contentTypeOf, transferEncodingOf } from './content-type.ts'
 import { decodeBody } from './decode.ts'
 import { type Cuts, type Search, NEAR_MISSES_MAX, WALK_LIMITS, cutMultipart, isEncoded, traverse } from './mime-tree.ts'
 import { HEADER_BYTES_MAX, parsePart } from './parse.ts'
 import type { Defect, Part } from './part.ts'
 
-/** Of the body, in a preview. */
-export const PREVIEW_BODY_BYTES = 4096
-const FIRST_WINDOW_BYTES = 8192
+/** Of the body, in the preview of a message or of what a layer held; where texts stand, and what is to be cut from them. */
+export const PREVIEW_BODY_BYTES = 256 * 1024
+/** Of the body, in the preview of one part among many. */
+const GLIMPSE_BODY_BYTES = 4096
 /** A header that has not ended here is taken to end here. */
 const LAST_WINDOW_BYTES = 2 * HEADER_BYTES_MAX
 /** A message inside that is encoded, against RFC 2045 §6.4, is looked into up to this size. */
@@ -24,12 +25,16 @@ export interface LargePart {
   readonly bytes: ByteRange
 }
 
-export function parseLargePart(bytes: ByteRange, defaultType?: Part['defaultType']): LargePart {
-  for (let windowBytes = FIRST_WINDOW_BYTES; ; windowBytes *= 4) {
+export function parseLargePart(
+  bytes: ByteRange,
+  bodyBytes: number = PREVIEW_BODY_BYTES,
+  defaultType?: Part['defaultType'],
+): LargePart {
+  for (let windowBytes = 2 * bodyBytes; ; windowBytes *= 4) {
     const raw = bytes.read(0, windowBytes)
     const isWhole = raw.length === bytes.lengthBytes
     const part = parsePart(raw)
-    const headerSeen = part.bodyOffset + PREVIEW_BODY_BYTES <= raw.length
+    const headerSeen = part.bodyOffset + bodyBytes <= raw.length
     if (!headerSeen && !isWhole && windowBytes < LAST_WINDOW_BYTES) continue
     return { preview: defaultType === undefined ? part : { ...part, defaultType }, bytes }
   }
@@ -53,7 +58,7 @@ export function walkLarge(
   const defects = new Set<Defect>()
   const search: Search = { nearMissesLeft: NEAR_MISSES_MAX }
   traverse<Entry>({ bytes: root.bytes }, WALK_LIMITS.partsMax, ({ bytes, defaultType }, { depth, room }) => {
-    const part = parseLargePart(bytes, defaultType)
+    const part = parseLargePart(bytes, GLIMPSE_BODY_BYTES, defaultType)
     const level = levelBelow(part, depth, room, search)
     for (const defect of [...part.preview.defects, ...level.defects]) defects.add(defect)
     onPart(part, { depth, isLeaf: level.isLeaf })
@@ -117,8 +122,3 @@ function messageBelow(part: LargePart, contentType: ContentType, room: number): 
 
 const cutLarge = (part: LargePart, contentType: ContentType, partsMax: number, search: Search): Cuts =>
   cutMultipart(part.preview, contentType, searchRange(largeBodyOf(part)), partsMax, search)
-
-/** Bytes that are in memory after all. */
-function rangeInMemory(bytes: Uint8Array): ByteRange {
-  return new ByteRange({ lengthBytes: bytes.length, slices: (from, to) => [bytes.subarray(from, to)] })
-}

@@ -2,7 +2,10 @@
  * Traces of a changed ciphertext in a content that CBC alone protects (EFAIL, 2018; decision 0037): whoever puts words of
  * their own into it leaves a block of random octets before and after each of them, in the midst of a header or a text.
  */
+import type { ByteRange } from '../base/byte-range.ts'
+import { concatBytes } from '../base/bytes.ts'
 import { contentTypeOf } from '../message/content-type.ts'
+import { type LargePart, largeBodyOf, walkLarge } from '../message/large-part.ts'
 import { walk } from '../message/mime-tree.ts'
 import { type Part, bodyOf } from '../message/part.ts'
 
@@ -39,6 +42,34 @@ export function isGarbled(entity: Part): boolean {
 function isText(part: Part): boolean {
   const { type } = contentTypeOf(part)
   return type.startsWith('text/') || type.endsWith('xml')
+}
+
+/** `isGarbled` of what is not in memory. */
+export function isLargeGarbled(entity: LargePart): boolean {
+  const { bytes } = entity
+  const opaque: { from: number; to: number }[] = []
+  walkLarge(entity, (part, { isLeaf }) => {
+    if (!isLeaf || isText(part.preview) || part.bytes.keeper !== bytes.keeper) return
+    const body = largeBodyOf(part)
+    opaque.push({ from: body.from - bytes.from, to: body.from - bytes.from + body.lengthBytes })
+  })
+  let from = 0
+  for (const leaf of [...opaque, { from: bytes.lengthBytes, to: bytes.lengthBytes }]) {
+    if (hasGarbledSlice(bytes, from, leaf.from)) return true
+    from = leaf.to
+  }
+  return false
+}
+
+/** As `hasGarbledBlock`; a block that lies in two slices is put together. */
+function hasGarbledSlice(bytes: ByteRange, from: number, to: number): boolean {
+  let rest: Uint8Array = new Uint8Array()
+  for (const slice of bytes.range(Math.ceil(from / BLOCK_BYTES) * BLOCK_BYTES, to).slices()) {
+    const window = rest.length === 0 ? slice : concatBytes([rest, slice])
+    if (hasGarbledBlock(window, 0, window.length)) return true
+    rest = window.subarray(window.length - (window.length % BLOCK_BYTES))
+  }
+  return false
 }
 
 /** Looks at the whole blocks between two offsets; blocks begin where the content does. */

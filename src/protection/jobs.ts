@@ -3,15 +3,18 @@
  * certificates in their encoding, so that a job is cheap to post and each thread keeps its own parsed certificates.
  */
 import type { KeyObject } from 'node:crypto'
+import type { ByteRange, OpenSpill } from '../base/byte-range.ts'
 import type { ByteSink } from '../base/byte-sink.ts'
 import { concatBytes } from '../base/bytes.ts'
+import { type LargePart, largeBodyOf, parseLargePart } from '../message/large-part.ts'
 import { parsePart } from '../message/parse.ts'
 import { writeFields } from '../message/header-field.ts'
 import type { Defect } from '../message/part.ts'
 import type { HeaderConfidentiality } from './header-confidentiality.ts'
 import { type JudgedAgain, judgeAgain } from './judge-again.ts'
-import { peel } from './peel.ts'
+import { type PeeledAs, type Shown, peel, peelWith } from './peel.ts'
 import { type PackedPending, packPending, unpackPending } from './pending.ts'
+import { OnDisk } from './reach.ts'
 import { smime } from './smime/smime.ts'
 import type {
   Certificate,
@@ -125,20 +128,24 @@ export interface JudgeJob {
 
 export type JudgeReport = Omit<JudgedAgain, 'pending'> & { readonly pending: PackedPending | undefined }
 
-export interface PeelReport {
+/** What was found in a mail. */
+export interface Findings {
   readonly summary: Summary
   readonly layers: readonly LayerReport[]
   readonly errant: number
   readonly defects: readonly Defect[]
-  /** For the reader's eyes; `undefined` when a signature failed. */
-  readonly message: Uint8Array | undefined
-  /** Encrypted, and the recipient holds no key for it; `message` is then the mail as it came. */
+  /** Encrypted, and the recipient holds no key for it; what is shown is then the mail as it came. */
   readonly sealed: boolean
   readonly signers: readonly (PackedCertificate & {
     readonly carried: readonly PackedCertificate[]
     readonly verdict: SignatureVerdict
   })[]
   readonly pending: PackedPending | undefined
+}
+
+export interface PeelReport extends Findings {
+  /** For the reader's eyes; `undefined` when a signature failed. */
+  readonly message: Uint8Array | undefined
 }
 
 /** One sink for each copy, all fed with the body of the author's message. */
@@ -168,17 +175,8 @@ export function startWrap(job: WrapJob, outputs: readonly ByteSink[]): ByteSink 
 export function runPeel(job: PeelJob): PeelReport[] {
   const message = parsePart(job.raw)
   return job.rings.map((ring) => {
-    const peeled = peel(STANDARDS, message, unpackRing(ring), job.atMs)
-    return {
-      ...peeled,
-      message: peeled.message === undefined ? undefined : concatBytes(peeled.message),
-      signers: peeled.signers.map(({ certificate, carried, verdict }) => ({
-        ...packCertificate(certificate),
-        carried: carried.map(packCertificate),
-        verdict,
-      })),
-      pending: peeled.pending && packPending(peeled.pending),
-    }
+    const { message: shown, ...peeled } = peel(STANDARDS, message, unpackRing(ring), job.atMs)
+    return { ...findingsOf(peeled), message: shown === undefined ? undefined : concatBytes(shown) }
   })
 }
 
@@ -188,6 +186,62 @@ export function runJudge({ mails, atMs }: JudgeJob): JudgeReport[] {
     return { ...again, pending: again.pending && packPending(again.pending) }
   })
 }
+
+/** What is shown of a large message: nothing, the message as it came, or these pieces of what was opened. */
+export type LargeShown =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'as-it-came' }
+  | { readonly kind: 'opened'; readonly pieces: Iterable<Uint8Array> }
+
+/** A large message, opened and verified to the last octet of all layers. What is shown of it can be read until it is disposed of. */
+export interface LargeOpened extends Disposable {
+  readonly findings: Findings
+  readonly shown: LargeShown
+}
+
+/** Opens a message that is too large for memory, for one recipient. Throws when the disk fails. */
+export function openLarge(message: ByteRange, ring: PackedRing, atMs: number, openSpill: OpenSpill): LargeOpened {
+  const reach = new OnDisk(openSpill)
+  try {
+    const { shown, ...peeled } = peelWith(reach, STANDARDS, parseLargePart(message), unpackRing(ring), atMs)
+    return {
+      findings: findingsOf(peeled),
+      shown: largeShown(shown),
+      [Symbol.dispose]: () => reach[Symbol.dispose](),
+    }
+  } catch (error) {
+    reach[Symbol.dispose]()
+    throw error
+  }
+}
+
+function largeShown(shown: Shown<LargePart> | undefined): LargeShown {
+  if (shown === undefined) return { kind: 'nothing' }
+  if (shown.kind === 'as-it-came') return { kind: 'as-it-came' }
+  return { kind: 'opened', pieces: piecesOf(shown) }
+}
+
+function* piecesOf({ header, payload, cuts }: Extract<Shown<LargePart>, { kind: 'opened' }>): Iterable<Uint8Array> {
+  yield concatBytes([header, CRLF])
+  const body = largeBodyOf(payload)
+  let from = 0
+  for (const { start, end, bytes } of cuts) {
+    yield* body.range(from, start).slices()
+    yield bytes
+    from = end
+  }
+  yield* body.range(from).slices()
+}
+
+const findingsOf = ({ signers, pending, ...found }: Omit<PeeledAs<unknown>, 'shown'>): Findings => ({
+  ...found,
+  signers: signers.map(({ certificate, carried, verdict }) => ({
+    ...packCertificate(certificate),
+    carried: carried.map(packCertificate),
+    verdict,
+  })),
+  pending: pending && packPending(pending),
+})
 
 export const packCertificate = ({ standard, encoded }: Certificate): PackedCertificate => ({ standard, encoded })
 

@@ -5,15 +5,14 @@
  */
 import { sameAddress } from '../message/address.ts'
 import { isField, writeFields } from '../message/header-field.ts'
-import { walk } from '../message/mime-tree.ts'
 import { type Defect, type HeaderField, type Part, bodyOf } from '../message/part.ts'
 import { type Author, authorOf } from './author.ts'
-import { isGarbled } from './garbled.ts'
 import { type Judging, judgeSigner, layerOf } from './judge-signer.ts'
 import { type Edit, applyEdits } from './legacy-display.ts'
 import { openedFields, withMimeFieldsOf } from './opened-header.ts'
 import { type ProtectedHeader, readProtectedHeader } from './protected-header.ts'
 import type { Pending, PendingLayer } from './pending.ts'
+import { type Reach, inMemory } from './reach.ts'
 import type { Certificate, KeyRing, LayerKind, Opened, ProtectionStandard, SignatureVerdict } from './standard.ts'
 import { type LayerReport, type Summary, outlookOf, summarise } from './summary.ts'
 
@@ -49,35 +48,6 @@ export interface PeeledAs<P> {
 export type Shown<P> =
   | { readonly kind: 'as-it-came' }
   | { readonly kind: 'opened'; readonly header: Uint8Array; readonly payload: P; readonly cuts: readonly Edit[] }
-
-/** How parts are reached: whole in memory, or, when they are too large for that, piece by piece. */
-export interface Reach<P> {
-  /** Its header, and the beginning of its body at least. */
-  preview(part: P): Part
-  /** The preview is all of it. */
-  isWhole(part: P): boolean
-  open(standard: ProtectionStandard, part: P, ring: KeyRing): Opened<P>
-  /** The parts below this one that are protected, and what is wrong in the tree; what is beyond limits is among that. */
-  lookInside(part: P, kindOf: (part: Part) => LayerKind | undefined): Inside
-  /** Whether its texts show that a ciphertext was changed; of what is not in memory, as far as it can be seen. */
-  isGarbled(part: P): boolean
-}
-
-interface Inside {
-  readonly errant: readonly LayerKind[]
-  readonly defects: readonly Defect[]
-}
-
-const inMemory: Reach<Part> = {
-  preview: (part) => part,
-  isWhole: () => true,
-  open: (standard, part, ring) => standard.open(part, ring),
-  lookInside(root, kindOf) {
-    const { parts, defects } = walk(root)
-    return { errant: parts.flatMap(({ part, depth }) => (depth > 0 && kindOf(part)) || []), defects }
-  },
-  isGarbled,
-}
 
 export interface Peeled extends Omit<PeeledAs<Part>, 'shown'> {
   /** The message for its reader. `undefined` when a signature failed. */

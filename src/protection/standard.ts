@@ -3,9 +3,11 @@
  * standards; no other file asks which standard it is dealing with.
  */
 import type { KeyObject } from 'node:crypto'
+import type { OpenSpill } from '../base/byte-range.ts'
 import type { ByteSink } from '../base/byte-sink.ts'
 import type { Result } from '../base/result.ts'
 import type { Address } from '../message/address.ts'
+import type { LargePart } from '../message/large-part.ts'
 import type { HeaderField, Part } from '../message/part.ts'
 
 export type StandardName = 'smime' | 'openpgp'
@@ -195,6 +197,8 @@ export interface ProtectionStandard {
   recognise(part: Part, by?: 'label' | 'content'): LayerKind | undefined
   /** Opens one layer. Hostile input yields `broken` and why; it never throws. */
   open(part: Part, ring: KeyRing): Opened
+  /** As `open`, of what is too large for memory. What is inside goes to spills; throws when the disk fails. */
+  openLarge(part: LargePart, ring: KeyRing, openSpill: OpenSpill): Opened<LargePart>
   /** May this certificate be believed at `atMs`, given what came with the mail and what is known? */
   judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding
   /** Whether `encrypt` knows what to do with a key of this kind. */

@@ -11,7 +11,7 @@ import { parsePart } from '../../src/message/parse.ts'
 import { type Part, bodyOf } from '../../src/message/part.ts'
 import type { EncryptionChoice } from '../../src/protection/standard.ts'
 import type { Layering } from '../../src/protection/wrap.ts'
-import { type Received, type Reader, protectedMail, receive, withByte } from '../support/protected-mail.ts'
+import { type Received, type Reader, protectedMail, receiveInMemory, withByte } from '../support/protected-mail.ts'
 import { type IdentityKind, smimeIdentity } from '../support/smime-identity.ts'
 
 const HEADER = [
@@ -119,7 +119,7 @@ for (const row of ROWS)
       ...(row.opaque === true ? { signing: { form: 'opaque' } } : {}),
     })
     const reader: Reader = { keys: [bob], known: [{ certificate: alice.certificate, trust: 'confirmed' }] }
-    const untouched = receive(mail, reader)
+    const untouched = receiveInMemory(mail, reader)
     assert.equal(untouched.outcome, 'valid', untouched.report.summary.reason ?? '')
     const word = authorsWord(untouched.report)
     assert(word.endsWith(BODY))
@@ -128,7 +128,7 @@ for (const row of ROWS)
     const tally = new Map<string, number>()
     for (let at = 0, count = 0; at < mail.length; at += row.stride, count++) {
       const mask = MASKS[count % MASKS.length] ?? 1
-      const { outcome, report } = receive(
+      const { outcome, report } = receiveInMemory(
         withByte(mail, at, (byte) => byte ^ mask),
         reader,
       )

@@ -15,7 +15,7 @@ import {
   type Reader,
   cmsOf,
   protectedMail,
-  receive,
+  receiveInMemory,
   withByte,
   withCms,
 } from '../support/protected-mail.ts'
@@ -162,10 +162,10 @@ for (const { why, layering, kind, type, fields, signing, encryption, stride } of
     const order = { layering, signer: alice, recipients: [bob], header: HEADER, body: BODY }
     const mail = protectedMail({ ...order, signing: signing ?? {}, encryption: encryption ?? {} })
     const reader: Reader = { keys: [bob], known: [{ certificate: alice.certificate, trust: 'confirmed' }] }
-    const untouched = receive(mail, reader)
+    const untouched = receiveInMemory(mail, reader)
     assert.equal(untouched.outcome, 'valid', untouched.report.summary.reason ?? '')
     const cms = cmsOf(mail, type)
-    assert.equal(receive(withCms(mail, type, cms), reader).outcome, 'valid')
+    assert.equal(receiveInMemory(withCms(mail, type, cms), reader).outcome, 'valid')
     const regions = regionsOf(cms, fields)
     const tally = new Map<string, number>()
     for (let at = 0; at < cms.length; at += stride) {
@@ -175,7 +175,7 @@ for (const { why, layering, kind, type, fields, signing, encryption, stride } of
         type,
         withByte(cms, at, (byte) => byte ^ mask),
       )
-      const { outcome, report } = receive(flipped, reader)
+      const { outcome, report } = receiveInMemory(flipped, reader)
       const { name, allowed } = regions[at] ?? FRAME
       const what = `byte ${at} ^ ${mask} (${name}): ${outcome}, ${report.summary.reason ?? ''}`
       assert(allowed.includes(outcome), what)

@@ -14,6 +14,7 @@ import { type PackedRing, type PeelReport, packKey, runPeel } from '../../src/pr
 import type { SmimeCertificate } from '../../src/protection/smime/certificate.ts'
 import { smime } from '../../src/protection/smime/smime.ts'
 import { CORPORA, everybody } from '../support/corpora.ts'
+import { assertSameWhenLarge } from '../support/large.ts'
 import { smimeIdentity } from '../support/smime-identity.ts'
 
 const AT_MS = Date.UTC(2026, 0, 1)
@@ -131,6 +132,7 @@ describe('everything there is', { skip: existsSync(CORPORA) ? false : 'no corpor
       assert.ok(ms < FILE_MS_MAX, `${file} took ${ms} ms`)
       if (ms > slowest.ms) Object.assign(slowest, { file, ms })
       check(file, mail, report)
+      assertSameWhenLarge(mail, ring as PackedRing, AT_MS, report, file)
       if (mail.length !== bytes.length) check(file, bytes, opened(bytes, ring as PackedRing)) // with bare line feeds
       totals.files++
       totals.errant += report.errant

@@ -5,9 +5,18 @@ import { concatBytes, utf8 } from '../../src/base/bytes.ts'
 import { encodeBase64Lines } from '../../src/message/encode.ts'
 import { type InboundDecision, decideInbound } from '../../src/policy/decide-inbound.ts'
 import type { InboundPolicy } from '../../src/policy/settings.ts'
-import { type PeelReport, packCertificate, packKey, packKnown, runPeel, startWrap } from '../../src/protection/jobs.ts'
+import {
+  type PackedRing,
+  type PeelReport,
+  packCertificate,
+  packKey,
+  packKnown,
+  runPeel,
+  startWrap,
+} from '../../src/protection/jobs.ts'
 import type { EncryptionChoice, KnownCertificate, OwnKey, SigningChoice } from '../../src/protection/standard.ts'
 import type { Layering } from '../../src/protection/wrap.ts'
+import { assertSameWhenLarge } from './large.ts'
 import type { SmimeIdentity } from './smime-identity.ts'
 
 export const SIGNED_AT_MS = Date.UTC(2026, 10, 22)
@@ -76,25 +85,27 @@ export interface Received {
   readonly outcome: 'refused 5.7.7' | 'refused' | 'valid' | 'not verified'
 }
 
-/** What becomes of a mail at the recipient's provider. */
+/** What becomes of a mail at the recipient's provider, whether it is opened in memory or piece by piece. */
 export function receive(raw: Uint8Array, reader: Reader): Received {
-  const [report] = runPeel({
-    kind: 'peel',
-    raw,
-    atMs: SIGNED_AT_MS,
-    rings: [
-      {
-        decryptionKeys: reader.keys.map(packKey),
-        known: reader.known.map(packKnown),
-        anchors: (reader.anchors ?? []).map(({ certificate }) => packCertificate(certificate)),
-        allowWeak: false,
-      },
-    ],
-  })
+  const received = receiveInMemory(raw, reader)
+  assertSameWhenLarge(raw, ringOf(reader), SIGNED_AT_MS, received.report, 'read piece by piece')
+  return received
+}
+
+/** One way only: for thousands of mails. */
+export function receiveInMemory(raw: Uint8Array, reader: Reader): Received {
+  const [report] = runPeel({ kind: 'peel', raw, atMs: SIGNED_AT_MS, rings: [ringOf(reader)] })
   assert(report !== undefined)
   const decision = decideInbound(report.summary, report.sealed, { ...DEFAULT_INBOUND, ...reader.policy })
   return { report, decision, outcome: outcomeOf(report, decision) }
 }
+
+const ringOf = (reader: Reader): PackedRing => ({
+  decryptionKeys: reader.keys.map(packKey),
+  known: reader.known.map(packKnown),
+  anchors: (reader.anchors ?? []).map(({ certificate }) => packCertificate(certificate)),
+  allowWeak: false,
+})
 
 function outcomeOf({ summary }: PeelReport, { action, rule }: InboundDecision): Received['outcome'] {
   if (action !== 'accept') return rule === 'tampered' || rule === 'mismatch' ? 'refused 5.7.7' : 'refused'

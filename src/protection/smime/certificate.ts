@@ -62,6 +62,9 @@ export interface SmimeCertificate extends Certificate {
   readonly selfIssued: boolean
 }
 
+export const isSmimeCertificate = (certificate: Certificate): certificate is SmimeCertificate =>
+  certificate.standard === 'smime'
+
 export const CERTIFICATE_SIZE_MAX_BYTES = 256 * 2 ** 10
 const EXTENSIONS_MAX = 100
 const CACHE_ENTRIES_MAX = 2000

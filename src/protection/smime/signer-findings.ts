@@ -1,6 +1,6 @@
 /** The signers of a SignedData: whose certificate it is, and whether the signature holds. Trust is decided elsewhere. */
 import type { KeyRing, SignerFinding } from '../standard.ts'
-import { type SmimeCertificate, parseCertificate } from './certificate.ts'
+import { type SmimeCertificate, isSmimeCertificate, parseCertificate } from './certificate.ts'
 import { CONTENT_TYPE } from './cms/content-info.ts'
 import type { SignedContent } from './cms/signed-content.ts'
 import {
@@ -21,9 +21,7 @@ export function findSigners(signedData: SignedDataFrame, content: SignedContent,
     return parsed.ok ? [parsed.value] : []
   })
   const { crls: carriedCrls, ocspResponses: carriedOcspResponses } = signedData
-  const known = ring.known
-    .map((entry) => entry.certificate)
-    .filter((each): each is SmimeCertificate => each.standard === 'smime')
+  const known = ring.known.map((entry) => entry.certificate).filter(isSmimeCertificate)
   return signedData.signerInfos.slice(0, SIGNERS_MAX).map((signerInfo) => {
     const certificate = findSigner(signerInfo, [...carried, ...known])
     const tampering = certificateTampering(signedData, signerInfo, certificate, known)

@@ -1,44 +1,28 @@
 /** S/MIME (RFC 8551) as a ProtectionStandard: MIME forms outside, our CMS inside, path validation for trust. */
 import { randomBytes } from 'node:crypto'
 import { type ByteSink, Collector } from '../../base/byte-sink.ts'
-import { concatBytes, fromLatin1, latin1 } from '../../base/bytes.ts'
-import { decodeBody } from '../../message/decode.ts'
+import { concatBytes, fromLatin1 } from '../../base/bytes.ts'
 import { base64LineSink, encodeBase64Lines } from '../../message/encode.ts'
 import { writeFields } from '../../message/header-field.ts'
-import { childrenOf } from '../../message/mime-tree.ts'
-import { parsePart } from '../../message/parse.ts'
-import type { Part } from '../../message/part.ts'
 import type {
   CameWith,
   Certificate,
   EncryptionChoice,
   KeyRing,
-  Opened,
   OwnKey,
   ProtectedSink,
   ProtectionStandard,
-  SignerFinding,
   SigningChoice,
   TrustFinding,
 } from '../standard.ts'
-import { type SmimeCertificate, parseCertificate } from './certificate.ts'
-import { readCompressedData } from './cms/compressed-data.ts'
-import { openEnvelope } from './cms/open-envelope.ts'
+import { type SmimeCertificate, isSmimeCertificate, parseCertificate } from './certificate.ts'
 import { canEnvelopTo, envelopSink, envelopeFormOf } from './cms/envelop.ts'
-import { readSignedData } from './cms/signed-data.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
-import {
-  CERTIFICATES_ONLY,
-  type SmimeForm,
-  isSignaturePart,
-  kindOfForm,
-  multipartSignedFields,
-  pkcs7MimeFields,
-  signatureFields,
-  smimeFormOf,
-} from './mime-forms.ts'
+import { kindOfForm, multipartSignedFields, pkcs7MimeFields, signatureFields, smimeFormOf } from './mime-forms.ts'
+import { inMemory } from './in-memory.ts'
+import { onDisk } from './on-disk.ts'
+import { isSmimeKey, openLayer } from './open-layer.ts'
 import { validatePath } from './path-validation.ts'
-import { findSigners } from './signer-findings.ts'
 
 export const smime: ProtectionStandard = {
   name: 'smime',
@@ -47,88 +31,12 @@ export const smime: ProtectionStandard = {
     const form = smimeFormOf(part, by)
     return form === undefined ? undefined : kindOfForm(form)
   },
-  open,
+  open: (part, ring) => openLayer(inMemory, part, ring),
+  openLarge: (part, ring, openSpill) => openLayer(onDisk(openSpill), part, ring),
   judge,
   canEncryptTo: (certificate) => isSmimeCertificate(certificate) && canEnvelopTo(certificate),
   sign,
   encrypt,
-}
-
-function open(part: Part, ring: KeyRing): Opened {
-  const form = smimeFormOf(part)
-  switch (form) {
-    case 'multipart/signed':
-      return openMultipartSigned(part, ring)
-    case 'signed-data':
-      return openOpaque(part, ring)
-    case 'enveloped-data':
-    case 'auth-enveloped-data':
-      return openEncrypted(part, form, ring)
-    case 'compressed-data':
-      return openCompressed(part)
-    case undefined:
-      return { kind: 'broken', layer: 'signed', form: 'unknown', why: 'not an S/MIME entity' }
-  }
-}
-
-/** RFC 1847 §2.1: exactly two parts, the second is the signature over the first, its header fields included. */
-function openMultipartSigned(part: Part, ring: KeyRing): Opened {
-  const form = 'multipart/signed'
-  const broken = (why: string): Opened => ({ kind: 'broken', layer: 'signed', form, why })
-  const { children, defects } = childrenOf(part)
-  const [content, signature, ...more] = children
-  if (content === undefined || signature === undefined || more.length > 0)
-    return broken(`multipart/signed has ${children.length} parts where it must have two`)
-  if (defects.includes('boundary-not-closed')) return broken('multipart/signed is not closed')
-  if (!isSignaturePart(signature)) return broken('the second part of multipart/signed is not a signature')
-  const signedData = readSignedData(decodeBody(signature).bytes)
-  if (!signedData.ok) return broken(signedData.error)
-  const signers = findSigners(signedData.value, content.raw, ring)
-  const asSigned = signers.some(holds) ? undefined : canonicalText(content.raw)
-  if (asSigned === undefined) return { kind: 'signed', form, inner: content, signers }
-  const again = findSigners(signedData.value, asSigned, ring)
-  return again.some(holds)
-    ? { kind: 'signed', form, inner: parsePart(asSigned), signers: again }
-    : { kind: 'signed', form, inner: content, signers }
-}
-
-const holds = ({ intact, weak }: SignerFinding): boolean => intact || weak === true
-
-/** With CRLF, as it was signed (RFC 8551 §3.1.1), when a program encrypted the signed entity with its own line ends. */
-function canonicalText(text: Uint8Array): Uint8Array | undefined {
-  const canonical = latin1(text).replaceAll(/(?<!\r)\n/g, '\r\n')
-  return canonical.length === text.length ? undefined : fromLatin1(canonical)
-}
-
-function openOpaque(part: Part, ring: KeyRing): Opened {
-  const form = 'signed-data'
-  const signedData = readSignedData(decodeBody(part).bytes)
-  if (!signedData.ok) return { kind: 'broken', layer: 'signed', form, why: signedData.error }
-  const { content, signerInfos } = signedData.value
-  if (content === undefined && signerInfos.length === 0) return { kind: 'not-a-layer', form: CERTIFICATES_ONLY }
-  if (content === undefined) return { kind: 'broken', layer: 'signed', form, why: 'the signed content is missing' }
-  return { kind: 'signed', form, inner: parsePart(content), signers: findSigners(signedData.value, content, ring) }
-}
-
-function openEncrypted(part: Part, form: SmimeForm, ring: KeyRing): Opened {
-  const keys = ring.decryptionKeys.filter(isSmimeKey)
-  const opened = openEnvelope(decodeBody(part).bytes, keys)
-  switch (opened.kind) {
-    case 'decrypted':
-      return { ...opened, form, inner: parsePart(opened.content) }
-    case 'no-key':
-      return { kind: 'no-key', form, recipients: opened.recipients }
-    case 'broken':
-      return { kind: 'broken', layer: 'encrypted', form, why: opened.why }
-  }
-}
-
-function openCompressed(part: Part): Opened {
-  const form = 'compressed-data'
-  const content = readCompressedData(decodeBody(part).bytes)
-  return content.ok
-    ? { kind: 'decompressed', form, inner: parsePart(content.value), algorithm: 'zlib' }
-    : { kind: 'broken', layer: 'compressed', form, why: content.error }
 }
 
 /** Trust is decided here and nowhere else: confirmed by name, or chained to an anchor (RFC 5280 §6). */
@@ -232,8 +140,3 @@ class DetachedSink implements ByteSink {
     this.#out.end()
   }
 }
-
-const isSmimeCertificate = (certificate: Certificate): certificate is SmimeCertificate =>
-  certificate.standard === 'smime'
-const isSmimeKey = (key: OwnKey): key is OwnKey & { readonly certificate: SmimeCertificate } =>
-  isSmimeCertificate(key.certificate)

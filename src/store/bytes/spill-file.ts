@@ -64,6 +64,10 @@ class SpillFile implements Spill {
     return this.#range
   }
 
+  holds({ keeper }: ByteRange): boolean {
+    return this.#range?.keeper === keeper
+  }
+
   write(chunk: Uint8Array): void {
     this.#kept.push(chunk)
     this.#keptBytes += chunk.length

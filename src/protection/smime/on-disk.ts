@@ -1,0 +1,136 @@
+/**
+ * Entities of S/MIME that are too large for memory. Each layer costs a pass or two over what it came in, and is written to a
+ * spill, which nobody reads before it has been verified to its end (invariant 7).
+ */
+import { type ByteRange, type OpenSpill, type Spill, rangeInMemory } from '../../base/byte-range.ts'
+import { type ByteSink, Collector } from '../../base/byte-sink.ts'
+import { concatBytes, fromLatin1, latin1 } from '../../base/bytes.ts'
+import { type Result, fail, ok } from '../../base/result.ts'
+import { transferEncodingOf } from '../../message/content-type.ts'
+import { decodingSink } from '../../message/decode-stream.ts'
+import { type LargePart, cutLargeMultipart, largeBodyOf, parseLargePart } from '../../message/large-part.ts'
+import { digestByName, startHash } from './algorithms.ts'
+import { BerFeed, type BerReader, type Reading } from './asn1/ber-stream.ts'
+import { DECOMPRESSED_MAX_BYTES, readCompressedData } from './cms/compressed-data.ts'
+import { type DecryptionInput, startDecryption } from './cms/content-cipher.ts'
+import { readEnvelopeFrame } from './cms/enveloped-data.ts'
+import { openFrame } from './cms/open-envelope.ts'
+import { LargeContent } from './cms/signed-content.ts'
+import { readSignedDataFrame } from './cms/signed-data.ts'
+import { BARE_LF } from './in-memory.ts'
+import type { Holding } from './open-layer.ts'
+
+/** Computed while an opaque content comes by; another one that a signer names costs a pass of its own. */
+const LIKELY_DIGEST = digestByName('sha256')
+const NOTHING = new Uint8Array()
+
+/** Entities that are read from the disk, and whose contents go there. */
+export function onDisk(openSpill: OpenSpill): Holding<LargePart> {
+  return {
+    preview: (part) => part.preview,
+    children(part) {
+      const { children, defects } = cutLargeMultipart(part)
+      const body = largeBodyOf(part)
+      return { children: children.map(({ start, end }) => parseLargePart(body.range(start, end))), defects }
+    },
+    asContent: (part) => new LargeContent(part.bytes),
+    canonical({ bytes }) {
+      const spill = openSpill()
+      const lengthBytes = writeCanonical(bytes, spill)
+      if (lengthBytes > bytes.lengthBytes) return parseLargePart(spill.range)
+      spill.drop()
+      return undefined
+    },
+    signedData(part) {
+      const spill = openSpill()
+      const hash = startHash(LIKELY_DIGEST)
+      const frame = readBody(part, (reader) =>
+        readSignedDataFrame(reader, (slice) => {
+          hash.update(slice)
+          spill.write(slice)
+        }),
+      )
+      if (!frame.ok || frame.value.detached) {
+        spill.drop()
+        return frame.ok ? ok({ frame: frame.value, inside: undefined }) : frame
+      }
+      spill.end()
+      const content = new LargeContent(spill.range, [[LIKELY_DIGEST, hash.digest()]])
+      return ok({ frame: frame.value, inside: { content, entity: parseLargePart(spill.range) } })
+    },
+    envelope(part, keys) {
+      const frame = readBody(part, (reader) => readEnvelopeFrame(reader, ignore))
+      if (!frame.ok) return { kind: 'broken', why: frame.error }
+      return openFrame(frame.value, keys, (input) => decrypt(part, input, frame.value.mac, openSpill()))
+    },
+    compressedData(part) {
+      const held = new Collector()
+      const sink = decoding(part, {
+        write: (chunk) => (held.lengthBytes > DECOMPRESSED_MAX_BYTES ? undefined : held.write(chunk)),
+        end: ignore,
+      })
+      for (const slice of largeBodyOf(part).slices()) sink.write(slice)
+      sink.end()
+      if (held.lengthBytes > DECOMPRESSED_MAX_BYTES) return fail('the content is too large when it is decompressed')
+      const content = readCompressedData(concatBytes(held.take()))
+      return content.ok ? ok(parseLargePart(rangeInMemory(content.value))) : content
+    },
+  }
+}
+
+const ignore = (): void => {}
+
+const decoding = ({ preview }: LargePart, out: ByteSink): ByteSink => decodingSink(transferEncodingOf(preview), out)
+
+/** The last octet of a slice tells whether a LF at the beginning of the next is bare. */
+function writeCanonical(bytes: ByteRange, out: ByteSink): number {
+  let last = ''
+  let lengthBytes = 0
+  for (const slice of bytes.slices()) {
+    const text = last + latin1(slice)
+    const canonical = fromLatin1(text.replaceAll(BARE_LF, '\r\n').slice(last.length))
+    out.write(canonical)
+    lengthBytes += canonical.length
+    last = text.slice(-1)
+    if (last === '\n') last = ''
+  }
+  out.end()
+  return lengthBytes
+}
+
+/** Reads the decoded body in one pass. */
+function readBody<T>(part: LargePart, read: (reader: BerReader) => Reading<T>): Result<T> {
+  const feed = new BerFeed(read)
+  let problem: string | undefined
+  const sink = decoding(part, {
+    write(chunk) {
+      problem ??= feed.push(chunk)
+    },
+    end: ignore,
+  })
+  for (const slice of largeBodyOf(part).slices()) {
+    sink.write(slice)
+    if (problem !== undefined) return fail(problem)
+  }
+  sink.end()
+  return problem === undefined ? feed.end() : fail(problem)
+}
+
+/** `undefined` when the content is not sealed with this key; the spill is then forgotten. */
+function decrypt(
+  part: LargePart,
+  input: DecryptionInput,
+  mac: Uint8Array | undefined,
+  spill: Spill,
+): LargePart | undefined {
+  const decryption = startDecryption(input)
+  const read = readBody(part, (reader) => readEnvelopeFrame(reader, (slice) => spill.write(decryption.update(slice))))
+  const rest = read.ok ? decryption.finish(NOTHING, mac) : undefined
+  if (rest === undefined) {
+    spill.drop()
+    return undefined
+  }
+  spill.write(rest)
+  spill.end()
+  return parseLargePart(spill.range)
+}
