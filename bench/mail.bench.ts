@@ -66,7 +66,8 @@ export function wrapJob(sender: SmimeIdentity, recipient: SmimeIdentity, mail: S
   const copy = {
     kind: 'wrapped',
     layering: 'encrypt-sign',
-    signer: packOwn(sender),
+    standard: 'smime' as const,
+    signers: [packOwn(sender)],
     recipients,
     signing: {},
     encryption: CHOICE,

@@ -58,7 +58,8 @@ function wrapped(layering: Layering, headerProtection: boolean): Uint8Array {
   const copy = {
     kind: 'wrapped' as const,
     layering,
-    signer: packKey(alice),
+    standard: 'smime' as const,
+    signers: [packKey(alice)],
     recipients: [packCertificate(bob.certificate)],
     signing: {},
     encryption: { cipher: 'aes-256-gcm' as const },

@@ -55,7 +55,8 @@ async function sealMail(
 ): Promise<{ recipients: readonly Address[]; bytes: Buffer }[]> {
   const from = needAddress(options.from)
   const nowMs = desk.clock.nowMs()
-  const signer = await desk.privateKeys.signingKey(from)
+  const signers = await desk.privateKeys.signingKeys(from)
+  const [signer] = signers
   if (signer === undefined) throw new OperationRefused(`There is no private key of ${from} here`)
   const author = authorOf(message)
   if ('problem' in author) throw new OperationRefused(`It cannot be signed: ${author.problem}`)
@@ -82,7 +83,7 @@ async function sealMail(
   })
   if (plan.refused.length > 0) throw new OperationRefused(explainNoKey(plan.refused))
   const outputs = plan.copies.map(() => new Collector())
-  const copies = plan.copies.map((copy) => packCopy(copy.protection, signer))
+  const copies = plan.copies.map((copy) => packCopy(copy.protection, signers))
   const header = writeFields(message.fields.filter((field) => !isField(field, 'Bcc')))
   const body = startWrap({ kind: 'wrap', header, trace: new Uint8Array(0), signingTimeMs: nowMs, copies }, outputs)
   body.write(bodyOf(message))

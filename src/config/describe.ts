@@ -113,14 +113,19 @@ function noteOf(setting: string, node: SchemaNode): SettingNote {
 
 function valuesOf(node: SchemaNode): string {
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ')
-  const some = node.anyOf?.filter((each) => each.type !== 'null')
-  if (some !== undefined) return `\`null\` or ${some.map(valuesOf).join(' or ')}`
+  if (node.anyOf !== undefined)
+    return node.anyOf
+      .toSorted((a, b) => Number(b.type === 'null') - Number(a.type === 'null'))
+      .map(valuesOf)
+      .join(' or ')
+  if (node.items?.enum !== undefined) return 'a list of these'
   if (node.type === 'integer') return `a whole number from ${node.minimum ?? 0} to ${node.maximum ?? 0}`
   return (node.type && WORDS[node.type]) ?? 'text'
 }
 
 const WORDS: Readonly<Record<string, string>> = {
   boolean: '`true` or `false`',
+  null: '`null`',
   array: 'a list',
   object: 'names and values',
 }

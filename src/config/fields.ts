@@ -1,6 +1,7 @@
 /** Kinds of values that a setting can have. */
 import { z } from 'zod'
 import { parseDomain, type Domain } from '../message/address.ts'
+import { MAIL_KEYS, type MailKeys } from '../protection/key-kinds.ts'
 
 /** A mail domain; comes out in lower-case A-labels. */
 export const domainField = z.string().transform((text, context): Domain => {
@@ -31,6 +32,13 @@ const RESOLVER = /^(?:[0-9.]{7,15}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,
 export const resolverField = z
   .string()
   .regex(RESOLVER, { error: 'is no address of a name server; write 127.0.0.1:53 or [::1]:53' })
+
+const mailKeys = z.enum(Object.keys(MAIL_KEYS) as [MailKeys, ...MailKeys[]])
+
+/** Keys that a user is given; one name, or a list of them, comes out as a list. */
+export const mailKeysField = z
+  .union([mailKeys, z.array(mailKeys).min(1)])
+  .transform((given): readonly MailKeys[] => (typeof given === 'string' ? [given] : [...new Set(given)]))
 
 /** A port of ours. */
 export const portField = z.int().min(0).max(65_535)

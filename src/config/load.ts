@@ -137,12 +137,12 @@ function sentence(issue: Issue, path: readonly string[]): string {
     case 'invalid_type':
       return issue.input === undefined ? `is missing${write}` : `cannot be ${shown(issue.input)}${write}`
     case 'invalid_value':
+    case 'invalid_union':
       return `cannot be ${shown(issue.input)}${write}`
     case 'too_big':
     case 'too_small':
       return typeof issue.input === 'number' ? `cannot be ${issue.input}${write}` : issue.message
     case 'invalid_element':
-    case 'invalid_union':
     case 'not_multiple_of':
     case 'unrecognized_keys':
       return `${issue.message}${write}`

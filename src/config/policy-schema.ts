@@ -45,7 +45,16 @@ const outbound = {
       '`detached` is multipart/signed, which every program can show; `opaque` is one application/pkcs7-mime part.',
     ),
   signature: z.enum(['rsa-pkcs1', 'rsa-pss']).default('rsa-pkcs1').describe('How RSA keys sign.'),
-  digest: z.enum(['sha256', 'sha384', 'sha512']).default('sha256').describe('Of signatures.'),
+  digest: z
+    .enum(['sha256', 'sha384', 'sha512'])
+    .default('sha256')
+    .describe('Of signatures by RSA and EC keys; a curve that asks for a longer one gets it.'),
+  signers: z
+    .enum(['first', 'all'])
+    .default('first')
+    .describe(
+      'Users who have several keys (`keys.algorithm`) sign with the first or with all of them. Some programs call a mail wrong when one of two signatures is of a kind that they do not know.',
+    ),
 }
 
 const inbound = {
@@ -75,6 +84,7 @@ const perDomain = z.strictObject({
   signatureForm: outbound.signatureForm.unwrap().optional(),
   signature: outbound.signature.unwrap().optional(),
   digest: outbound.digest.unwrap().optional(),
+  signers: outbound.signers.unwrap().optional(),
   onTampered: inbound.onTampered.unwrap().optional(),
   onMismatch: inbound.onMismatch.unwrap().optional(),
   onUnknownKey: inbound.onUnknownKey.unwrap().optional(),

@@ -25,6 +25,7 @@ export function outboundPolicyFor(settings: PolicyFacts, domain: Domain): Outbou
       form: own.signatureForm ?? policy.signatureForm,
       signature: own.signature ?? policy.signature,
       digest: own.digest ?? policy.digest,
+      signers: own.signers ?? policy.signers,
     },
   }
 }

@@ -3,7 +3,15 @@
  * made from it (describe.ts). Units are in the names.
  */
 import { z } from 'zod'
-import { countField, domainField, nextHopField, portField, resolverField, routedDomainField } from './fields.ts'
+import {
+  countField,
+  domainField,
+  mailKeysField,
+  nextHopField,
+  portField,
+  resolverField,
+  routedDomainField,
+} from './fields.ts'
 import { policyField } from './policy-schema.ts'
 
 const listener = (port: number, what: string) =>
@@ -150,10 +158,11 @@ export const configSchema = z.strictObject({
   limits: limits.prefault({}).describe('How much of everything.'),
   keys: z
     .strictObject({
-      algorithm: z
-        .enum(['rsa-2048', 'ec-p256'])
-        .default('rsa-2048')
-        .describe('Of new key pairs. Every mail program reads RSA; P-256 signs ten times as fast.'),
+      algorithm: mailKeysField
+        .prefault('rsa-2048')
+        .describe(
+          'Of new key pairs. Every mail program reads RSA; P-256 signs ten times as fast. `+` joins a key that signs and one that decrypts, each with a certificate of its own. Of a list, each user has all; the first signs, or all of them (`policy.signers`).',
+        ),
       certificateValidityDays: countField(1, 1_185).default(730).describe('Of new certificates.'),
     })
     .prefault({})

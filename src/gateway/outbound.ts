@@ -89,7 +89,8 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   const fields = outgoingFields(head.part, login, nowMs, id)
   const messageId = messageIdOf(fields)
 
-  const signer = await deps.privateKeys.signingKey(login)
+  const signers = await deps.privateKeys.signingKeys(login)
+  const [signer] = signers
   if (signer === undefined) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
   const plan = await planFor(deps, head, mail.envelope, { address: login, signer }, nowMs)
   if ('code' in plan) return plan
@@ -101,7 +102,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
     header: writeFields(fields),
     trace: writeFields(trace),
     signingTimeMs: nowMs,
-    copies: plan.copies.map((copy) => packCopy(copy.protection, signer)),
+    copies: plan.copies.map((copy) => packCopy(copy.protection, signers)),
   }
   const body = counted(head.rest)
   const copies = await protectCopies(deps.pool, deps.store.bytes, job, body.chunks)

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
-import { X509Certificate, createPrivateKey, createPublicKey } from 'node:crypto'
+import { X509Certificate, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { before, describe, test } from 'node:test'
 import { type Address, parseAddress } from '../message/address.ts'
 import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
-import { EXTENSION } from '../protection/smime/extensions.ts'
+import type { KeyKind } from '../protection/key-kinds.ts'
+import { EXTENSION, KEY_USAGE } from '../protection/smime/extensions.ts'
 import { validatePath } from '../protection/smime/path-validation.ts'
 import {
   type Authority,
   createAuthority,
   createTlsCertificate,
-  generateMailKey,
+  generateKey,
   issueMailCertificate,
 } from './certificate-authority.ts'
 
@@ -47,7 +48,7 @@ describe('a user certificate', () => {
   for (const [text, algorithm, subject, why] of cases)
     test(why, async () => {
       const address = addressOf(text)
-      const { publicKey } = await generateMailKey(algorithm)
+      const { publicKey } = await generateKey(algorithm)
       const order = { address, publicKey, nowMs: NOW_MS, validityDays: 730 }
       const certificate = parse(await issueMailCertificate(authority, order))
       assert.deepEqual(certificate.addresses, [address])
@@ -62,7 +63,7 @@ describe('a user certificate', () => {
     })
 
   test('never outlives its authority, and no serial number comes twice', async () => {
-    const { publicKey } = await generateMailKey('ec-p256')
+    const { publicKey } = await generateKey('ec-p256')
     const order = { address: addressOf('a@biglobe.ne.jp'), publicKey, nowMs: NOW_MS, validityDays: 100 * 365 }
     const [one, two] = [await issueMailCertificate(authority, order), await issueMailCertificate(authority, order)].map(
       parse,
@@ -72,16 +73,34 @@ describe('a user certificate', () => {
     assert.equal(one?.serial.length, 18)
   })
 
-  test('no certificate for a key that can do only half of it', async () => {
-    const publicKey = createPublicKey(
-      createPrivateKey({
-        key: Buffer.from(`302e020100300506032b657004220420${'11'.repeat(32)}`, 'hex'),
-        format: 'der',
-        type: 'pkcs8',
-      }),
-    )
+  const kinds: readonly [kind: KeyKind, uses: number, why: string][] = [
+    ['rsa-4096', KEY_USAGE.digitalSignature | KEY_USAGE.keyEncipherment, 'RSA does both'],
+    ['ec-p384', KEY_USAGE.digitalSignature | KEY_USAGE.keyAgreement, 'EC does both'],
+    ['ec-p521', KEY_USAGE.digitalSignature | KEY_USAGE.keyAgreement, 'the largest curve too'],
+    ['ed25519', KEY_USAGE.digitalSignature, 'signs (RFC 8410 §5)'],
+    ['x25519', KEY_USAGE.keyAgreement, 'decrypts (RFC 8410 §5)'],
+    ['ed448', KEY_USAGE.digitalSignature, 'signs'],
+    ['x448', KEY_USAGE.keyAgreement, 'decrypts'],
+    ['ml-dsa-65', KEY_USAGE.digitalSignature, 'signs (RFC 9881)'],
+    ['ml-dsa-87', KEY_USAGE.digitalSignature, 'signs'],
+    ['ml-kem-768', KEY_USAGE.keyEncipherment, 'decrypts (RFC 9935)'],
+    ['ml-kem-1024', KEY_USAGE.keyEncipherment, 'decrypts'],
+  ]
+  for (const [kind, uses, why] of kinds)
+    test(`says what the key is for: ${kind} ${why}`, async () => {
+      const { publicKey } = await generateKey(kind)
+      const order = { address: addressOf('a@biglobe.ne.jp'), publicKey, nowMs: NOW_MS, validityDays: 730 }
+      const certificate = parse(await issueMailCertificate(authority, order))
+      assert.equal(certificate.algorithm, kind)
+      assert.equal(certificate.keyUsage, uses)
+      assert.equal(certificate.canSign, (uses & KEY_USAGE.digitalSignature) !== 0)
+      assert.equal(certificate.canEncrypt, (uses & ~KEY_USAGE.digitalSignature) !== 0)
+    })
+
+  test('there is none for a key that can do nothing in mail', async () => {
+    const { publicKey } = generateKeyPairSync('dh' as 'ed25519', { group: 'modp14' } as never)
     const order = { address: addressOf('a@biglobe.ne.jp'), publicKey, nowMs: NOW_MS, validityDays: 1 }
-    await assert.rejects(issueMailCertificate(authority, order), /no mail certificate for a key of type ed25519/)
+    await assert.rejects(issueMailCertificate(authority, order), /no mail certificate for a key of type dh/)
   })
 })
 

@@ -7,7 +7,8 @@ import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { promisify } from 'node:util'
 import { type Address, parseDomain } from '../message/address.ts'
-import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
+import type { KeyKind } from '../protection/key-kinds.ts'
+import { type SmimeCertificate, parseCertificate, usageFor } from '../protection/smime/certificate.ts'
 import { EMAIL_PROTECTION, KEY_USAGE } from '../protection/smime/extensions.ts'
 import { writeCertificatePem, writePrivateKeyPem } from '../protection/smime/pem.ts'
 import {
@@ -79,8 +80,7 @@ export async function createAuthority(o: {
 
 /**
  * Issues a user's certificate in the manner of the CA/Browser Forum's S/MIME Baseline Requirements, profile
- * mailbox-validated: one address, one key for signing and decrypting. Their policy identifiers are left out: they claim
- * an audit. Ends with the authority's certificate at the latest. Throws when the address or the key is not usable.
+ * mailbox-validated: one address, and the key's own uses. Their policy identifiers are left out: they claim an audit. Ends with the authority's certificate at the latest. Throws when the address or the key is not usable.
  */
 export async function issueMailCertificate(
   authority: Authority,
@@ -104,7 +104,7 @@ export async function issueMailCertificate(
       notAfterMs: Math.min(times.notAfterMs, issuer.notAfterMs),
       spki,
       extensions: [
-        keyUsage(KEY_USAGE.digitalSignature | encryptionUsage(o.publicKey)),
+        keyUsage(mailUsage(o.publicKey)),
         extendedKeyUsage([EMAIL_PROTECTION]),
         subjectAltName([mailboxName(o.address)], subject.length === 0),
         subjectKeyIdentifier(keyIdOf(spki)),
@@ -145,11 +145,6 @@ export async function createTlsCertificate(o: {
   return { certificatePem: writeCertificatePem(certificate), keyPem: writePrivateKeyPem(privateKey) }
 }
 
-/** A key pair for a user's mail. */
-export async function generateMailKey(algorithm: 'rsa-2048' | 'ec-p256'): Promise<KeyPair> {
-  return generateKey(algorithm)
-}
-
 export interface KeyPair {
   readonly publicKey: KeyObject
   readonly privateKey: KeyObject
@@ -160,22 +155,35 @@ const COMMON_NAME_MAX = 64 // characters; ub-common-name of RFC 5280 appendix A.
 
 const generate = promisify(generateKeyPair)
 
-async function generateKey(algorithm: 'rsa-2048' | 'rsa-3072' | 'ec-p256'): Promise<KeyPair> {
-  switch (algorithm) {
+/** Runs in Node's thread pool: several at once do not wait for each other. */
+export async function generateKey(kind: KeyKind): Promise<KeyPair> {
+  switch (kind) {
     case 'rsa-2048':
-      return generate('rsa', { modulusLength: 2048 })
     case 'rsa-3072':
-      return generate('rsa', { modulusLength: 3072 })
+    case 'rsa-4096':
+      return generate('rsa', { modulusLength: Number(kind.slice('rsa-'.length)) })
     case 'ec-p256':
       return generate('ec', { namedCurve: 'prime256v1' })
+    case 'ec-p384':
+      return generate('ec', { namedCurve: 'secp384r1' })
+    case 'ec-p521':
+      return generate('ec', { namedCurve: 'secp521r1' })
+    case 'ed25519':
+    case 'x25519':
+    case 'ed448':
+    case 'x448':
+    case 'ml-dsa-65':
+    case 'ml-dsa-87':
+    case 'ml-kem-768':
+    case 'ml-kem-1024':
+      return generate(kind as 'ed25519')
   }
 }
 
-function encryptionUsage(key: KeyObject): number {
-  const type = key.asymmetricKeyType
-  if (type === 'rsa') return KEY_USAGE.keyEncipherment
-  if (type === 'ec') return KEY_USAGE.keyAgreement
-  throw new TypeError(`no mail certificate for a key of type ${type ?? 'unknown'}`)
+function mailUsage(key: KeyObject): number {
+  const usage = usageFor(key)
+  if (usage === 0) throw new TypeError(`no mail certificate for a key of type ${key.asymmetricKeyType ?? 'unknown'}`)
+  return usage
 }
 
 /** The address where it fits into a commonName, else an empty subject, which makes the subjectAltName critical. */

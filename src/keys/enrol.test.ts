@@ -4,13 +4,14 @@ import { createPublicKey, privateDecrypt, publicEncrypt, sign, verify } from 'no
 import { test, type TestContext } from 'node:test'
 import { parseDomain, type Domain } from '../message/address.ts'
 import { parseCertificate } from '../protection/smime/certificate.ts'
+import type { Certificate } from '../protection/standard.ts'
 import { findAccount, setAccountStatus } from '../store/accounts.ts'
 import { listAudit } from '../store/audit.ts'
 import { address, openSqliteStore, START_MS, type Opened } from '../store/conformance/fixture.ts'
 import { openStore } from '../store/database.ts'
 import { TrustAnchors } from './anchors.ts'
-import { createAuthority, generateMailKey, issueMailCertificate } from './certificate-authority.ts'
-import { enrol, establishAuthority, rotateKey, type EnrolDeps } from './enrol.ts'
+import { createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
+import { enrol, establishAuthority, rotateKey, type EnrolDeps, type Enrolled } from './enrol.ts'
 import { PrivateKeys } from './private-keys.ts'
 import { PublicKeys } from './public-keys.ts'
 
@@ -44,21 +45,27 @@ function depsOf({ store, clock }: Pick<Opened, 'store' | 'clock'>): EnrolDeps {
 const order = (more: object = {}) => ({
   address: AZUMA,
   passwordHash: '$argon2id$',
-  algorithm: 'ec-p256' as const,
+  algorithms: ['ec-p256'] as const,
   validityDays: 365,
   nowMs: START_MS,
   actor: 'test',
   ...more,
 })
 
+function only({ certificates }: Enrolled): Certificate {
+  const [certificate, ...more] = certificates
+  assert.ok(certificate !== undefined && more.length === 0)
+  return certificate
+}
+
 test('S1–S4: an address, a key pair in 221, a certificate in 222, one audit row', async (t) => {
   const { store, deps } = await provider(t)
-  const enrolled = await enrol(deps, order({ algorithm: 'rsa-2048' }))
+  const enrolled = await enrol(deps, order({ algorithms: ['rsa-2048'] }))
   assert.ok(enrolled.ok)
   assert.equal((await findAccount(store.db, AZUMA))?.status, 'active')
-  const own = await deps.privateKeys.signingKey(AZUMA)
+  const [own] = await deps.privateKeys.signingKeys(AZUMA)
   assert.ok(own)
-  assert.equal(own.certificate.fingerprint, enrolled.value.certificate.fingerprint)
+  assert.equal(own.certificate.fingerprint, enrolled.value.certificates[0]?.fingerprint)
   assert.deepEqual(own.certificate.addresses, [AZUMA])
   const [known] = await deps.publicKeys.known(AZUMA)
   assert.equal(known?.trust, 'own')
@@ -100,10 +107,10 @@ test('rotation: the new key signs, every old one still opens', async (t) => {
   const { deps, clock } = await provider(t)
   const first = await enrol(deps, order())
   clock.now += DAY_MS
-  const second = await rotateKey(deps, order({ nowMs: clock.now, algorithm: 'rsa-2048' }))
+  const second = await rotateKey(deps, order({ nowMs: clock.now, algorithms: ['rsa-2048'] }))
   assert.ok(first.ok && second.ok)
-  const prints = [second, first].map((each) => each.value.certificate.fingerprint)
-  assert.equal((await deps.privateKeys.signingKey(AZUMA))?.certificate.fingerprint, prints[0])
+  const prints = [second, first].map((each) => each.value.certificates[0]?.fingerprint)
+  assert.equal((await deps.privateKeys.signingKeys(AZUMA))[0]?.certificate.fingerprint, prints[0])
   const opening = await deps.privateKeys.decryptionKeys(AZUMA)
   assert.deepEqual(
     opening.map(({ certificate }) => certificate.fingerprint),
@@ -118,11 +125,36 @@ test('rotation: the new key signs, every old one still opens', async (t) => {
   assert.ok(!nobody.ok && nobody.error === 'no-such-user')
 })
 
+test('several kinds of keys: made and signed with in order, decrypted with by those that can, answered by certificate', async (t) => {
+  const { deps, clock } = await provider(t)
+  const wanted = order({ algorithms: ['rsa-2048', 'ml-dsa-65+ml-kem-768', 'rsa-3072'] })
+  const enrolled = await enrol(deps, wanted)
+  assert.ok(enrolled.ok)
+  const kinds = (all: readonly { certificate: Certificate }[]) => all.map(({ certificate }) => certificate.algorithm)
+  assert.deepEqual(
+    enrolled.value.certificates.map(({ algorithm }) => algorithm),
+    ['rsa-2048', 'ml-dsa-65', 'ml-kem-768', 'rsa-3072'],
+  )
+  const signing = await deps.privateKeys.signingKeys(AZUMA)
+  assert.deepEqual(kinds(signing), ['rsa-2048', 'ml-dsa-65'], 'one of each kind, the first asked for first')
+  for (const { chain } of signing)
+    assert.deepEqual(kinds(chain.map((certificate) => ({ certificate }))), ['ml-kem-768'])
+  const opening = await deps.privateKeys.decryptionKeys(AZUMA)
+  assert.deepEqual(kinds(opening).toSorted(), ['ml-kem-768', 'rsa-2048', 'rsa-3072'])
+
+  clock.now += DAY_MS
+  await rotateKey(deps, order({ nowMs: clock.now, algorithms: ['ed25519+x25519'] }))
+  const later = await deps.privateKeys.signingKeys(AZUMA)
+  assert.deepEqual(kinds(later), ['ed25519'], 'the old ones sign no more')
+  assert.deepEqual(kinds((later[0]?.chain ?? []).map((certificate) => ({ certificate }))), ['x25519'])
+  assert.deepEqual(kinds(await deps.privateKeys.decryptionKeys(AZUMA))[0], 'x25519')
+})
+
 test('no signing with a certificate out of its time, but old mail opens', async (t) => {
   const { deps, clock } = await provider(t)
   await enrol(deps, order())
   clock.now += 366 * DAY_MS
-  assert.equal(await deps.privateKeys.signingKey(AZUMA), undefined)
+  assert.deepEqual(await deps.privateKeys.signingKeys(AZUMA), [])
   assert.equal((await deps.privateKeys.decryptionKeys(AZUMA)).length, 1)
   assert.deepEqual(await deps.publicKeys.encryptionCertificates(AZUMA, clock.now), [])
 })
@@ -142,7 +174,7 @@ test('anchors: a certificate that is no authority is refused', async (t) => {
   const { deps, store } = await provider(t)
   const enrolled = await enrol(deps, order())
   assert.ok(enrolled.ok)
-  for (const encoded of [enrolled.value.certificate.encoded, new Uint8Array([0x30, 0]), new Uint8Array()]) {
+  for (const encoded of [only(enrolled.value).encoded, new Uint8Array([0x30, 0]), new Uint8Array()]) {
     const added = await store.commit((tx) => deps.anchors.add(tx, { encoded, source: 'admin', nowMs: START_MS }))
     assert.equal(added.ok, false)
   }
@@ -159,8 +191,8 @@ test('221: a key and a certificate that do not belong together are refused', asy
   const { deps, store } = await provider(t)
   const enrolled = await enrol(deps, order())
   assert.ok(enrolled.ok)
-  const { privateKey, publicKey } = await generateMailKey('ec-p256')
-  const { certificate } = enrolled.value
+  const { privateKey, publicKey } = await generateKey('ec-p256')
+  const certificate = only(enrolled.value)
   for (const key of [privateKey, publicKey]) {
     const entry = { address: AZUMA, certificate, chain: [], key, nowMs: START_MS }
     const added = await store.commit((tx) => deps.privateKeys.add(tx, entry))
@@ -182,10 +214,10 @@ test('221: a sealed key does not open in another row, nor under another master k
 
 test('221: what another process adds is seen at once, and survives a restart', async (t) => {
   const { deps, dir, masterKey, clock } = await provider(t)
-  assert.equal(await deps.privateKeys.signingKey(AZUMA), undefined)
+  assert.deepEqual(await deps.privateKeys.signingKeys(AZUMA), [])
   await using other = await openStore({ dir, masterKey, clock })
   await enrol(depsOf({ store: other, clock }), order())
-  const own = await deps.privateKeys.signingKey(AZUMA)
+  const [own] = await deps.privateKeys.signingKeys(AZUMA)
   assert.ok(own)
   const parsed = parseCertificate(own.certificate.encoded)
   assert.ok(parsed.ok && parsed.value.publicKey.equals(createPublicKey(own.key)))
@@ -202,7 +234,7 @@ test('222: what may be used to encrypt', async (t) => {
   const { deps, store, clock } = await provider(t)
   const authority = await createAuthority({ domain: 'abc.com', nowMs: START_MS })
   const issue = async (nowMs: number, validityDays: number) => {
-    const { publicKey } = await generateMailKey('ec-p256')
+    const { publicKey } = await generateKey('ec-p256')
     const parsed = parseCertificate(
       await issueMailCertificate(authority, { address: SUZUKI, publicKey, nowMs, validityDays }),
     )

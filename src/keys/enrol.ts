@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto'
 import { fail, ok, type Result } from '../base/result.ts'
 import { domainOf, type Address, type Domain } from '../message/address.ts'
+import { type KeyKind, MAIL_KEYS, type MailKeys } from '../protection/key-kinds.ts'
 import { parseCertificate } from '../protection/smime/certificate.ts'
 import type { Certificate, OwnKey } from '../protection/standard.ts'
 import { addAccount, findAccount, type Account } from '../store/accounts.ts'
@@ -9,7 +10,7 @@ import { audit } from '../store/audit.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
 import type { TrustAnchors } from './anchors.ts'
-import { createAuthority, generateMailKey, issueMailCertificate } from './certificate-authority.ts'
+import { createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
 import type { PrivateKeys } from './private-keys.ts'
 import type { PublicKeys } from './public-keys.ts'
 
@@ -22,11 +23,10 @@ export interface EnrolDeps {
   readonly domains: readonly Domain[]
 }
 
-export type MailKeyAlgorithm = 'rsa-2048' | 'ec-p256'
-
 export interface KeyOrder {
   readonly address: Address
-  readonly algorithm: MailKeyAlgorithm
+  /** The first signs; see `policy.signers`. */
+  readonly algorithms: readonly MailKeys[]
   readonly validityDays: number
   readonly nowMs: number
   /** For the audit row. */
@@ -38,12 +38,13 @@ export type EnrolProblem = 'not-our-domain' | 'taken' | 'no-authority' | 'no-suc
 
 export interface Enrolled {
   readonly account: Account
-  readonly certificate: Certificate
+  /** One, or more where the keys are several. */
+  readonly certificates: readonly Certificate[]
 }
 
 /**
- * Gives `address` to a new user: account, key pair, certificate from the domain's authority and audit row, in one
- * transaction. Generating the key may take a second.
+ * Gives `address` to a new user: account, key pairs, certificates from the domain's authority and audit row, in one
+ * transaction. Generating the keys may take a second.
  */
 export async function enrol(
   deps: EnrolDeps,
@@ -52,34 +53,34 @@ export async function enrol(
   const { address, passwordHash, nowMs } = order
   if (!deps.domains.includes(domainOf(address))) return fail('not-our-domain')
   if ((await findAccount(deps.store.db, address)) !== undefined) return fail('taken')
-  const made = await makeKey(deps, order)
+  const made = await makeKeys(deps, order)
   if (made === undefined) return fail('no-authority')
   return deps.store.commit(async (tx) => {
     const account = await addAccount(tx, { address, passwordHash, nowMs })
     if (account === 'taken') return fail('taken')
-    await keepKey(deps, tx, order, made)
-    const detail = `${order.algorithm}, certificate ${made.certificate.fingerprint}`
+    await keepKeys(deps, tx, order, made)
+    const detail = describeKeys(made)
     await audit(tx, { nowMs, actor: order.actor, operation: 'user add', subject: address, detail })
-    return ok({ account, certificate: made.certificate })
+    return ok({ account, certificates: made.map((pair) => pair.certificate) })
   })
 }
 
-/** A new key and certificate for a user; the old keys sign no more, but open old mail for ever. */
+/** New keys and certificates for a user; the old keys sign no more, but open old mail for ever. */
 export async function rotateKey(deps: EnrolDeps, order: KeyOrder): Promise<Result<Enrolled, EnrolProblem>> {
   const { address, nowMs } = order
   const account = await findAccount(deps.store.db, address)
   if (account === undefined || account.status === 'removed') return fail('no-such-user')
-  const made = await makeKey(deps, order)
+  const made = await makeKeys(deps, order)
   if (made === undefined) return fail('no-authority')
   const old = await deps.privateKeys.keysOf(address)
   await deps.store.commit(async (tx) => {
     for (const { certificate, retiredMs } of old)
       if (retiredMs === undefined) await deps.privateKeys.retire(tx, certificate.fingerprint, nowMs)
-    await keepKey(deps, tx, order, made)
-    const detail = `${order.algorithm}, certificate ${made.certificate.fingerprint}`
+    await keepKeys(deps, tx, order, made)
+    const detail = describeKeys(made)
     await audit(tx, { nowMs, actor: order.actor, operation: 'key rotate', subject: address, detail })
   })
-  return ok({ account, certificate: made.certificate })
+  return ok({ account, certificates: made.map((pair) => pair.certificate) })
 }
 
 /** Makes the authority of one of our domains, whose certificate becomes a trust anchor here. One that is there already stays. */
@@ -100,31 +101,39 @@ export async function establishAuthority(
   return certificate
 }
 
-async function makeKey(
-  deps: EnrolDeps,
-  order: KeyOrder,
-): Promise<{ readonly certificate: Certificate; readonly key: KeyObject } | undefined> {
-  const authority = await deps.privateKeys.authorityKey(domainOf(order.address))
-  if (authority === undefined) return undefined
-  const { publicKey, privateKey } = await generateMailKey(order.algorithm)
-  const encoded = await issueMailCertificate(issuer(authority), {
-    address: order.address,
-    publicKey,
-    nowMs: order.nowMs,
-    validityDays: order.validityDays,
-  })
-  return { certificate: mustParse(encoded), key: privateKey }
+interface MadeKey {
+  readonly certificate: Certificate
+  readonly key: KeyObject
 }
 
-async function keepKey(
+async function makeKeys(deps: EnrolDeps, order: KeyOrder): Promise<readonly MadeKey[] | undefined> {
+  const authority = await deps.privateKeys.authorityKey(domainOf(order.address))
+  if (authority === undefined) return undefined
+  const kinds = order.algorithms.flatMap((name): readonly KeyKind[] => MAIL_KEYS[name])
+  return Promise.all(
+    kinds.map(async (kind) => {
+      const { publicKey, privateKey: key } = await generateKey(kind)
+      const { address, nowMs, validityDays } = order
+      const wanted = { address, publicKey, nowMs, validityDays }
+      return { certificate: mustParse(await issueMailCertificate(issuer(authority), wanted)), key }
+    }),
+  )
+}
+
+async function keepKeys(
   deps: EnrolDeps,
   tx: Tx,
   { address, nowMs }: KeyOrder,
-  { certificate, key }: { readonly certificate: Certificate; readonly key: KeyObject },
+  made: readonly MadeKey[],
 ): Promise<void> {
-  mustHold(await deps.privateKeys.add(tx, { address, certificate, chain: [], key, nowMs }))
-  await deps.publicKeys.add(tx, { address, certificate, trust: 'own', source: 'own', nowMs })
+  for (const { certificate, key } of made) {
+    mustHold(await deps.privateKeys.add(tx, { address, certificate, chain: [], key, nowMs }))
+    await deps.publicKeys.add(tx, { address, certificate, trust: 'own', source: 'own', nowMs })
+  }
 }
+
+const describeKeys = (made: readonly MadeKey[]): string =>
+  made.map(({ certificate }) => `${certificate.algorithm}, certificate ${certificate.fingerprint}`).join('; ')
 
 const issuer = ({ certificate, key }: OwnKey) => ({ certificate: certificate.encoded, key })
 

@@ -66,16 +66,29 @@ export class PrivateKeys {
     })
   }
 
-  /** The newest that may sign now: not retired, and its certificate is in its time. */
-  async signingKey(address: Address): Promise<OwnKey | undefined> {
+  /**
+   * Those that sign now: not retired, their certificates in their time, the newest and what was made together with it, one
+   * of each kind, in the order in which they were made. Certificates that only decrypt go out with their signatures, so
+   * that whoever answers can encrypt.
+   */
+  async signingKeys(address: Address): Promise<readonly OwnKey[]> {
     const nowMs = this.#clock.nowMs()
-    return (await this.keysOf(address)).find(
+    const usable = (await this.keysOf(address)).filter(
       ({ certificate, retiredMs }) =>
-        retiredMs === undefined &&
-        certificate.canSign &&
-        certificate.notBeforeMs <= nowMs &&
-        nowMs <= certificate.notAfterMs,
+        retiredMs === undefined && certificate.notBeforeMs <= nowMs && nowMs <= certificate.notAfterMs,
     )
+    const newest = usable.find(({ certificate }) => certificate.canSign)
+    const together = usable.filter(({ createdMs }) => createdMs === newest?.createdMs).toReversed()
+    const signing = Map.groupBy(
+      together.filter(({ certificate }) => certificate.canSign),
+      ({ key }) => key.asymmetricKeyType,
+    )
+    const forAnswers = together
+      .map(({ certificate }) => certificate)
+      .filter(({ canSign, canEncrypt }) => canEncrypt && !canSign)
+    return [...signing.values()]
+      .flatMap((ofOneKind) => ofOneKind.slice(0, 1))
+      .map((own) => ({ ...own, chain: [...own.chain, ...forAnswers] }))
   }
 
   /** Every one this address ever had, newest first, retired and expired ones included; nobody else's (invariant 11). */

@@ -10,7 +10,7 @@ import { bitString, der, sequence } from '../protection/smime/asn1/der-writer.ts
 import { TAG } from '../protection/smime/asn1/tlv.ts'
 import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
 import { address, openSqliteStore } from '../store/conformance/fixture.ts'
-import { createAuthority, generateMailKey, issueMailCertificate } from './certificate-authority.ts'
+import { createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
 import { PublicKeys } from './public-keys.ts'
 
 const ALICE = address('alice@example.com')
@@ -41,7 +41,7 @@ function twinOf(certificate: SmimeCertificate): SmimeCertificate {
 
 async function enrolAlice() {
   const authority = await createAuthority({ domain: 'example.com', nowMs: SIGNED_AT_MS, algorithm: 'ec-p256' })
-  const { publicKey, privateKey: key } = await generateMailKey('ec-p256')
+  const { publicKey, privateKey: key } = await generateKey('ec-p256')
   const order = { address: ALICE, publicKey, nowMs: SIGNED_AT_MS, validityDays: 30 }
   const certificate = parse(await issueMailCertificate(authority, order))
   const anchor = { certificate: parse(authority.certificate), chain: [], key: authority.key }

@@ -66,8 +66,10 @@ export type PackedCopy =
   | { readonly kind: 'as-is' }
   | {
       readonly kind: 'wrapped'
+      readonly standard: StandardName
       readonly layering: Layering
-      readonly signer: PackedKey
+      /** At least one, of that standard. */
+      readonly signers: readonly PackedKey[]
       readonly recipients: readonly PackedCertificate[]
       readonly signing: SigningChoice
       readonly encryption: EncryptionChoice
@@ -91,10 +93,12 @@ export type CopyProtection =
       readonly legacyDisplay?: boolean
     }
 
-export function packCopy(protection: CopyProtection, signer: OwnKey): PackedCopy {
+/** `signers`: the keys that the sender signs with, the first first; the protection says whether all of them do. */
+export function packCopy(protection: CopyProtection, signers: readonly OwnKey[]): PackedCopy {
   if (protection.kind === 'as-is') return protection
-  const { standard: _standard, certificates, ...rest } = protection
-  return { ...rest, signer: packKey(signer), recipients: certificates.map(packCertificate) }
+  const { certificates, ...rest } = protection
+  const signing = protection.signing.signers === 'all' ? signers : signers.slice(0, 1)
+  return { ...rest, signers: signing.map(packKey), recipients: certificates.map(packCertificate) }
 }
 
 export interface WrapJob {
@@ -160,11 +164,11 @@ export function startWrap(job: WrapJob, outputs: readonly ByteSink[]): ByteSink 
     }
     const plan = {
       ...copy,
-      signer: unpackKey(copy.signer),
+      signers: copy.signers.map(unpackKey),
       recipients: copy.recipients.map(unpackCertificate),
       signingTimeMs: job.signingTimeMs,
     }
-    return wrap(standardNamed(copy.signer.standard), fields, traceFields, plan, out)
+    return wrap(standardNamed(copy.standard), fields, traceFields, plan, out)
   })
   return {
     write: (chunk) => sinks.forEach((sink) => sink.write(chunk)),

@@ -45,8 +45,8 @@ function ringOf(more: Partial<PackedRing> = {}): PackedRing {
 
 function peeled(by: Entity, ring: PackedRing): PeelReport {
   const out = new Collector()
-  const key = packKey({ ...by, chain: [] })
-  const copy = { kind: 'wrapped', layering: 'sign', signer: key, recipients: [], signing: {}, encryption: {} } as const
+  const how = { kind: 'wrapped', standard: 'smime', layering: 'sign', signing: {}, encryption: {} } as const
+  const copy = { ...how, signers: [packKey({ ...by, chain: [] })], recipients: [] }
   const body = startWrap(
     {
       kind: 'wrap',

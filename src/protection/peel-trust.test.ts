@@ -112,7 +112,8 @@ function signedBy({ certificate, key }: Entity): Uint8Array {
       {
         kind: 'wrapped',
         layering: 'sign',
-        signer: packKey({ certificate, key, chain: [] }),
+        standard: 'smime' as const,
+        signers: [packKey({ certificate, key, chain: [] })],
         recipients: [],
         signing: { form: 'opaque' },
         encryption: {},

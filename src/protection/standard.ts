@@ -41,7 +41,7 @@ export interface Certificate {
  */
 export interface OwnKey {
   readonly certificate: Certificate
-  /** Intermediate certificates that go out with a signature, without the anchor. */
+  /** What goes out with a signature: intermediate certificates without the anchor, and the owner's for encryption. */
   readonly chain: readonly Certificate[]
   readonly key: KeyObject
 }
@@ -175,6 +175,8 @@ export interface SigningChoice {
   readonly form?: 'detached' | 'opaque'
   readonly signature?: 'rsa-pkcs1' | 'rsa-pss'
   readonly digest?: 'sha256' | 'sha384' | 'sha512'
+  /** With which of the sender's keys, where there are several; the first where nothing is said. */
+  readonly signers?: 'first' | 'all'
 }
 
 /**
@@ -203,6 +205,7 @@ export interface ProtectionStandard {
   judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding
   /** Whether `encrypt` knows what to do with a key of this kind. */
   canEncryptTo(certificate: Certificate): boolean
-  sign(key: OwnKey, choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink
+  /** One signature by each key; at least one. */
+  sign(keys: readonly OwnKey[], choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink
   encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, out: ByteSink): ProtectedSink
 }

@@ -23,7 +23,8 @@ export type Layering = 'sign' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
 
 export interface WrapPlan {
   readonly layering: Layering
-  readonly signer: OwnKey
+  /** At least one. */
+  readonly signers: readonly OwnKey[]
   /** Who can read it; empty for `sign` only. */
   readonly recipients: readonly Certificate[]
   readonly signing: SigningChoice
@@ -76,7 +77,7 @@ export function wrap(
 
 function layerSink(standard: ProtectionStandard, step: Step, plan: WrapPlan, out: ByteSink): ProtectedSink {
   return step === 'sign'
-    ? standard.sign(plan.signer, plan.signing, plan.signingTimeMs, out)
+    ? standard.sign(plan.signers, plan.signing, plan.signingTimeMs, out)
     : standard.encrypt(plan.recipients, plan.encryption, out)
 }
 

@@ -117,7 +117,8 @@ function sealed(from: string, to: string, choice: Choice, crossed: readonly Root
   const copy: PackedCopy = {
     kind: 'wrapped',
     ...choice,
-    signer: packKey({ ...pair, chain }),
+    standard: 'smime' as const,
+    signers: [packKey({ ...pair, chain })],
     recipients: choice.layering === 'sign' ? [] : [packCertificate(encryptionCertificate(to))],
     headerProtection: true,
   }

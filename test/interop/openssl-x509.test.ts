@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import {
   createAuthority,
   createTlsCertificate,
-  generateMailKey,
+  generateKey,
   issueMailCertificate,
 } from '../../src/keys/certificate-authority.ts'
 import { parseAddress } from '../../src/message/address.ts'
@@ -39,7 +39,7 @@ describe('openssl', needs('openssl', 'openssl'), () => {
       ['ec', 'u-suzuki@abc.example', 'ec-p256'],
       ['utf8', '鈴木@abc.example', 'ec-p256'],
     ] as const) {
-      const { publicKey, privateKey } = await generateMailKey(algorithm)
+      const { publicKey, privateKey } = await generateKey(algorithm)
       const address = parseAddress(text)
       assert.ok(address !== undefined)
       const certificate = await issueMailCertificate(authority, { address, publicKey, nowMs, validityDays: 365 })

@@ -34,6 +34,7 @@ export const DEFAULT_INBOUND: InboundPolicy = {
 export interface MailOrder {
   readonly layering: Layering
   readonly signer: SmimeIdentity
+  readonly moreSigners?: readonly SmimeIdentity[]
   readonly recipients?: readonly SmimeIdentity[]
   /** Header lines of the author's message, each with its CRLF. */
   readonly header: string
@@ -56,7 +57,8 @@ export function protectedMail(order: MailOrder): Buffer {
         {
           kind: 'wrapped',
           layering: order.layering,
-          signer: packKey(order.signer),
+          standard: 'smime',
+          signers: [order.signer, ...(order.moreSigners ?? [])].map(packKey),
           recipients: (order.recipients ?? []).map(({ certificate }) => packCertificate(certificate)),
           signing: order.signing ?? {},
           encryption: order.encryption ?? {},

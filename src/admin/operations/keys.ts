@@ -142,10 +142,16 @@ export async function rotateKeys(
   input: { address: string },
 ): Promise<{ address: Address; keys: readonly KeyNote[] }> {
   const address = needAddress(input.address)
-  const { algorithm, certificateValidityDays: validityDays } = desk.config.keys
-  const made = await rotateKey(desk, { address, algorithm, validityDays, nowMs: desk.clock.nowMs(), actor: desk.actor })
+  const { algorithm: algorithms, certificateValidityDays: validityDays } = desk.config.keys
+  const made = await rotateKey(desk, {
+    address,
+    algorithms,
+    validityDays,
+    nowMs: desk.clock.nowMs(),
+    actor: desk.actor,
+  })
   if (!made.ok) throw new OperationRefused(`There is no user ${address} in a domain with an authority`)
-  return { address, keys: [keyNote(made.value.certificate)] }
+  return { address, keys: made.value.certificates.map(keyNote) }
 }
 
 /** From now on nothing is encrypted to it, nothing signed with it, and no signature by it believed. */

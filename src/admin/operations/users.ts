@@ -29,17 +29,17 @@ export async function addUser(desk: Desk, input: { address: string; password?: s
   const address = needAddress(input.address)
   const password = input.password ?? randomBytes(PASSWORD_BYTES).toString('hex')
   if (!acceptablePassword(password)) throw new OperationRefused('The password is empty or too long')
-  const { algorithm, certificateValidityDays } = desk.config.keys
+  const { algorithm: algorithms, certificateValidityDays } = desk.config.keys
   const enrolled = await enrol(desk, {
     address,
-    algorithm,
+    algorithms,
     validityDays: certificateValidityDays,
     nowMs: desk.clock.nowMs(),
     actor: desk.actor,
     passwordHash: await desk.passwords.hash(password),
   })
   if (enrolled.ok)
-    return { address: enrolled.value.account.address, password, keys: [keyNote(enrolled.value.certificate)] }
+    return { address: enrolled.value.account.address, password, keys: enrolled.value.certificates.map(keyNote) }
   switch (enrolled.error) {
     case 'not-our-domain':
       throw new OperationRefused(`${domainOf(address)} is not one of our domains (${desk.domains.join(', ')})`)

@@ -242,6 +242,15 @@ const KEY_ABILITIES: Readonly<Record<string, { readonly sign: number; readonly e
   'ml-kem-1024': TRANSPORT_ONLY,
 }
 
+/**
+ * The keyUsage bits of what a key can do in mail, for the certificate that it is given (RFC 5280 §4.2.1.3, RFC 8410 §5, RFC 9881,
+ * RFC 9935); 0 when it can do nothing.
+ */
+export function usageFor(key: KeyObject): number {
+  const { sign, encrypt } = abilitiesOf(key.asymmetricKeyType ?? '')
+  return (sign & KEY_USAGE.digitalSignature) | encrypt
+}
+
 /** Whatever makes signatures may sign; what nothing here computes with may nothing. */
 const abilitiesOf = (type: string): { readonly sign: number; readonly encrypt: number } =>
   KEY_ABILITIES[type] ?? { sign: SIGNATURES.some(({ keyTypes }) => keyTypes.includes(type)) ? SIGN : 0, encrypt: 0 }

@@ -100,7 +100,8 @@ export function pkcs7MimeFields(form: 'signed-data' | 'enveloped-data' | 'auth-e
 
 /** The header field of a `multipart/signed` entity (RFC 8551 §3.5.3.2). */
 export function multipartSignedFields(micalg: string, boundary: string): HeaderField[] {
-  const parameters = `protocol="application/pkcs7-signature"; micalg=${micalg}; boundary="${boundary}"`
+  const word = micalg.includes(',') ? `"${micalg}"` : micalg
+  const parameters = `protocol="application/pkcs7-signature"; micalg=${word}; boundary="${boundary}"`
   return [makeField('Content-Type', `multipart/signed; ${parameters}`)]
 }
 

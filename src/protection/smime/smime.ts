@@ -80,9 +80,9 @@ function judgeTime(certificate: Certificate, atMs: number): TrustFinding {
   return { trusted: true, path: [certificate.fingerprint] }
 }
 
-function sign(key: OwnKey, choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink {
-  if (!isSmimeKey(key)) throw new TypeError('an S/MIME signature needs an S/MIME key')
-  const keys = [{ ...key, chain: key.chain.filter(isSmimeCertificate) }]
+function sign(own: readonly OwnKey[], choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink {
+  const keys = own.filter(isSmimeKey).map((key) => ({ ...key, chain: key.chain.filter(isSmimeCertificate) }))
+  if (keys.length !== own.length || keys.length === 0) throw new TypeError('an S/MIME signature needs S/MIME keys')
   if (choice.form === 'opaque') {
     const sink = signedDataSink({ keys, detached: false, choice, signingTimeMs }, base64LineSink(out))
     return { fields: pkcs7MimeFields('signed-data'), sink }
@@ -91,7 +91,7 @@ function sign(key: OwnKey, choice: SigningChoice, signingTimeMs: number, out: By
   const signature = new Collector()
   const signer = signedDataSink({ keys, detached: true, choice, signingTimeMs }, signature)
   return {
-    fields: multipartSignedFields(micalgOf(key.certificate, choice), boundary),
+    fields: multipartSignedFields(micalgOf(keys, choice), boundary),
     sink: new DetachedSink(boundary, signer, signature, out),
   }
 }

@@ -1,5 +1,5 @@
 /** Writes X.509 certificates (RFC 5280 §4.1): DER from values, signed with a key that we hold. */
-import { type KeyObject, createHash, sign } from 'node:crypto'
+import { type KeyObject, createHash } from 'node:crypto'
 import { utf8 } from '../../base/bytes.ts'
 import { parseDer } from './asn1/der-reader.ts'
 import {
@@ -15,6 +15,7 @@ import {
   time,
 } from './asn1/der-writer.ts'
 import { TAG, context } from './asn1/tlv.ts'
+import { planSignature } from './cms/signing-plan.ts'
 import { EXTENSION } from './extensions.ts'
 import { SMTP_UTF8_MAILBOX } from './general-name.ts'
 
@@ -32,7 +33,7 @@ export interface CertificateContents {
   readonly extensions: readonly Uint8Array[]
 }
 
-/** Signs with an RSA key (PKCS#1 v1.5: what every client verifies), an EC key, both with SHA-256, or an Ed25519 key. */
+/** Signs with any key that signs mail; with RSA as PKCS#1 v1.5 and SHA-256, which every client verifies. */
 export function writeCertificate(contents: CertificateContents, signingKey: KeyObject): Uint8Array {
   const { serial, issuer, subject, notBeforeMs, notAfterMs, spki, extensions } = contents
   const validity = sequence(time(notBeforeMs), time(notAfterMs))
@@ -53,18 +54,14 @@ export function writeSigned(
   signingKey: KeyObject,
   fields: (algorithm: Uint8Array) => readonly Uint8Array[],
 ): Uint8Array {
-  const { algorithm, digest } = signatureOf(signingKey)
+  const plan = planSignature(signingKey, {})
+  // CMS names the key's algorithm for RSA, and the digest beside it; here is no beside
+  const algorithm = signingKey.asymmetricKeyType === 'rsa' ? SHA256_WITH_RSA : plan.algorithm
   const tbs = sequence(...fields(algorithm))
-  return sequence(tbs, algorithm, bitString(sign(digest, tbs, signingKey)))
+  return sequence(tbs, algorithm, bitString(plan.sign(tbs, signingKey)))
 }
 
-function signatureOf(key: KeyObject): { readonly algorithm: Uint8Array; readonly digest: 'sha256' | undefined } {
-  const type = key.asymmetricKeyType
-  if (type === 'rsa') return { algorithm: sequence(oid('1.2.840.113549.1.1.11'), NULL), digest: 'sha256' }
-  if (type === 'ec') return { algorithm: sequence(oid('1.2.840.10045.4.3.2')), digest: 'sha256' }
-  if (type === 'ed25519') return { algorithm: sequence(oid('1.3.101.112')), digest: undefined }
-  throw new TypeError(`cannot sign certificates with a key of type ${type ?? 'unknown'}`)
-}
+const SHA256_WITH_RSA = sequence(oid('1.2.840.113549.1.1.11'), NULL)
 
 export const COMMON_NAME = '2.5.4.3'
 export const DOMAIN_COMPONENT = '0.9.2342.19200300.100.1.25'

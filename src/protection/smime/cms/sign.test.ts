@@ -25,6 +25,12 @@ const rows: readonly [kind: IdentityKind, choice: SigningChoice, algorithm: stri
   ['p256', { digest: 'sha512', signature: 'rsa-pss' }, 'ecdsa-sha512', 'sha-512'],
   ['ed25519', {}, 'ed25519', 'sha-512'],
   ['ed25519', { digest: 'sha256' }, 'ed25519', 'sha-512'],
+  ['p384', { digest: 'sha256' }, 'ecdsa-sha384', 'sha-384'],
+  ['brainpool256', {}, 'ecdsa-sha256', 'sha-256'],
+  ['ed448', {}, 'ed448', 'unknown'],
+  ['ml-dsa-44', {}, 'ml-dsa-44', 'sha-512'],
+  ['ml-dsa-65', { digest: 'sha256' }, 'ml-dsa-65', 'sha-512'],
+  ['ml-dsa-87', {}, 'ml-dsa-87', 'sha-512'],
 ]
 const smallContents = [0, 1, 15, 16, 17, 5000].map((size) => randomBytes(size))
 const largeContents = [WHOLE_MAX_BYTES, WHOLE_MAX_BYTES + 1, 3_000_000].map((size) => randomBytes(size))
@@ -32,7 +38,7 @@ const largeContents = [WHOLE_MAX_BYTES, WHOLE_MAX_BYTES + 1, 3_000_000].map((siz
 for (const [kind, choice, algorithm, micalg] of rows)
   test(`${algorithm} with ${kind}: what is signed verifies, of any size, in any chunks`, () => {
     const { certificate, key, chain } = smimeIdentity(kind)
-    assert.equal(micalgOf(certificate, choice), micalg)
+    assert.equal(micalgOf([{ certificate }], choice), micalg)
     for (const content of kind === 'p256' ? [...smallContents, ...largeContents] : smallContents)
       for (const detached of [true, false])
         for (const chunkBytes of content.length > 5000 ? [65_536, 100_000] : [7, 5000]) {
@@ -56,6 +62,11 @@ for (const [kind, choice, algorithm, micalg] of rows)
           assert.deepEqual(check, { intact: true, algorithm, signingTimeMs })
         }
   })
+
+test('the micalg of several signatures names each digest once', () => {
+  const keys = ['rsa-2048', 'p256', 'ml-dsa-65', 'ed25519'].map((kind) => smimeIdentity(kind as IdentityKind))
+  assert.equal(micalgOf(keys, {}), 'sha-256,sha-512')
+})
 
 test('several signers of different kinds sign one content', () => {
   const identities = [smimeIdentity('rsa-2048'), smimeIdentity('p384'), smimeIdentity('ed25519')]

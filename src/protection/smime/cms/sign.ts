@@ -28,9 +28,9 @@ export interface SignedDataOptions {
   readonly signingTimeMs: number
 }
 
-/** The `micalg` parameter of multipart/signed for a signature by this certificate's key (RFC 8551 §3.5.3.2). */
-export function micalgOf(certificate: SmimeCertificate, choice: SigningChoice): string {
-  return planSignature(certificate.publicKey, choice).digest.micalg
+/** The `micalg` parameter of multipart/signed for signatures by these keys (RFC 8551 §3.5.3.2): one word a digest. */
+export function micalgOf(keys: readonly Pick<CmsSigningKey, 'certificate'>[], choice: SigningChoice): string {
+  return [...new Set(keys.map(({ certificate }) => planSignature(certificate.publicKey, choice).digest.micalg))].join()
 }
 
 /**
