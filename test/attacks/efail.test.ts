@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import {
   SECRET,
+  alice,
   alicesEntity,
   bob,
   clearSigned,
@@ -29,6 +30,7 @@ import {
 } from '../support/forge-cms.ts'
 import { octetString } from '../../src/protection/smime/asn1/der-writer.ts'
 import { CONTENT_TYPE } from '../../src/protection/smime/cms/content-info.ts'
+import { smimeIdentity } from '../support/smime-identity.ts'
 import { ALICE, MALLORY } from '../support/tampering.ts'
 
 const BLOCK = 16
@@ -204,4 +206,27 @@ test('two ciphertexts in one body: the second is no part of the first', () => {
   assert.equal(joined.outcome, 'refused 5.7.7')
   const padded = receivedByBob(mailFrom(MALLORY, `${header}\r\n\r\n${body}${body}`)) // base64 ends at its padding
   assert.equal(shown(padded).split(SECRET).length, 2)
+})
+
+test('random octets under a signature: one that holds proves them, one that nobody can check does not', () => {
+  const garbled = `Content-Type: text/plain\r\n\r\n${Buffer.alloc(64, randomLike('garbage', 32)).toString('latin1')}`
+  const mailOf = (certificates: readonly Uint8Array[] | undefined): Buffer => {
+    const content = Buffer.from(garbled, 'latin1')
+    const by = certificates === undefined ? alice : smimeIdentity('p256', 'nobody@example.com')
+    const cms = forgeSignedData({ content, signers: [{ by }], detached: true, ...(certificates && { certificates }) })
+    const contentKey = randomLike('key', 32)
+    const iv = randomLike('iv', BLOCK)
+    const plaintext = Buffer.from(clearSigned(garbled, cms), 'latin1')
+    return mailFrom(
+      ALICE,
+      cmsEntity('enveloped-data', enveloped(contentKey, iv, cbcEncrypt(contentKey, plaintext, iv))),
+    )
+  }
+  assert.equal(receivedByBob(mailOf(undefined)).outcome, 'valid')
+  const unknown = receivedByBob(mailOf([]))
+  assert.equal(unknown.outcome, 'refused 5.7.7')
+  assert.deepEqual(
+    unknown.report.layers.map(({ verdict }) => verdict),
+    ['broken', 'unknown-key'],
+  )
 })
