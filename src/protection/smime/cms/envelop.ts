@@ -1,5 +1,5 @@
 /** Writes EnvelopedData (RFC 5652 §6) with AES-CBC and AuthEnvelopedData (RFC 5083) with a cipher that has a tag. */
-import { type KeyObject, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { ByteSink } from '../../../base/byte-sink.ts'
 import { concatBytes } from '../../../base/bytes.ts'
 import type { EncryptionChoice } from '../../standard.ts'
@@ -10,6 +10,7 @@ import { PieceSink, WHOLE_MAX_BYTES, endOfContents, openTag } from './chunked-co
 import { type CipherRow, isAuthenticated, writtenCipher } from './ciphers.ts'
 import { type Encryption, cipherAlgorithmDer, ciphertextBytes, ivBytesOf, startEncryption } from './content-cipher.ts'
 import { CONTENT_TYPE } from './content-info.ts'
+import { canEncapsulateTo, writeKemRecipient } from './kem.ts'
 import { canAgreeWith, writeKeyAgreement } from './key-agreement.ts'
 import { canTransportTo, writeKeyTransport } from './key-transport.ts'
 
@@ -19,9 +20,9 @@ export interface EnvelopOptions {
   readonly choice: EncryptionChoice
 }
 
-/** Whether this certificate's key can be given a content key: RSA of 2048 bits or more, or ECDH on one of our curves. */
+/** Whether this certificate's key can be given a content key: RSA of 2048 bits or more, ECDH on one of our curves, ML-KEM. */
 export const canEnvelopTo = ({ publicKey }: SmimeCertificate): boolean =>
-  canTransportTo(publicKey) || canAgreeWith(publicKey)
+  canTransportTo(publicKey) || canAgreeWith(publicKey) || canEncapsulateTo(publicKey)
 
 /**
  * Takes the content and pushes the whole ContentInfo: DER at the end for content up to WHOLE_MAX_BYTES, BER as it comes
@@ -35,8 +36,7 @@ export function envelopSink({ recipients, choice }: EnvelopOptions, out: ByteSin
   const [contentKey, iv] = [random.subarray(0, row.keyBytes), random.subarray(row.keyBytes)]
   const recipientInfos = recipients.map((certificate) => recipientInfo(certificate, choice, contentKey))
   const encryption = startEncryption(row, contentKey, iv)
-  const agreed = recipients.some(({ publicKey }) => !isRsa(publicKey))
-  const version = isAuthenticated(row) ? 0 : agreed ? 2 : 0 // RFC 5083 §2.1, RFC 5652 §6.1
+  const version = isAuthenticated(row) ? 0 : versionFor(recipients) // RFC 5083 §2.1
   const head = [integer(version), setOf(recipientInfos)]
   const cipherAlgorithm = cipherAlgorithmDer(row, iv)
   return new EnvelopeSink({ row, encryption, head, cipherAlgorithm }, out)
@@ -48,11 +48,16 @@ const cipherOf = ({ cipher = 'aes-256-cbc' }: EncryptionChoice): CipherRow => wr
 export const envelopeFormOf = (choice: EncryptionChoice): 'enveloped-data' | 'auth-enveloped-data' =>
   isAuthenticated(cipherOf(choice)) ? 'auth-enveloped-data' : 'enveloped-data'
 
-const isRsa = (key: KeyObject): boolean => key.asymmetricKeyType === 'rsa'
+/** Of EnvelopedData without originatorInfo and unprotectedAttrs (RFC 5652 §6.1). */
+function versionFor(recipients: readonly SmimeCertificate[]): number {
+  if (recipients.some(({ publicKey }) => canEncapsulateTo(publicKey))) return 3
+  return recipients.every(({ publicKey }) => canTransportTo(publicKey)) ? 0 : 2
+}
 
 function recipientInfo(certificate: SmimeCertificate, choice: EncryptionChoice, contentKey: Uint8Array): Uint8Array {
   if (canTransportTo(certificate.publicKey)) return writeKeyTransport(certificate, choice.keyTransport, contentKey)
   if (canAgreeWith(certificate.publicKey)) return writeKeyAgreement(certificate, contentKey)
+  if (canEncapsulateTo(certificate.publicKey)) return writeKemRecipient(certificate, contentKey)
   throw new TypeError(`cannot encrypt to a key of kind ${certificate.algorithm}`)
 }
 

@@ -6,6 +6,7 @@ import { Asn1Error, type Node } from '../asn1/der-reader.ts'
 import { TAG, context, contextConstructed } from '../asn1/tlv.ts'
 import { type AlgorithmId, readAlgorithm } from '../algorithms.ts'
 import { CONTENT_TYPE, enterContentInfo, leaveContentInfo, oidOf, readElement } from './content-info.ts'
+import { type KemRecipient, readKemRecipient } from './kem.ts'
 import { type KeyAgreement, readKeyAgreement } from './key-agreement.ts'
 import { type KeyTransport, readKeyTransport } from './key-transport.ts'
 
@@ -13,7 +14,7 @@ import { type KeyTransport, readKeyTransport } from './key-transport.ts'
 export const RECIPIENTS_MAX = 2000
 
 /** `other`: pre-shared keys, passwords, and kinds that are not known (RFC 5652 §6.2.3–6.2.5). */
-export type RecipientInfo = KeyTransport | KeyAgreement | { readonly kind: 'other' }
+export type RecipientInfo = KeyTransport | KeyAgreement | KemRecipient | { readonly kind: 'other' }
 
 export interface EnvelopeFrame {
   readonly kind: 'enveloped-data' | 'auth-enveloped-data'
@@ -75,10 +76,22 @@ function* readRecipientInfos(reader: BerReader): Reading<RecipientInfo[]> {
 }
 
 function readRecipientInfo(node: Node): RecipientInfo {
-  if (node.tag !== TAG.SEQUENCE && node.tag !== contextConstructed(1)) return { kind: 'other' }
-  const info = node.tag === TAG.SEQUENCE ? readKeyTransport(node) : readKeyAgreement(node)
+  const info = readKnownKind(node)
   if (!info.ok) throw new Asn1Error(info.error)
-  return info.value
+  return info.value ?? { kind: 'other' }
+}
+
+function readKnownKind(node: Node): Result<RecipientInfo | undefined> {
+  switch (node.tag) {
+    case TAG.SEQUENCE:
+      return readKeyTransport(node)
+    case contextConstructed(1):
+      return readKeyAgreement(node)
+    case contextConstructed(4):
+      return readKemRecipient(node)
+    default:
+      return ok(undefined)
+  }
 }
 
 function* readAuthentication(reader: BerReader): Reading<Pick<EnvelopeFrame, 'mac' | 'authenticatedAttributes'>> {

@@ -52,9 +52,9 @@ export function readKeyTransport(node: Node): Result<KeyTransport> {
 
 /** Unwraps the content key. */
 export function unwrapTransportedKey(info: KeyTransport, key: KeyObject): Result<ContentKey> {
-  if (key.asymmetricKeyType !== 'rsa') return fail('the key is not an RSA key')
   const padding = readPadding(info.algorithm)
   if (!padding.ok) return padding
+  if (key.asymmetricKeyType !== 'rsa') return fail('the key is not an RSA key')
   const weak = !isLongEnough(key)
   try {
     const { value } = padding

@@ -38,6 +38,9 @@ const kinds: readonly [kind: IdentityKind, choice: EncryptionChoice][] = [
   ['brainpool512t1', {}],
   ['x25519', {}],
   ['x448', {}],
+  ['ml-kem-512', {}],
+  ['ml-kem-768', {}],
+  ['ml-kem-1024', {}],
 ]
 const smallSizes = [0, 1, 15, 16, 17, 5000]
 const largeSizes = [WHOLE_MAX_BYTES, WHOLE_MAX_BYTES + 1, 3_000_000]
@@ -70,7 +73,7 @@ test('without a choice: AES-256-CBC and PKCS #1 v1.5', () => {
 })
 
 test('every recipient opens with an own key, nobody else does', () => {
-  const others = (['rsa-3072', 'p384', 'p521', 'brainpool256t1', 'x25519', 'x448'] as const).map((kind) =>
+  const others = (['rsa-3072', 'p384', 'p521', 'brainpool256t1', 'x25519', 'x448', 'ml-kem-768'] as const).map((kind) =>
     smimeIdentity(kind),
   )
   const everybody = [alice, bob, ...others]

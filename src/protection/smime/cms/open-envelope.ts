@@ -15,6 +15,7 @@ import { type ContentCipher, type DecryptionInput, decryptContent, readContentCi
 import type { ContentKey, DecryptionKey } from './content-key.ts'
 import { describeEntityId, isNamedBy, type EntityId } from './entity-id.ts'
 import { type EnvelopeFrame, type RecipientInfo, readEnvelope } from './enveloped-data.ts'
+import { unwrapEncapsulatedKey } from './kem.ts'
 import { unwrapAgreedKey } from './key-agreement.ts'
 import { unwrapTransportedKey } from './key-transport.ts'
 
@@ -143,6 +144,10 @@ function triesOf(info: RecipientInfo, { certificate, key }: DecryptionKey): Try[
           ? [{ certificate, encryptedKey, unwrap: () => unwrapAgreedKey(info, encryptedKey, key) }]
           : [],
       )
+    case 'kem':
+      return isNamedBy(info.id, certificate)
+        ? [{ certificate, encryptedKey: info.encryptedKey, unwrap: () => unwrapEncapsulatedKey(info, key) }]
+        : []
     case 'other':
       return []
   }
@@ -155,6 +160,7 @@ function describeRecipients(infos: readonly RecipientInfo[]): string[] {
 function idsOf(info: RecipientInfo): readonly EntityId[] {
   switch (info.kind) {
     case 'key-transport':
+    case 'kem':
       return [info.id]
     case 'key-agreement':
       return info.recipients.map(({ id }) => id)
