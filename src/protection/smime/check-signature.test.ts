@@ -233,8 +233,8 @@ const rows: readonly [row: Row, answer: string, why: string][] = [
   [{ algorithm: { oid: '1.2.840.10045.4.3.3' }, key: p256, signature: ecdsa }, 'wrong', 'ECDSA with another digest'],
   [
     { algorithm: { oid: '1.2.840.10045.4.3.2', parameters: NULL }, key: p256, signature: ecdsa },
-    'wrong',
-    'ECDSA with parameters (RFC 5754 §3.3)',
+    'ecdsa-sha256',
+    'NULL, as gpgsm 2.2 writes it',
   ],
   [
     { algorithm: { oid: '1.2.840.10045.4.3.2' }, key: p256, signature: Buffer.concat([ecdsa, NULL]) },

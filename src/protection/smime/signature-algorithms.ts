@@ -42,7 +42,7 @@ const ecdsa = (oid: string, digest: DigestName): SignatureRow => ({
   scheme: 'ecdsa',
   digest,
   keyTypes: ['ec'],
-  parameters: 'absent', // RFC 5754 §3.3
+  parameters: 'absent-or-null', // RFC 5754 §3.3 has none; gpgsm 2.2 writes NULL
 })
 const dsa = (oid: string, digest?: DigestName): SignatureRow => ({
   oid,
