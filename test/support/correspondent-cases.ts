@@ -15,6 +15,8 @@ export interface Case {
   readonly keyTransport?: 'rsa-oaep'
   readonly signature?: 'rsa-pss'
   readonly headerProtection?: boolean
+  /** The Subject stands inside only. */
+  readonly subject?: 'hidden'
 }
 
 /** Layers in the order in which a reader meets them. */
@@ -52,10 +54,21 @@ export const OUTBOUND_EXTRAS: readonly Case[] = [
   ...(['encrypt-sign', 'sign-encrypt', 'triple'] as const).flatMap((layering) => [
     { ...PLAIN, layering, headerProtection: false },
     { ...PLAIN, layering, keyTransport: 'rsa-oaep' as const },
+    { ...PLAIN, layering, subject: 'hidden' as const },
   ]),
 ]
 
-export const nameOf = ({ layering, form, cipher, from, to, keyTransport, signature, headerProtection }: Case): string =>
+export const nameOf = ({
+  layering,
+  form,
+  cipher,
+  from,
+  to,
+  keyTransport,
+  signature,
+  headerProtection,
+  subject,
+}: Case): string =>
   [
     layering,
     ...(layering === 'encrypt' ? [] : [form]),
@@ -63,6 +76,7 @@ export const nameOf = ({ layering, form, cipher, from, to, keyTransport, signatu
     keyTransport,
     signature,
     headerProtection === false ? 'without header protection' : undefined,
+    subject === 'hidden' ? 'Subject hidden' : undefined,
     `from ${from} to ${to}`,
   ]
     .filter((word) => word !== undefined)
@@ -72,8 +86,8 @@ export const nameOf = ({ layering, form, cipher, from, to, keyTransport, signatu
 export function domainsFor(cases: readonly Case[]): readonly PeerDomain[] {
   const domains = new Map<string, PeerDomain>()
   for (const each of cases) {
-    const { layering, form, cipher, keyTransport, signature, headerProtection } = each
-    const settings = { signatureForm: form, cipher, keyTransport, signature, headerProtection }
+    const { layering, form, cipher, keyTransport, signature, headerProtection, subject } = each
+    const settings = { signatureForm: form, cipher, keyTransport, signature, headerProtection, subject }
     const order = layering === 'sign' ? [] : [['layering', layering] as const]
     const given = Object.entries(settings).filter(([, value]) => value !== undefined)
     const policy = Object.fromEntries<unknown>([...order, ...given])
@@ -82,8 +96,8 @@ export function domainsFor(cases: readonly Case[]): readonly PeerDomain[] {
   return [...domains.values()]
 }
 
-function domainOf({ layering, form, cipher, keyTransport, signature, headerProtection }: Case): string {
-  const extras = [keyTransport, signature, headerProtection === false ? 'bare' : undefined]
+function domainOf({ layering, form, cipher, keyTransport, signature, headerProtection, subject }: Case): string {
+  const extras = [keyTransport, signature, headerProtection === false ? 'bare' : undefined, subject]
   return `${[layering, form, cipher, ...extras].filter((word) => word !== undefined).join('.')}.example`
 }
 
@@ -98,7 +112,8 @@ let lastNumber = 0
 /** The header of a mail of its own, without what says what the body is. */
 export function headerOf(from: string, to: string, domain: string): { readonly id: string; readonly fields: string } {
   const id = `<${process.pid}.${++lastNumber}@${domain}>`
-  const date = 'Date: Sun, 22 Nov 2026 15:00:00 +0000\r\n'
+  // Thunderbird compares it with the time of signing.
+  const date = `Date: ${new Date().toUTCString().replace('GMT', '+0000')}\r\n`
   return { id, fields: `From: ${from}\r\nTo: ${to}\r\nSubject: ${SUBJECT}\r\n${date}Message-ID: ${id}\r\n` }
 }
 

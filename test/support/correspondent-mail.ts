@@ -5,6 +5,17 @@ import { BODY, type Case, LAYERS, SUBJECT, TYPE_FIELDS, headerOf, tampered } fro
 import type { KeyKind } from './correspondent.ts'
 import { type PeerTool, protectWith } from './peer-tool.ts'
 
+/** What a mail reader is told to write. */
+export interface Draft {
+  readonly from: KeyKind
+  readonly to: KeyKind
+  readonly subject: string
+  /** With LF. */
+  readonly body: string
+  readonly sign: boolean
+  readonly encrypt: boolean
+}
+
 export interface Delivered {
   readonly how: Case
   readonly from: string

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Draft } from './correspondent-mail.ts'
 import { type Correspondence, ourAddress } from './correspondence.ts'
 import { type KeyKind, runProgram } from './correspondent.ts'
 import type { GpgsmHome } from './gpgsm.ts'
@@ -23,15 +24,8 @@ export interface Mutt {
   readonly name: string
   /** Opens the only mail of a mailbox; with mutt's own pager the message is on the terminal only. */
   show(mail: Buffer, pager?: 'own'): Promise<Screen>
-  /** Writes a mail and protects it; as it leaves mutt. `body` with LF. */
-  compose(mail: {
-    readonly from: KeyKind
-    readonly to: KeyKind
-    readonly subject: string
-    readonly body: string
-    readonly sign: boolean
-    readonly encrypt: boolean
-  }): Promise<Buffer>
+  /** Writes a mail and protects it; as it leaves mutt. */
+  compose(draft: Draft): Promise<Buffer>
 }
 
 const TIMEOUT_MS = 60_000

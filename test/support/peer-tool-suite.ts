@@ -48,7 +48,7 @@ export function describePeerTool({ title, programs, makeTool, outbound, inbound,
           assert.equal(view?.problem, undefined)
           assert.deepEqual(view?.layers, LAYERS[how.layering])
           const shown = shownOf(view?.payload ?? '')
-          assert.equal(shown, how.headerProtection === false ? 'body' : 'body, header above it')
+          assert.equal(shown.includes('header above it'), how.headerProtection !== false)
           record(tool.name, 'Sealpost to peer', how, { opens: true, ...seen, shown })
         })
       await t.test('and refuses what was changed on the way', async () => {

@@ -73,17 +73,22 @@ export async function protectWith(tool: PeerTool, content: Buffer, how: Case): P
 /** What the reader sees of our header protection in an opened payload, whose body has to be the author's. */
 export function shownOf(payload: string): string {
   const at = payload.indexOf('\r\n\r\n')
-  if (payload.slice(at + 4) !== BODY) throw new Error(`another body than the author's: ${JSON.stringify(payload)}`)
-  return payload.slice(0, at).includes(`\r\nSubject: ${SUBJECT}`) ? 'body, header above it' : 'body'
+  const text = payload.slice(at + 4)
+  const isRepeated = text === `Subject: ${SUBJECT}\r\n\r\n${BODY}` // Legacy Display (RFC 9788 §5.2)
+  if (text !== BODY && !isRepeated) throw new Error(`another body than the author's: ${JSON.stringify(payload)}`)
+  const header = payload.slice(0, at).includes(`\r\nSubject: ${SUBJECT}`) ? ['header above it'] : []
+  return ['body', ...header, ...(isRepeated ? ['Subject in the text'] : [])].join(', ')
 }
 
 /** A line of docs/interop.md. */
-export interface Cell extends Pick<Case, 'from' | 'to' | 'headerProtection'> {
+export interface Cell extends Pick<Case, 'from' | 'to'> {
   readonly peer: string
   readonly direction: 'Sealpost to peer' | 'peer to Sealpost'
   readonly layering: Layering
   readonly encryption: string
   readonly form: string
+  /** What became of the header. */
+  readonly headers: string
   readonly opens: boolean
   readonly verifies: boolean | undefined
   readonly shown: string
@@ -98,11 +103,16 @@ export function record(
 ): void {
   const file = process.env['SEALPOST_INTEROP_CELLS']
   if (file === undefined) return
-  const { layering, form, from, to, headerProtection } = how
+  const { layering, form, from, to } = how
   const encryption = layering === 'sign' ? '–' : [how.cipher, how.keyTransport].filter(Boolean).join(' + ')
   const signed = LAYERS[layering].includes('signed')
   const signing = signed ? [form, how.signature].filter(Boolean).join(' + ') : '–'
-  const facts = { peer, direction, layering, encryption, form: signing, from, to, ...seen }
-  const cell: Cell = { ...facts, headerProtection: headerProtection ?? true }
+  const headers = direction === 'peer to Sealpost' ? '–' : headersOf(how)
+  const cell: Cell = { peer, direction, layering, encryption, form: signing, from, to, headers, ...seen }
   appendFileSync(file, `${JSON.stringify(cell)}\n`)
+}
+
+function headersOf({ headerProtection, subject }: Case): string {
+  if (headerProtection === false) return 'off'
+  return subject === 'hidden' ? 'on, Subject inside only' : 'on'
 }

@@ -1,21 +1,15 @@
 /** s-nail as a correspondent's mail reader: its commands `type` and `verify`, and what it sends. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Draft } from './correspondent-mail.ts'
 import { type Correspondence, ourAddress } from './correspondence.ts'
 import { type KeyKind, type Ran, runProgram } from './correspondent.ts'
 
 export interface SNail {
   readonly name: string
   show(mail: Buffer, reads: KeyKind): Promise<{ readonly message: string; readonly verdict: string }>
-  /** Writes a mail and protects it; as it leaves s-nail. `body` with LF. */
-  compose(mail: {
-    readonly from: KeyKind
-    readonly to: KeyKind
-    readonly subject: string
-    readonly body: string
-    readonly sign: boolean
-    readonly encrypt: boolean
-  }): Promise<Buffer>
+  /** Writes a mail and protects it; as it leaves s-nail. */
+  compose(draft: Draft): Promise<Buffer>
 }
 
 /** Reads no start-up files; `-#` asks nothing. */
