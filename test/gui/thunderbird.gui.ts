@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { needsAll } from '../support/apt.ts'
+import { namesCipher } from '../support/cms-entity.ts'
 import {
   BODY,
   type Case,
@@ -26,7 +27,7 @@ import { type Shown, type Thunderbird, startThunderbird } from '../support/thund
 const PROGRAMS = needsAll({ ...NSS_PROGRAMS, thunderbird: 'thunderbird', openssl: 'openssl' })
 const OUTBOUND: readonly Case[] = [...casesFor(['sign', 'encrypt-sign', 'sign-encrypt', 'triple']), ...OUTBOUND_EXTRAS]
 const INBOUND: readonly Case[] = (['sign', 'encrypt', 'sign-encrypt'] as const).flatMap((layering) =>
-  (['rsa', 'p256'] as const).map((key) => ({ layering, form: 'detached', cipher: 'aes-256-cbc', from: key, to: key })),
+  (['rsa', 'p256'] as const).map((key) => ({ layering, form: 'detached', cipher: 'aes-128-cbc', from: key, to: key })),
 )
 const SHOWN_BODY = BODY.replaceAll('\r\n', '\n')
 /** It knows no AuthEnvelopedData, and shows no signature outside of what is encrypted. */
@@ -70,6 +71,7 @@ describe('Thunderbird', PROGRAMS, () => {
         const protection = { sign: how.layering !== 'encrypt', encrypt: how.layering !== 'sign' }
         const { from, to } = how
         const sent = await thunderbird.compose({ from, to, subject: SUBJECT, body: SHOWN_BODY, ...protection })
+        if (protection.encrypt) assert(namesCipher(sent, how.cipher), 'another cipher')
         await checkReceived(correspondence, how, sent)
         const verifies = how.layering === 'encrypt' ? undefined : true
         record(thunderbird.name, 'peer to Sealpost', how, { opens: true, verifies, shown: 'body' })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { needsAll } from '../support/apt.ts'
+import { namesCipher } from '../support/cms-entity.ts'
 import { type Correspondence, eachOf, startCorrespondence } from '../support/correspondence.ts'
 import {
   BODY,
@@ -77,6 +78,7 @@ describe('s-nail', needsAll({ 's-nail': 's-nail', openssl: 'openssl' }), () => {
         const { from, to, layering } = how
         const protection = { sign: layering !== 'encrypt', encrypt: layering !== 'sign' }
         const sent = await mailer.compose({ from, to, subject: SUBJECT, body: SHOWN_BODY, ...protection })
+        if (protection.encrypt) assert(namesCipher(sent, how.cipher), 'another cipher')
         await checkReceived(correspondence, how, sent)
         const verifies = layering === 'encrypt' ? undefined : true
         record(mailer.name, 'peer to Sealpost', how, { opens: true, verifies, shown: 'body' })

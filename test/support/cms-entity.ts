@@ -1,4 +1,5 @@
 /** MIME around CMS, for programs that know CMS only (RFC 8551 §3.2, §3.5). */
+import type { Cipher } from './correspondent-cases.ts'
 import { contentTypeOf } from './peer-tool.ts'
 
 /** What an application/pkcs7-mime or -signature entity in base64 carries. */
@@ -13,6 +14,16 @@ export function partsOf(entity: Buffer): [content: Buffer, signature: Buffer] {
   const [, content = '', signature = ''] = entity.toString('latin1').split(`--${boundary}`)
   return [Buffer.from(content.slice(2, -2), 'latin1'), Buffer.from(signature.slice(2, -2), 'latin1')]
 }
+
+/** The end of each one's object identifier in DER: 2.16.840.1.101.3.4.1. */
+const CIPHER_OIDS: Readonly<Record<Cipher, Buffer>> = {
+  'aes-128-cbc': Buffer.of(0x65, 3, 4, 1, 2),
+  'aes-256-cbc': Buffer.of(0x65, 3, 4, 1, 42),
+  'aes-256-gcm': Buffer.of(0x65, 3, 4, 1, 46),
+}
+
+/** What a program encrypts with when it is told nothing, is in what it makes. */
+export const namesCipher = (mail: Buffer, cipher: Cipher): boolean => cmsOf(mail).includes(CIPHER_OIDS[cipher])
 
 export function pkcs7Mime(smimeType: string, cms: Buffer): Buffer {
   const type = `Content-Type: application/pkcs7-mime; smime-type=${smimeType}; name=smime.p7m`
