@@ -66,7 +66,7 @@ const TRIALS: readonly (readonly [name: string, trial: Trial])[] = [
   ['Subject inside only', { ...PLAIN, headers: 'on, Subject inside only' }],
 ]
 
-if (process.argv.includes('--gui')) writeFileSync(GUI_SEEN, linesOf(cellsOfRun('test/gui/*.gui.ts')))
+if (process.argv.includes('--gui')) writeFileSync(GUI_SEEN, linesOf(cellsOfRun('test/gui/*.ts')))
 const cells = [...cellsOfRun('test/interop/correspondent-*.test.ts'), ...cellsIn(GUI_SEEN)].toSorted((a, b) =>
   orderOf(a).localeCompare(orderOf(b)),
 )
