@@ -1,6 +1,7 @@
 /** Certificates and CRLs: no throw, little time, and nothing that was changed is trusted. */
 import assert from 'node:assert/strict'
 import { type SmimeCertificate, parseCertificate } from '../src/protection/smime/certificate.ts'
+import { certificateAbilities } from '../src/protection/smime/cms/capabilities.ts'
 import { parseCrl } from '../src/protection/smime/crl.ts'
 import { EMAIL_PROTECTION, EXTENSION, KEY_USAGE } from '../src/protection/smime/extensions.ts'
 import { searchPath } from '../src/protection/smime/path-search.ts'
@@ -57,7 +58,10 @@ export function target(bytes: Uint8Array): void {
   parseCrl(bytes)
   judge(user.certificate, [sub.certificate], crls)
   const parsed = parseCertificate(bytes)
-  if (parsed.ok) check(parsed.value, bytes, crls)
+  if (parsed.ok) {
+    certificateAbilities(parsed.value)
+    check(parsed.value, bytes, crls)
+  }
   assert.ok(process.cpuUsage(before).user < CPU_MAX_US, 'takes too long')
 }
 

@@ -8,6 +8,8 @@ import { deflateSync } from 'node:zlib'
 import { hex } from '../src/base/bytes.ts'
 import { BerFeed, type BerReader, type OnSlice, type Reading } from '../src/protection/smime/asn1/ber-stream.ts'
 import { DECOMPRESSED_MAX_BYTES, readCompressedData } from '../src/protection/smime/cms/compressed-data.ts'
+import { parseDer } from '../src/protection/smime/asn1/der-reader.ts'
+import { capabilitiesDer, readCapabilities } from '../src/protection/smime/cms/capabilities.ts'
 import { readContentInfo } from '../src/protection/smime/cms/content-info.ts'
 import { envelopSink } from '../src/protection/smime/cms/envelop.ts'
 import { readEnvelope, readEnvelopeFrame } from '../src/protection/smime/cms/enveloped-data.ts'
@@ -29,6 +31,8 @@ const CONTENT = Buffer.from('Content-Type: text/plain\r\n\r\nHello, world\r\n')
 const SIGNING_TIME_MS = Date.UTC(2026, 10, 22)
 
 export function target(bytes: Uint8Array): void {
+  const node = parseDer(bytes)
+  if (node.ok) readCapabilities(node.value)
   const info = readContentInfo(bytes)
   const signedData = readSignedData(bytes)
   const envelope = readEnvelope(bytes)
@@ -81,6 +85,7 @@ export function seeds(): Uint8Array[] {
   const recipients = [alice.certificate, bob.certificate]
   const signing = { keys: [alice], choice: {}, signingTimeMs: SIGNING_TIME_MS }
   return [
+    capabilitiesDer(),
     push(CONTENT, (out) => signedDataSink({ ...signing, detached: true }, out)),
     push(CONTENT, (out) => signedDataSink({ ...signing, detached: false }, out)),
     push(CONTENT, (out) => signedDataSink({ ...signing, keys: [alice, bob], detached: false }, out)),

@@ -5,6 +5,7 @@ import type { Desk } from '../admin/desk.ts'
 import { systemClock } from '../base/clock.ts'
 import { type Config, loadConfig } from '../config/load.ts'
 import { TrustAnchors } from '../keys/anchors.ts'
+import { Correspondents } from '../keys/correspondents.ts'
 import { loadMasterKey } from '../keys/master-key.ts'
 import { Passwords } from '../keys/password.ts'
 import { PrivateKeys } from '../keys/private-keys.ts'
@@ -28,13 +29,15 @@ export async function openDesk(config: Config, actor = `cli:${userInfo().usernam
   if (!masterKey.ok) throw new ConfigRefused(masterKey.error)
   const clock = systemClock
   const store = await openStore({ dir: config.dataDir, masterKey: masterKey.value, clock })
+  const publicKeys = new PublicKeys(store)
   return {
     config,
     clock,
     actor,
     store,
     privateKeys: new PrivateKeys(store, clock),
-    publicKeys: new PublicKeys(store),
+    publicKeys,
+    correspondents: new Correspondents(store, publicKeys),
     anchors: new TrustAnchors(store),
     passwords: new Passwords(),
     domains: config.domains.flatMap((domain) => parseDomain(domain) ?? []),

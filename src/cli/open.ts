@@ -88,7 +88,7 @@ function sayReport(file: string, report: PeelReport, policy: InboundPolicy, opti
     file,
     outcome: decision.action,
     summary: { encrypted, signature, signer, reason },
-    layers: layers.map(({ signingTimeMs, why, ...layer }) => ({
+    layers: layers.map(({ signingTimeMs, why, states: _states, ...layer }) => ({
       ...layer,
       ...(signingTimeMs === undefined ? {} : { signingTime: isoTime(signingTimeMs) }),
       ...(why === undefined ? {} : { reason: why }),

@@ -9,7 +9,7 @@ import { parsePart } from '../message/parse.ts'
 import { type Part, bodyOf } from '../message/part.ts'
 import { namedRecipients } from '../message/recipients.ts'
 import { decideOutbound } from '../policy/decide-outbound.ts'
-import { explainNoKey } from '../policy/explain.ts'
+import { explainRefused } from '../policy/explain.ts'
 import { packCopy, startWrap } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
@@ -66,7 +66,7 @@ async function sealMail(
   const recipients = await Promise.all(
     (options.to?.map(needAddress) ?? named).map(async (address) => ({
       address,
-      certificates: await desk.publicKeys.encryptionCertificates(address, nowMs),
+      ...(await desk.correspondents.get(address, nowMs)),
       policy: outboundPolicyFor(desk.config, domainOf(address)),
     })),
   )
@@ -81,7 +81,7 @@ async function sealMail(
       ? await desk.publicKeys.certificateOfSender(signer.certificate, from, nowMs)
       : undefined,
   })
-  if (plan.refused.length > 0) throw new OperationRefused(explainNoKey(plan.refused))
+  if (plan.refused.length > 0) throw new OperationRefused(explainRefused(plan.refused))
   const outputs = plan.copies.map(() => new Collector())
   const copies = plan.copies.map((copy) => packCopy(copy.protection, signers))
   const header = writeFields(message.fields.filter((field) => !isField(field, 'Bcc')))

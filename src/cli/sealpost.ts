@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { readFileSync } from 'node:fs'
 import { benchCommand } from './bench.ts'
+import { correspondentCommand } from './correspondent.ts'
 import { fail } from './output.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
@@ -33,6 +34,7 @@ function program(): Command {
     serveCommand,
     userCommand,
     keyCommand,
+    correspondentCommand,
     trustCommand,
     sealCommand,
     openCommand,

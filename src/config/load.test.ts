@@ -100,7 +100,7 @@ const wrong: readonly [text: string, problems: readonly string[], why: string][]
   [
     'domains: [a.b]\npolicy:\n  perDomain:\n    c.d:\n      noKey: maybe\n      encryptToSender: true',
     [
-      'sealpost.yaml:5: policy.perDomain.c.d.noKey: cannot be "maybe"; write prefer, require',
+      'sealpost.yaml:5: policy.perDomain.c.d.noKey: cannot be "maybe"; write auto, prefer, require',
       'sealpost.yaml:6: policy.perDomain.c.d.encryptToSender: there is no such setting',
     ],
     'policy of one domain',
@@ -156,4 +156,41 @@ test('policy: own domains and peers are surrogates; one domain may differ', () =
   assert.deepEqual(outboundPolicyFor(settings, domain('abc.com')).encryption, { cipher: 'aes-256-gcm' })
   assert.equal(inboundPolicyFor(settings, domain('abc.com')).onTampered, 'discard')
   assert.equal(inboundPolicyFor(settings, domain('example.org')).onTampered, 'quarantine')
+})
+
+/** What `outboundPolicyFor` gives that a profile has a say in. */
+function protection(text: string) {
+  const { noKey, recipientKeys, encryption, weakestCipher, signing } = outboundPolicyFor(
+    config(`domains: [abc.com]\npolicy: ${text}`),
+    domain('x.example'),
+  )
+  return { noKey, recipientKeys, ...encryption, weakestCipher, signature: signing.signature, digest: signing.digest }
+}
+
+test('a profile sets what is left at auto, and each value can be set by itself', () => {
+  const learning = protection('{}')
+  assert.deepEqual([learning.noKey, learning.recipientKeys, learning.cipher], ['prefer', 'both', undefined])
+  const bdew = protection('{ profile: bdew }')
+  assert.deepEqual(
+    [bdew.noKey, bdew.cipher, bdew.keyTransport, bdew.signature, bdew.digest],
+    ['require', 'aes-256-cbc', 'rsa-oaep', 'rsa-pss', 'sha256'],
+  )
+  assert.equal(protection('{ profile: bdew, cipher: aes-256-gcm }').cipher, 'aes-256-gcm')
+  assert.equal(protection('{ profile: bdew, noKey: prefer }').noKey, 'prefer')
+  assert.equal(protection('{ profile: pq }').recipientKeys, 'post-quantum')
+  assert.equal(protection('{ profile: pq, recipientKeys: both }').recipientKeys, 'both')
+})
+
+test('the profile of a domain comes before what is set for all domains, single values of the domain before both', () => {
+  const forDomain = (values: string) =>
+    protection(`{ profile: modern, cipher: aes-128-cbc, perDomain: { x.example: ${values} } }`)
+  assert.equal(forDomain('{}').cipher, 'aes-128-cbc')
+  assert.equal(forDomain('{ cipher: auto }').cipher, 'aes-256-gcm')
+  assert.deepEqual(
+    [forDomain('{ profile: bdew }').cipher, forDomain('{ profile: bdew }').noKey],
+    ['aes-256-cbc', 'require'],
+  )
+  assert.equal(forDomain('{ profile: default }').cipher, undefined)
+  assert.equal(forDomain('{ profile: default, digest: sha512 }').digest, 'sha512')
+  assert.equal(forDomain('{ profile: default }').signature, undefined)
 })

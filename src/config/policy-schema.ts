@@ -1,20 +1,36 @@
 /** The settings under `policy`: what a postmaster may decide about protection. */
 import { z } from 'zod'
+import { PROFILE_NAMES } from '../policy/profiles.ts'
+import { CIPHERS_BEST_FIRST } from '../protection/strength.ts'
 import { domainField } from './fields.ts'
 
 const deliverOrRefuse = z.enum(['deliver', 'refuse'])
 
 /** Each with its default; `perDomain` takes the same without defaults. */
 const outbound = {
+  profile: z
+    .enum(PROFILE_NAMES)
+    .default('default')
+    .describe(
+      'What `auto` means below. `default`: the strongest that the recipients are known to read. `modern`: AES-256-GCM, OAEP and PSS, whatever is known. `bdew`: the German energy market, OAEP and PSS with AES-256-CBC, and nothing unencrypted. `pq`: post-quantum keys only (ML-KEM) with AES-256-GCM, and nothing unencrypted.',
+    ),
   noKey: z
-    .enum(['prefer', 'require'])
-    .default('prefer')
-    .describe('A recipient without a usable key: `prefer` sends signed only, `require` refuses that recipient.'),
+    .enum(['auto', 'prefer', 'require'])
+    .default('auto')
+    .describe(
+      'A recipient without a usable key: `prefer` sends signed only, `require` refuses that recipient. `auto` as the `profile`; `default` prefers.',
+    ),
+  recipientKeys: z
+    .enum(['auto', 'both', 'strongest', 'post-quantum'])
+    .default('auto')
+    .describe(
+      'Of a recipient with a classical and a post-quantum key: `both` encrypts to each, for it is not known which device reads; that is no better than the weaker of the two. `strongest` takes the post-quantum one. `post-quantum` refuses who has none. `auto` as the `profile`; `default` takes both.',
+    ),
   layering: z
     .enum(['auto', 'encrypt-sign', 'sign-encrypt', 'triple'])
     .default('auto')
     .describe(
-      '`auto` encrypts, then signs, to domains that do as we do (`domains`, `peers`), and signs, then encrypts, to all others; `triple` signs, encrypts and signs (RFC 2634).',
+      '`auto` encrypts, then signs, to domains that do as we do (`domains`, `peers`) and to correspondents whose own encrypted mail is signed outside, and signs, then encrypts, to all others; `triple` signs, encrypts and signs (RFC 2634).',
     ),
   headerProtection: z
     .boolean()
@@ -26,29 +42,44 @@ const outbound = {
     .enum(['auto', 'hidden', 'shy', 'visible'])
     .default('auto')
     .describe(
-      'What the header outside of encrypted mail says (RFC 9788 §3.2). `hidden` writes `[...]` for the Subject; programs that do not know RFC 9788 show that, and the true one at the beginning of the text. `shy` also takes out the names beside addresses and the time zone. `auto` is `hidden` to domains that do as we do (`domains`, `peers`), else `visible`.',
+      'What the header outside of encrypted mail says (RFC 9788 §3.2). `hidden` writes `[...]` for the Subject; programs that do not know RFC 9788 show that, and the true one at the beginning of the text. `shy` also takes out the names beside addresses and the time zone. `auto` is `hidden` to domains that do as we do (`domains`, `peers`) and to correspondents whose own mail has its header inside, else `visible`.',
     ),
   cipher: z
-    .enum(['auto', 'aes-256-gcm', 'aes-256-cbc', 'aes-128-cbc'])
+    .enum(['auto', ...CIPHERS_BEST_FIRST])
     .default('auto')
     .describe(
-      '`auto` takes AES-256-CBC, which every program reads. AES-256-GCM proves by itself that nothing was changed: take it for correspondents that read it.',
+      'Of the content. `auto` as the `profile`; `default` takes the strongest that all recipients of a copy are known to read, from their signed mail or their certificates, and for strangers AES-256-CBC, which every program reads.',
+    ),
+  weakestCipher: z
+    .enum(['auto', ...CIPHERS_BEST_FIRST])
+    .default('auto')
+    .describe(
+      'A recipient who is not known to read this cipher or a stronger one is refused. `auto` as the `profile`; `default` refuses none for this.',
     ),
   keyTransport: z
     .enum(['auto', 'rsa-oaep', 'rsa-pkcs1'])
     .default('auto')
-    .describe('How the content key is encrypted to RSA keys; `auto` takes PKCS #1 v1.5, which every program reads.'),
+    .describe(
+      'How the content key is encrypted to RSA keys. `auto` as the `profile`; `default` takes OAEP where all recipients say that they read it, else PKCS #1 v1.5, which every program reads.',
+    ),
   signatureForm: z
     .enum(['detached', 'opaque'])
     .default('detached')
     .describe(
       '`detached` is multipart/signed, which every program can show; `opaque` is one application/pkcs7-mime part.',
     ),
-  signature: z.enum(['rsa-pkcs1', 'rsa-pss']).default('rsa-pkcs1').describe('How RSA keys sign.'),
+  signature: z
+    .enum(['auto', 'rsa-pkcs1', 'rsa-pss'])
+    .default('auto')
+    .describe(
+      'How RSA keys sign. `auto` as the `profile`; `default` takes PSS where all recipients say that they read it, else PKCS #1 v1.5.',
+    ),
   digest: z
-    .enum(['sha256', 'sha384', 'sha512'])
-    .default('sha256')
-    .describe('Of signatures by RSA and EC keys; a curve that asks for a longer one gets it.'),
+    .enum(['auto', 'sha256', 'sha384', 'sha512'])
+    .default('auto')
+    .describe(
+      'Of signatures by RSA and EC keys; a curve that asks for a longer one gets it. `auto` as the `profile`; `default` takes SHA-256.',
+    ),
   signers: z
     .enum(['first', 'all'])
     .default('first')
@@ -75,11 +106,14 @@ const inbound = {
 }
 
 const perDomain = z.strictObject({
+  profile: outbound.profile.unwrap().optional(),
   noKey: outbound.noKey.unwrap().optional(),
+  recipientKeys: outbound.recipientKeys.unwrap().optional(),
   layering: outbound.layering.unwrap().optional(),
   headerProtection: outbound.headerProtection.unwrap().optional(),
   subject: outbound.subject.unwrap().optional(),
   cipher: outbound.cipher.unwrap().optional(),
+  weakestCipher: outbound.weakestCipher.unwrap().optional(),
   keyTransport: outbound.keyTransport.unwrap().optional(),
   signatureForm: outbound.signatureForm.unwrap().optional(),
   signature: outbound.signature.unwrap().optional(),
@@ -112,6 +146,6 @@ export const policyField = z.strictObject({
     .record(domainField, perDomain)
     .prefault({})
     .describe(
-      'Other values for one domain: of the recipient for what goes out, one of ours for the `on…` settings. The same names as above, except `encryptToSender`, `usersMayAsk` and `alreadyProtected`.',
+      'Other values for one domain: of the recipient for what goes out, one of ours for the `on…` settings. The same names as above, except `encryptToSender`, `usersMayAsk` and `alreadyProtected`. A `profile` here sets aside what is said above for all domains, but for `layering`, `headerProtection`, `subject` and `signatureForm`.',
     ),
 })

@@ -1,5 +1,6 @@
 /** From the settings under `policy` to what src/policy decides by. */
 import type { Domain } from '../message/address.ts'
+import { PROFILES, type Profile } from '../policy/profiles.ts'
 import type { InboundPolicy, OutboundPolicy } from '../policy/settings.ts'
 import type { Settings } from './schema.ts'
 
@@ -9,22 +10,27 @@ type PolicyFacts = Pick<Settings, 'domains' | 'peers' | 'policy'>
 export function outboundPolicyFor(settings: PolicyFacts, domain: Domain): OutboundPolicy {
   const { policy } = settings
   const own = policy.perDomain[domain] ?? {}
-  const cipher = own.cipher ?? policy.cipher
-  const keyTransport = own.keyTransport ?? policy.keyTransport
+  const profile = PROFILES[own.profile ?? policy.profile]
+  /** `auto` is what the profile says. One for the domain comes before single settings for all domains. */
+  const chosen = <Name extends keyof Profile>(name: Name): Profile[Name] => {
+    const said = own[name] ?? (own.profile === undefined ? policy[name] : 'auto')
+    return said === 'auto' ? profile[name] : (said as Profile[Name])
+  }
+  const [cipher, keyTransport] = [chosen('cipher'), chosen('keyTransport')]
+  const [signature, digest] = [chosen('signature'), chosen('digest')]
   return {
-    noKey: own.noKey ?? policy.noKey,
+    noKey: chosen('noKey'),
+    recipientKeys: chosen('recipientKeys'),
     layering: own.layering ?? policy.layering,
     surrogate: settings.domains.includes(domain) || settings.peers.includes(domain),
     headerProtection: own.headerProtection ?? policy.headerProtection,
     subject: own.subject ?? policy.subject,
-    encryption: {
-      ...(cipher === 'auto' ? {} : { cipher }),
-      ...(keyTransport === 'auto' ? {} : { keyTransport }),
-    },
+    encryption: { ...(cipher !== undefined && { cipher }), ...(keyTransport !== undefined && { keyTransport }) },
+    weakestCipher: chosen('weakestCipher'),
     signing: {
       form: own.signatureForm ?? policy.signatureForm,
-      signature: own.signature ?? policy.signature,
-      digest: own.digest ?? policy.digest,
+      ...(signature !== undefined && { signature }),
+      ...(digest !== undefined && { digest }),
       signers: own.signers ?? policy.signers,
     },
   }

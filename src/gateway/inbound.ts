@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import { ownCopy } from '../base/serve-jobs.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
+import type { Correspondents } from '../keys/correspondents.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
@@ -37,6 +38,7 @@ export interface InboundDeps {
   readonly pool: ProtectionPool
   readonly privateKeys: PrivateKeys
   readonly publicKeys: PublicKeys
+  readonly correspondents: Correspondents
   readonly anchors: TrustAnchors
   readonly store: Store
   policyFor(domain: Domain): InboundPolicy

@@ -4,7 +4,8 @@ import { type Address, domainOf, parseAddress } from '../message/address.ts'
 import { newBoundary } from '../message/build.ts'
 import { formatMessageId } from '../message/date.ts'
 import { buildDsn } from '../message/dsn.ts'
-import { explainNoKey } from '../policy/explain.ts'
+import type { RefusedRecipient } from '../policy/decide-outbound.ts'
+import { explainRefused } from '../policy/explain.ts'
 import { type FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
 import { enqueue } from '../store/queue.ts'
@@ -18,7 +19,7 @@ export interface Notice {
 
 interface RefusedRecipients {
   readonly sender: Address
-  readonly refused: readonly Address[]
+  readonly refused: readonly RefusedRecipient[]
   /** Header of the mail, for the sender to recognise it. */
   readonly header: Uint8Array
   readonly nowMs: number
@@ -32,11 +33,11 @@ export async function refusalNotice(store: Store, facts: RefusedRecipients): Pro
     reportingMta: facts.hostname,
     from: parseAddress(`mailer-daemon@${domainOf(sender)}`) ?? sender,
     to: sender,
-    failures: facts.refused.map((recipient) => ({
-      recipient,
+    failures: facts.refused.map((each) => ({
+      recipient: each.address,
       action: 'failed' as const,
       status: '5.7.5', // RFC 3463 §3.8: cryptographic failure
-      diagnostic: `554 5.7.5 ${explainNoKey([recipient])}`,
+      diagnostic: `554 5.7.5 ${explainRefused([each])}`,
     })),
     arrivalMs: nowMs,
     nowMs,

@@ -8,13 +8,20 @@ import { randomUUID } from 'node:crypto'
 import { isAscii } from 'node:buffer'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
+import type { Correspondents } from '../keys/correspondents.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
 import { namedRecipients } from '../message/recipients.ts'
-import { type Copy, type OutboundPlan, decideOutbound, demandsEncryption } from '../policy/decide-outbound.ts'
-import { explainNoKey, explainQueued } from '../policy/explain.ts'
+import {
+  type Copy,
+  type OutboundPlan,
+  type RecipientFacts,
+  decideOutbound,
+  refusalOf,
+} from '../policy/decide-outbound.ts'
+import { explainQueued, explainRefused } from '../policy/explain.ts'
 import type { OutboundPolicy } from '../policy/settings.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey } from '../protection/standard.ts'
@@ -37,6 +44,7 @@ export interface OutboundDeps {
   readonly pool: ProtectionPool
   readonly privateKeys: PrivateKeys
   readonly publicKeys: PublicKeys
+  readonly correspondents: Correspondents
   readonly store: Store
   policyFor(domain: Domain): OutboundPolicy
   rules(): OutboundRules
@@ -65,9 +73,16 @@ export function createOutbound(deps: OutboundDeps): Outbound {
 }
 
 async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<Reply | undefined> {
-  if (!demandsEncryption(deps.policyFor(domainOf(recipient)), undefined)) return undefined
-  const usable = await deps.publicKeys.encryptionCertificates(recipient, deps.clock.nowMs())
-  return usable.length > 0 ? undefined : reply(554, '5.7.5', explainNoKey([recipient]))
+  const facts = await recipientFacts(deps, recipient, deps.clock.nowMs())
+  const why = refusalOf(
+    facts,
+    STANDARDS.map(({ name }) => name),
+  )
+  return why === undefined ? undefined : reply(554, '5.7.5', explainRefused([{ address: recipient, why }]))
+}
+
+async function recipientFacts(deps: OutboundDeps, address: Address, nowMs: number): Promise<RecipientFacts> {
+  return { address, ...(await deps.correspondents.get(address, nowMs)), policy: deps.policyFor(domainOf(address)) }
 }
 
 async function sayWhenRefused(mail: ReceivedMail, answered: Promise<Reply>): Promise<Reply> {
@@ -94,7 +109,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   if (signer === undefined) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
   const plan = await planFor(deps, head, mail.envelope, { address: login, signer }, nowMs)
   if ('code' in plan) return plan
-  if (plan.copies.length === 0) return reply(554, '5.7.5', explainNoKey(plan.refused))
+  if (plan.copies.length === 0) return reply(554, '5.7.5', explainRefused(plan.refused))
 
   const trace = [receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: undefined, nowMs })]
   const job = {
@@ -137,13 +152,7 @@ async function planFor(
   nowMs: number,
 ): Promise<OutboundPlan | Reply> {
   const rules = deps.rules()
-  const recipients = await Promise.all(
-    envelope.rcptTo.map(async ({ address }) => ({
-      address,
-      certificates: await deps.publicKeys.encryptionCertificates(address, nowMs),
-      policy: deps.policyFor(domainOf(address)),
-    })),
-  )
+  const recipients = await Promise.all(envelope.rcptTo.map(({ address }) => recipientFacts(deps, address, nowMs)))
   const isEncrypted = (by: 'label' | 'content'): boolean =>
     STANDARDS.some((standard) => standard.recognise(preview, by) === 'encrypted')
   const alreadyProtected = isEncrypted('content')

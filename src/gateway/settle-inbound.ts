@@ -1,5 +1,6 @@
 /** Stores what was decided about an incoming mail: mailbox, quarantine, evidence, and what was learned about keys. */
 import * as events from '../base/events.ts'
+import type { Correspondents } from '../keys/correspondents.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, sameAddress } from '../message/address.ts'
 import { isField, makeField, writeFields } from '../message/header-field.ts'
@@ -8,6 +9,7 @@ import { type HeaderField, type Part, bodyOf } from '../message/part.ts'
 import type { InboundDecision } from '../policy/decide-inbound.ts'
 import { type PeelReport, unpackCertificate } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
+import { learnFrom } from '../protection/learn.ts'
 import type { Account } from '../store/accounts.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
@@ -47,6 +49,7 @@ interface SettleDeps {
   readonly hostname: string
   readonly store: Store
   readonly publicKeys: PublicKeys
+  readonly correspondents: Correspondents
   readonly keepEvidence: boolean
 }
 
@@ -137,11 +140,8 @@ type Harvested = Parameters<typeof events.keyHarvested>[0]
  * A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. For the author's
  * address only: of further ones that it names the mail says nothing, and there may be thousands. Returns what is new.
  */
-async function harvest(
-  deps: SettleDeps,
-  tx: Tx,
-  { incoming, message, decided }: Settling,
-): Promise<readonly Harvested[]> {
+async function harvest(deps: SettleDeps, tx: Tx, settling: Settling): Promise<readonly Harvested[]> {
+  const { incoming, message, decided } = settling
   const author = authorOf(message)
   const [first] = decided
   if ('problem' in author || first === undefined) return []
@@ -156,7 +156,17 @@ async function harvest(
     const { kept } = await deps.publicKeys.add(tx, binding)
     if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust })
   }
+  await learn(deps, tx, author.address, settling)
   return harvested
+}
+
+/** Each recipient's keys may have shown more of it. Of our own users' programs there is nothing to learn: they are ours. */
+async function learn(deps: SettleDeps, tx: Tx, author: Address, { incoming, decided }: Settling): Promise<void> {
+  if (incoming.origin.by === 'local') return
+  for (const { report } of decided) {
+    const learned = learnFrom(report.summary, report.layers, report.headerProtection)
+    if (learned !== undefined) await deps.correspondents.learn(tx, author, learned, incoming.nowMs)
+  }
 }
 
 const endsInEmptyLine = (part: Part): boolean => part.raw.subarray(-4).join(' ') === '13 10 13 10'

@@ -2,14 +2,17 @@
 import { type Address, sameAddress } from '../message/address.ts'
 import type { HeaderConfidentiality } from '../protection/header-confidentiality.ts'
 import type { CopyProtection } from '../protection/jobs.ts'
-import type { Certificate, StandardName } from '../protection/standard.ts'
+import type { Abilities, Certificate, StandardName } from '../protection/standard.ts'
 import type { Layering } from '../protection/wrap.ts'
-import type { NoKeyPolicy, OutboundPolicy } from './settings.ts'
+import { chooseEncryption, chooseSigning } from './choose-algorithms.ts'
+import type { NoKeyPolicy, OutboundPolicy, RecipientKeys } from './settings.ts'
 
 export interface RecipientFacts {
   readonly address: Address
   /** Usable for encryption at this moment, best first (keys/public-keys.ts). */
   readonly certificates: readonly Certificate[]
+  /** What is known of the recipient's program, by standard (keys/correspondents.ts). */
+  readonly abilities: Readonly<Partial<Record<StandardName, Abilities>>>
   readonly policy: OutboundPolicy
 }
 
@@ -35,63 +38,90 @@ export interface Copy {
 
 export interface OutboundPlan {
   readonly copies: readonly Copy[]
-  /** Recipients that policy will not write to without encryption. */
-  readonly refused: readonly Address[]
+  /** Recipients that policy will not write to without encryption, or without better encryption. */
+  readonly refused: readonly RefusedRecipient[]
 }
+
+export interface RefusedRecipient {
+  readonly address: Address
+  readonly why: RefusalReason
+}
+
+/** `no-key`: none that is usable. `classical-key`: none of the kind that is asked for. `weak-cipher`: no strong one is read. */
+export type RefusalReason = 'no-key' | 'classical-key' | 'weak-cipher'
 
 export function decideOutbound(facts: OutboundFacts): OutboundPlan {
   const everyone = facts.recipients.map((recipient) => recipient.address)
   if (facts.alreadyProtected) return { copies: [{ recipients: everyone, protection: { kind: 'as-is' } }], refused: [] }
-  const refused: Address[] = []
-  const groups = new Map<string, { recipients: Address[]; protection: CopyProtection }>()
+  const refused: RefusedRecipient[] = []
+  const groups: Group[] = []
   for (const recipient of facts.recipients) {
-    const protection = protectionFor(recipient, facts)
-    if (protection === undefined) {
-      refused.push(recipient.address)
-      continue
-    }
-    const blind = !facts.named.some((address) => sameAddress(address, recipient.address))
-    const key = groupKey(protection, blind ? recipient.address : '')
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, { recipients: [recipient.address], protection })
-    else
-      groups.set(key, {
-        recipients: [...group.recipients, recipient.address],
-        protection: merge(group.protection, protection),
-      })
+    const wanted = protectionFor(recipient, facts)
+    if (typeof wanted === 'string') refused.push({ address: recipient.address, why: wanted })
+    else join(groups, recipient, wanted, facts)
   }
-  return { copies: [...groups.values()].map((group) => withSender(group, facts)), refused }
+  return { copies: groups.map(({ recipients, protection }) => withSender({ recipients, protection }, facts)), refused }
 }
 
-/** Why a recipient without a key is refused: the stricter of what the domain demands and what the user asked for. */
-export function demandsEncryption(policy: OutboundPolicy, asked: NoKeyPolicy | undefined): boolean {
-  return policy.noKey === 'require' || asked === 'require'
+/** Why this recipient would be refused whatever the rest of the mail is; `undefined` when not. */
+export function refusalOf(
+  recipient: RecipientFacts,
+  senderStandards: readonly StandardName[],
+): RefusalReason | undefined {
+  const wanted = protectionFor(recipient, { asked: undefined, senderStandards })
+  return typeof wanted === 'string' ? wanted : undefined
 }
 
-function protectionFor(recipient: RecipientFacts, facts: OutboundFacts): CopyProtection | undefined {
-  const { policy } = recipient
-  const certificate = recipient.certificates.find((each) => facts.senderStandards.includes(each.standard))
+/** The stricter of what the domain demands and what the user asked for. */
+function demandsEncryption({ noKey, recipientKeys }: OutboundPolicy, asked: NoKeyPolicy | undefined): boolean {
+  return noKey === 'require' || recipientKeys === 'post-quantum' || asked === 'require'
+}
+
+type Wrapped = Extract<CopyProtection, { readonly kind: 'wrapped' }>
+
+function protectionFor(
+  { certificates, abilities, policy }: RecipientFacts,
+  facts: Pick<OutboundFacts, 'senderStandards' | 'asked'>,
+): Wrapped | RefusalReason {
   const [signingStandard] = facts.senderStandards
-  const { signing, encryption, headerProtection } = policy
-  const confidentiality = confidentialityOf(policy)
-  const legacyDisplay = confidentiality !== 'none' && !policy.surrogate
-  const common = { signing, encryption, headerProtection, confidentiality, legacyDisplay }
-  if (certificate !== undefined)
-    return {
-      kind: 'wrapped',
-      standard: certificate.standard,
-      layering: layeringOf(policy),
-      certificates: [certificate],
-      ...common,
-    }
-  if (signingStandard === undefined || demandsEncryption(policy, facts.asked)) return undefined
-  return { kind: 'wrapped', standard: signingStandard, layering: 'sign', certificates: [], ...common }
+  const standard = certificates.find((each) => facts.senderStandards.includes(each.standard))?.standard
+  const keys = keysFor(
+    policy.recipientKeys,
+    certificates.filter((each) => each.standard === standard),
+  )
+  const known = abilities[standard ?? signingStandard ?? 'smime']
+  const signing = chooseSigning(policy, [known])
+  const bringsBack = policy.surrogate || known?.headerProtection === true
+  const confidentiality = confidentialityOf(policy, bringsBack)
+  const legacyDisplay = confidentiality !== 'none' && !bringsBack
+  const common = { signing, headerProtection: policy.headerProtection, confidentiality, legacyDisplay }
+  if (standard !== undefined && keys.length === 0) return 'classical-key'
+  if (standard !== undefined) {
+    const encryption = chooseEncryption(policy, [known])
+    if (encryption === undefined) return 'weak-cipher'
+    const layering = layeringOf(policy, known)
+    return { kind: 'wrapped', standard, layering, certificates: keys, encryption, ...common }
+  }
+  if (signingStandard === undefined || demandsEncryption(policy, facts.asked)) return 'no-key'
+  return { kind: 'wrapped', standard: signingStandard, layering: 'sign', certificates: [], encryption: {}, ...common }
 }
 
-function confidentialityOf(policy: OutboundPolicy): HeaderConfidentiality {
-  switch (policy.subject) {
+/** The best key of each kind, as the policy wants them. */
+function keysFor(wanted: RecipientKeys, certificates: readonly Certificate[]): readonly Certificate[] {
+  const quantum = certificates.find(isPostQuantum)
+  const classical = certificates.find((each) => !isPostQuantum(each))
+  if (wanted === 'post-quantum' || (wanted === 'strongest' && quantum !== undefined)) return defined(quantum)
+  return [...defined(quantum), ...defined(classical)]
+}
+
+const isPostQuantum = ({ algorithm }: Certificate): boolean => algorithm.startsWith('ml-kem')
+const defined = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])
+
+/** `bringsBack`: the reader's side is known to show the header that is inside. */
+function confidentialityOf({ subject }: OutboundPolicy, bringsBack: boolean): HeaderConfidentiality {
+  switch (subject) {
     case 'auto':
-      return policy.surrogate ? 'baseline' : 'none'
+      return bringsBack ? 'baseline' : 'none'
     case 'hidden':
       return 'baseline'
     case 'shy':
@@ -101,21 +131,50 @@ function confidentialityOf(policy: OutboundPolicy): HeaderConfidentiality {
   }
 }
 
-function layeringOf(policy: OutboundPolicy): Layering {
-  if (policy.layering !== 'auto') return policy.layering
-  return policy.surrogate ? 'encrypt-sign' : 'sign-encrypt'
+function layeringOf({ layering, surrogate }: OutboundPolicy, known: Abilities | undefined): Layering {
+  if (layering !== 'auto') return layering
+  return surrogate || known?.outerSignature === true ? 'encrypt-sign' : 'sign-encrypt'
 }
 
-/** Recipients share a copy when nothing but the key differs; a blind one (`alone`) shares with nobody. */
-function groupKey(protection: CopyProtection, alone: string): string {
-  if (protection.kind === 'as-is') return alone
-  const { certificates: _certificates, ...rest } = protection
-  return JSON.stringify([alone, rest])
+/** Those who share a copy. */
+interface Group {
+  readonly key: string
+  readonly recipients: Address[]
+  readonly readers: (Abilities | undefined)[]
+  protection: Wrapped
 }
 
-function merge(a: CopyProtection, b: CopyProtection): CopyProtection {
-  if (a.kind === 'as-is' || b.kind === 'as-is') return a
-  return { ...a, certificates: [...a.certificates, ...b.certificates] }
+/**
+ * Recipients share a copy when policy and layers are the same and there is a cipher that all of them read; it is as strong
+ * as the weakest of them allows (decision 0029). A blind recipient shares with nobody.
+ */
+function join(
+  groups: Group[],
+  { address, abilities, policy }: RecipientFacts,
+  wanted: Wrapped,
+  facts: OutboundFacts,
+): void {
+  const blind = !facts.named.some((each) => sameAddress(each, address))
+  const { certificates, encryption: _chosen, signing: _too, ...layers } = wanted
+  const { encryption, signing, weakestCipher } = policy
+  const { standard, layering } = layers
+  const key = JSON.stringify([blind ? address : '', layers, encryption, signing, weakestCipher])
+  const known = abilities[standard]
+  for (const group of groups) {
+    const readers = [...group.readers, known]
+    const common = layering === 'sign' ? {} : chooseEncryption(policy, readers)
+    if (group.key !== key || common === undefined) continue
+    group.recipients.push(address)
+    group.readers.push(known)
+    group.protection = {
+      ...group.protection,
+      certificates: [...group.protection.certificates, ...certificates],
+      encryption: common,
+      signing: chooseSigning(policy, readers),
+    }
+    return
+  }
+  groups.push({ key, recipients: [address], readers: [known], protection: wanted })
 }
 
 /** The sender can open the copy as well, except a blind recipient's: that one names no other key. */

@@ -2,6 +2,7 @@
 import type { Address } from '../message/address.ts'
 import type { Summary } from '../protection/summary.ts'
 import type { InboundDecision } from './decide-inbound.ts'
+import type { RefusalReason, RefusedRecipient } from './decide-outbound.ts'
 
 /** What `X-Sealpost-Status` says to the reader. */
 export function explainToReader(summary: Summary, decision: InboundDecision): string {
@@ -63,17 +64,47 @@ export function explainRefusal(summary: Summary, decision: InboundDecision, decr
 }
 
 /** The end of the "250": who got it how, so that the sender can see it in the log of any client. */
-export function explainQueued(sealed: number, signedOnly: readonly Address[], refused: readonly Address[]): string {
+export function explainQueued(
+  sealed: number,
+  signedOnly: readonly Address[],
+  refused: readonly RefusedRecipient[],
+): string {
   const parts = [
     ...(sealed > 0 ? [`encrypted and signed for ${sealed}`] : []),
     ...(signedOnly.length > 0 ? [`only signed for ${listed(signedOnly)} (no key known)`] : []),
-    ...(refused.length > 0 ? [`not sent to ${listed(refused)} (no key known, encryption required)`] : []),
+    ...byReason(refused).map(([why, addresses]) => `not sent to ${listed(addresses)} (${REFUSALS[why].briefly})`),
   ]
   return parts.length === 0 ? 'Queued as it came: already protected' : `Queued: ${parts.join('; ')}`
 }
 
-export function explainNoKey(refused: readonly Address[]): string {
-  return `Encryption is required, and no key is known for ${listed(refused)}; ask them for their certificate, or the postmaster to import it`
+/** Why nothing was sent to them, and what to do about it. */
+export function explainRefused(refused: readonly RefusedRecipient[]): string {
+  return byReason(refused)
+    .map(([why, addresses]) => REFUSALS[why].atLength(listed(addresses)))
+    .join('. ')
+}
+
+const REFUSALS: Readonly<Record<RefusalReason, { briefly: string; atLength(names: string): string }>> = {
+  'no-key': {
+    briefly: 'no key known, encryption required',
+    atLength: (names) =>
+      `Encryption is required, and no key is known for ${names}; ask them for their certificate, or the postmaster to import it`,
+  },
+  'classical-key': {
+    briefly: 'no post-quantum key known, and one is required',
+    atLength: (names) =>
+      `A post-quantum key is required, and none is known for ${names}; ask them for a certificate with an ML-KEM key`,
+  },
+  'weak-cipher': {
+    briefly: 'no cipher that is strong enough is known to be read there',
+    atLength: (names) =>
+      `The required cipher is not known to be read by ${names}; ask them for a signed mail from a newer program, or the postmaster to allow a weaker one`,
+  },
+}
+
+function byReason(refused: readonly RefusedRecipient[]): [RefusalReason, Address[]][] {
+  const reasons = [...new Set(refused.map(({ why }) => why))]
+  return reasons.map((why) => [why, refused.filter((each) => each.why === why).map(({ address }) => address)])
 }
 
 const LISTED_MAX = 5

@@ -1,5 +1,5 @@
 /** What a postmaster may decide, with the words of docs/operating/configuration.md; defaults are in config/schema.ts. */
-import type { EncryptionChoice, SigningChoice } from '../protection/standard.ts'
+import type { WrittenCipher, EncryptionChoice, SigningChoice } from '../protection/standard.ts'
 
 export type NoKeyPolicy = 'prefer' | 'require'
 export type LayeringPolicy = 'auto' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
@@ -14,9 +14,20 @@ export interface OutboundPolicy {
   readonly headerProtection: boolean
   /** `auto` hides it from the wire where the reader's side is known to bring it back. */
   readonly subject: 'auto' | 'hidden' | 'shy' | 'visible'
+  /** What is set; what is not is chosen by what the recipients read. */
   readonly encryption: EncryptionChoice
+  /** A recipient who does not read this or a stronger one is refused. */
+  readonly weakestCipher: WrittenCipher
+  readonly recipientKeys: RecipientKeys
+  /** As `encryption`. */
   readonly signing: SigningChoice
 }
+
+/**
+ * Which keys of a recipient who has classical and post-quantum ones: `both`, for we do not know which device reads;
+ * `strongest`: the post-quantum one; `post-quantum`: never another, whoever has none is refused.
+ */
+export type RecipientKeys = 'both' | 'strongest' | 'post-quantum'
 
 /** For mail to one of our own domains. */
 export interface InboundPolicy {

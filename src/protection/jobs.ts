@@ -144,6 +144,8 @@ export interface Findings {
     readonly carried: readonly PackedCertificate[]
     readonly verdict: SignatureVerdict
   })[]
+  /** Whether its header was inside (RFC 9788); missing when the mail could not be opened. */
+  readonly headerProtection: boolean | undefined
   readonly pending: PackedPending | undefined
 }
 

@@ -79,7 +79,7 @@ function speaksAs(certificate: Certificate, author: Address, ring: KeyRing): Add
  */
 export function layerOf(
   judged: readonly JudgedSigner[],
-): Pick<LayerReport, 'algorithm' | 'signer' | 'why' | 'signingTimeMs'> & { verdict: SignatureVerdict } {
+): Pick<LayerReport, 'algorithm' | 'signer' | 'why' | 'signingTimeMs' | 'states'> & { verdict: SignatureVerdict } {
   const isValid = judged.some((each) => each.verdict === 'valid')
   const counted = isValid ? judged.filter(({ finding }) => finding.unsupported !== true) : judged
   const verdicts = counted.map((each) => each.verdict)
@@ -99,6 +99,7 @@ export function layerOf(
     algorithm: finding.algorithm,
     signer,
     ...(finding.signingTimeMs === undefined ? {} : { signingTimeMs: finding.signingTimeMs }),
+    ...(finding.states === undefined ? {} : { states: finding.states }),
     ...(why === undefined ? {} : { why }),
   }
 }

@@ -4,6 +4,7 @@
  * hold is the last one touched: nothing below it is decrypted (patent, B2–B5).
  */
 import { sameAddress } from '../message/address.ts'
+import { contentTypeOf } from '../message/content-type.ts'
 import { isField, writeFields } from '../message/header-field.ts'
 import { type Defect, type HeaderField, type Part, bodyOf } from '../message/part.ts'
 import { type Author, authorOf } from './author.ts'
@@ -39,6 +40,8 @@ export interface PeeledAs<P> {
   }[]
   /** Signatures that could be judged better if more were known (judge-again.ts). */
   readonly pending: Pending | undefined
+  /** Whether its header was inside (RFC 9788); missing when the mail could not be opened. */
+  readonly headerProtection: boolean | undefined
 }
 
 /**
@@ -131,6 +134,7 @@ export function peelWith<P>(
   return {
     layers,
     summary: summarise(layers, found),
+    headerProtection: opened && header !== undefined && contentTypeOf(opened).parameters.has('hp'),
     errant: inside.errant.length,
     defects: [...new Set([...preview.defects, ...inside.defects])],
     shown: end === 'failed' ? undefined : shownOf(opened, fields, payload, header?.cuts ?? []),

@@ -124,6 +124,8 @@ export interface SignerFinding {
   readonly weak?: boolean
   /** Its algorithm, or its certificate's kind of key, is not one of ours: nobody here can say whether it holds. */
   readonly unsupported?: boolean
+  /** What the signed part says that the signer's program can do. Only there when intact. */
+  readonly states?: StatedAbilities
 }
 
 /** What came with a signature and may help to judge it; none of it is believed for having come. */
@@ -179,6 +181,29 @@ export interface SigningChoice {
   readonly signers?: 'first' | 'all'
 }
 
+export type WrittenKeyTransport = NonNullable<EncryptionChoice['keyTransport']>
+export type WrittenSignature = NonNullable<SigningChoice['signature']>
+
+/**
+ * What a correspondent's program says that it can do, in the words of the choices, best first: SMIMECapabilities
+ * (RFC 8551 §2.5.2), the preferences of OpenPGP. An empty list says nothing.
+ */
+export interface StatedAbilities {
+  /** Content ciphers that it decrypts. */
+  readonly ciphers: readonly WrittenCipher[]
+  readonly keyTransports: readonly WrittenKeyTransport[]
+  /** Signatures that it verifies. */
+  readonly signatures: readonly WrittenSignature[]
+}
+
+/** All that is known of a correspondent's program: what it says, and what its mail has shown. */
+export interface Abilities extends StatedAbilities {
+  /** Their mail was encrypted first and signed outside of that: they are behind a surrogate, as we are. */
+  readonly outerSignature?: boolean
+  /** Their mail had its header inside (RFC 9788), so they bring back a Subject that is hidden outside. */
+  readonly headerProtection?: boolean
+}
+
 /**
  * Takes one MIME entity, pushed as bytes (header, empty line, body; CRLF line ends), and pushes the protected body.
  * `fields` are the MIME fields of the new, outer entity, known before its first body byte.
@@ -205,6 +230,8 @@ export interface ProtectionStandard {
   judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding
   /** Whether `encrypt` knows what to do with a key of this kind. */
   canEncryptTo(certificate: Certificate): boolean
+  /** What the certificate itself says, or shows by its kind of key, of its owner's program. */
+  abilitiesOf(certificate: Certificate): StatedAbilities | undefined
   /** One signature by each key; at least one. */
   sign(keys: readonly OwnKey[], choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink
   encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, out: ByteSink): ProtectedSink

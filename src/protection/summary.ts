@@ -3,7 +3,7 @@ import type { HeaderField } from '../message/part.ts'
 import { type FieldStates, fieldStates } from './field-protection.ts'
 import { cautionsAbout } from './look-alike.ts'
 import type { ProtectedHeader } from './protected-header.ts'
-import type { LayerKind, SignatureVerdict, StandardName } from './standard.ts'
+import type { LayerKind, SignatureVerdict, StandardName, StatedAbilities } from './standard.ts'
 
 export interface LayerReport {
   readonly kind: LayerKind
@@ -17,6 +17,8 @@ export interface LayerReport {
   /** Address of the signer, when a certificate for it was found. */
   readonly signer?: string | null
   readonly signingTimeMs?: number
+  /** What the signer's program says that it can do. */
+  readonly states?: StatedAbilities
   readonly why?: string
 }
 

@@ -3,7 +3,7 @@ import type { Dialect } from './dialect/dialect.ts'
 import type { Tx } from './schema.ts'
 
 /** What is cached in memory somewhere. */
-export type CachedNoun = 'accounts' | 'certificates' | 'anchors' | 'private-keys'
+export type CachedNoun = 'accounts' | 'certificates' | 'anchors' | 'private-keys' | 'abilities'
 
 /** Makes caches of `noun` forget, in this process and in others, once the transaction is committed. */
 export async function noteChange(tx: Tx, noun: CachedNoun): Promise<void> {

@@ -1,5 +1,6 @@
 /** What every database must do. A new dialect runs the same suites with its own opener. */
 import { openSqliteStore, type Open } from './conformance/fixture.ts'
+import { abilitiesSuite } from './conformance/abilities-suite.ts'
 import { bytesSuite } from './conformance/bytes-suite.ts'
 import { commitSuite } from './conformance/commit-suite.ts'
 import { keysSuite } from './conformance/keys-suite.ts'
@@ -14,4 +15,5 @@ for (const open of stores) {
   queueSuite(open)
   mailSuite(open)
   keysSuite(open)
+  abilitiesSuite(open)
 }

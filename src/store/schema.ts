@@ -25,6 +25,7 @@ export interface Schema {
   mailbox: MailboxTable
   quarantine: QuarantineTable
   certificates: CertificatesTable
+  abilities: AbilitiesTable
   anchors: AnchorsTable
   private_keys: PrivateKeysTable
   audit: AuditTable
@@ -127,6 +128,22 @@ export interface CertificatesTable {
   last_seen_ms: number
   revoked_ms: number | null
 }
+
+/** One row for each thing known of the program behind an address. */
+export interface AbilitiesTable {
+  id: Generated<number>
+  address: Address
+  address_key: string
+  standard: StandardName
+  fact: AbilityFact
+  /** JSON */
+  value: string
+  signed_ms: number
+  learned_ms: number
+}
+
+/** What it says, the cipher it has used, whether it signs outside of the encryption, whether it protects headers. */
+export type AbilityFact = 'states' | 'cipher' | 'outer-signature' | 'header-protection'
 
 export interface AnchorsTable {
   fingerprint: string

@@ -43,7 +43,7 @@ function checkSigner(
   content: SignedContent,
   certificate: SmimeCertificate,
   ring: KeyRing,
-): Pick<SignerFinding, 'intact' | 'algorithm' | 'signingTimeMs' | 'why' | 'weak' | 'unsupported'> {
+): Pick<SignerFinding, 'intact' | 'algorithm' | 'signingTimeMs' | 'states' | 'why' | 'weak' | 'unsupported'> {
   if (signedData.contentType !== CONTENT_TYPE.data)
     // RFC 8551: MIME is carried as id-data; all else is another protocol's
     return { intact: false, algorithm: 'unknown', why: 'what is signed is no mail, but something else' }

@@ -16,6 +16,7 @@ import type {
   TrustFinding,
 } from '../standard.ts'
 import { type SmimeCertificate, isSmimeCertificate, parseCertificate } from './certificate.ts'
+import { certificateAbilities } from './cms/capabilities.ts'
 import { canEnvelopTo, envelopSink, envelopeFormOf } from './cms/envelop.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
 import { kindOfForm, multipartSignedFields, pkcs7MimeFields, signatureFields, smimeFormOf } from './mime-forms.ts'
@@ -35,6 +36,7 @@ export const smime: ProtectionStandard = {
   openLarge: (part, ring, openSpill) => openLayer(onDisk(openSpill), part, ring),
   judge,
   canEncryptTo: (certificate) => isSmimeCertificate(certificate) && canEnvelopTo(certificate),
+  abilitiesOf: (certificate) => (isSmimeCertificate(certificate) ? certificateAbilities(certificate) : undefined),
   sign,
   encrypt,
 }

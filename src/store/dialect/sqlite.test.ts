@@ -70,7 +70,7 @@ test('opened again, nothing is migrated twice', async (t) => {
   const versions = await again.db.selectFrom('schema_version').selectAll().execute()
   assert.deepEqual(
     versions.map((row) => [row.version, row.applied_ms]),
-    [[SCHEMA_VERSION, START_MS]],
+    Array.from({ length: SCHEMA_VERSION }, (_, index) => [index + 1, START_MS]),
   )
   await note(store)
 })

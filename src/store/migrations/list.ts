@@ -2,6 +2,7 @@
 import type { SchemaModule } from 'kysely'
 import type { ColumnTypes, Dialect } from '../dialect/dialect.ts'
 import { first } from './001-first.ts'
+import { abilities } from './002-abilities.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -9,7 +10,7 @@ export interface Migration {
   up(schema: SchemaModule, types: ColumnTypes): Promise<void>
 }
 
-const MIGRATIONS: readonly Migration[] = [first]
+const MIGRATIONS: readonly Migration[] = [first, abilities]
 
 /** The version of the schema this program speaks. */
 export const SCHEMA_VERSION = MIGRATIONS.length

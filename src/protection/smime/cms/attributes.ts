@@ -8,14 +8,15 @@ import { contextTagged, octetString, oid, sequence, setOf, time } from '../asn1/
 import { TAG } from '../asn1/tlv.ts'
 import { type Digest, digestByName, hashOf, readDigestAlgorithm } from '../algorithms.ts'
 import type { SmimeCertificate } from '../certificate.ts'
+import type { StatedAbilities } from '../../standard.ts'
+import { SMIME_CAPABILITIES, capabilitiesDer, readCapabilities } from './capabilities.ts'
 import { CMS_ELEMENT_MAX_BYTES, CONTENT_TYPE } from './content-info.ts'
-import { OAEP_ALGORITHM } from './key-transport.ts'
 
 export const ATTRIBUTE = {
   contentType: '1.2.840.113549.1.9.3',
   messageDigest: '1.2.840.113549.1.9.4',
   signingTime: '1.2.840.113549.1.9.5',
-  smimeCapabilities: '1.2.840.113549.1.9.15',
+  smimeCapabilities: SMIME_CAPABILITIES,
   signingCertificate: '1.2.840.113549.1.9.16.2.12',
   signingCertificateV2: '1.2.840.113549.1.9.16.2.47',
 } as const
@@ -54,6 +55,8 @@ export interface SignedFacts {
   readonly messageDigest: Uint8Array
   readonly signingTimeMs?: number
   readonly certificateHash?: CertificateHash
+  /** What SMIMECapabilities say; missing when they are missing or malformed, which spoils no signature. */
+  readonly states?: StatedAbilities
 }
 
 /** Binds the signature to one certificate, so that another one with the same key cannot take its place (RFC 5035). */
@@ -82,11 +85,14 @@ export function readSignedFacts(attributes: Attributes): Result<SignedFacts> {
   if (timeNode !== undefined && signingTimeMs === undefined) return fail('signed attribute signing-time is malformed')
   const ess = readCertificateHash(single(ATTRIBUTE.signingCertificateV2), single(ATTRIBUTE.signingCertificate))
   if (!ess.ok) return ess
+  const capabilities = single(ATTRIBUTE.smimeCapabilities)
+  const states = capabilities === undefined ? undefined : readCapabilities(capabilities)
   return ok({
     contentType,
     messageDigest,
     ...(signingTimeMs === undefined ? {} : { signingTimeMs }),
     ...(ess.value === undefined ? {} : { certificateHash: ess.value }),
+    ...(states === undefined ? {} : { states }),
   })
 }
 
@@ -127,16 +133,7 @@ export function namesCertificate(
 
 const attribute = (type: string, value: Uint8Array): Uint8Array => sequence(oid(type), setOf([value]))
 
-/** What we can open, best first (RFC 8551 §2.5.2): AES-256-GCM, AES-256-CBC, AES-128-CBC, RSA-OAEP. */
-const CAPABILITIES = attribute(
-  ATTRIBUTE.smimeCapabilities,
-  sequence(
-    sequence(oid('2.16.840.1.101.3.4.1.46')),
-    sequence(oid('2.16.840.1.101.3.4.1.42')),
-    sequence(oid('2.16.840.1.101.3.4.1.2')),
-    OAEP_ALGORITHM,
-  ),
-)
+const CAPABILITIES = attribute(ATTRIBUTE.smimeCapabilities, capabilitiesDer())
 const CONTENT_TYPE_DATA = attribute(ATTRIBUTE.contentType, oid(CONTENT_TYPE.data))
 
 /** The attributes of a signature by this certificate that do not depend on the message. */

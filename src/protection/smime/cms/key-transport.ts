@@ -128,6 +128,17 @@ function readOaep(parameters: Uint8Array | undefined): Result<RsaPadding | OaepD
   return ok(label.length === 0 ? base : { ...base, oaepLabel: label })
 }
 
+/** Whether these parameters are the ones that we write, however they are encoded. */
+export function isOurOaep({ oid: dotted, parameters }: AlgorithmId): boolean {
+  const read = dotted === RSAES_OAEP ? readOaep(parameters) : undefined
+  return (
+    read?.ok === true &&
+    'oaepHash' in read.value &&
+    read.value.oaepHash === OAEP.padding.oaepHash &&
+    read.value.oaepLabel === undefined
+  )
+}
+
 function readLabel(source: Node): Uint8Array | undefined {
   const [name, label] = source.children
   if (name?.tag !== TAG.OID || readOid(name.content) !== P_SPECIFIED) return undefined

@@ -7,6 +7,7 @@ import { Asn1Error, type Node } from '../asn1/der-reader.ts'
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import { type AlgorithmId, type Digest, digestOf, readAlgorithm } from '../algorithms.ts'
 import { type SmimeCertificate, parseCertificate } from '../certificate.ts'
+import type { StatedAbilities } from '../../standard.ts'
 import {
   type SignatureInput,
   type SignatureProblem,
@@ -163,6 +164,8 @@ export interface SignerCheck {
   readonly algorithm: string
   /** What the signer says about the time; not proven by anybody. Only there when intact. */
   readonly signingTimeMs?: number
+  /** What the signed attributes say that the signer's program can do. Only there when intact. */
+  readonly states?: StatedAbilities
   /** One sentence, when not intact. */
   readonly why?: string
   /** Whether something was changed (`wrong`), or the signature could not be judged or is too weak to prove anything. */
@@ -180,8 +183,9 @@ export function verifySigner(
   const algorithm = describeSignature(signerInfo.algorithm, digestOf(signerInfo.digestAlgorithm))
   const checked = checkSigner(signedData, signerInfo, content, certificate, options.allowWeak)
   if (!checked.ok) return { intact: false, algorithm, why: checked.error.why, problem: checked.error.kind }
-  const signingTimeMs = checked.value?.signingTimeMs
-  return { intact: true, algorithm, ...(signingTimeMs === undefined ? {} : { signingTimeMs }) }
+  const { signingTimeMs, states } = checked.value ?? {}
+  const said = { ...(signingTimeMs !== undefined && { signingTimeMs }), ...(states !== undefined && { states }) }
+  return { intact: true, algorithm, ...said }
 }
 
 const wrong = (why: string): { ok: false; error: SignatureProblem } => fail({ kind: 'wrong', why })

@@ -1,0 +1,152 @@
+/**
+ * What is known of the programs of those whom our users write to: what a mail with a valid signature has said and shown,
+ * or else what their certificate says. RFC 8551 §2.7.1.
+ */
+import { type Address, addressKey, parseAddress } from '../message/address.ts'
+import { standardNamed } from '../protection/jobs.ts'
+import type { Learned } from '../protection/learn.ts'
+import type { Abilities, Certificate, WrittenCipher, StandardName, StatedAbilities } from '../protection/standard.ts'
+import { DEFAULT_CIPHER, OUR_ABILITIES, wordsAmong } from '../protection/strength.ts'
+import { type AbilityRow, abilitiesOf, forgetAbilities, keepAbilities, listAbilities } from '../store/abilities.ts'
+import type { Store } from '../store/database.ts'
+import type { Tx } from '../store/schema.ts'
+import { ChangeCache } from './change-cache.ts'
+import type { PublicKeys } from './public-keys.ts'
+
+/** A signature may say that it was made this much later than our clock is; later than that nothing is learned from it. */
+export const SIGNED_AHEAD_MAX_MS = 24 * 60 * 60_000
+const CACHE_ADDRESSES_MAX = 10_000
+
+/** What is remembered of one address, for people to see. */
+export interface Remembered extends Partial<Abilities> {
+  readonly address: Address
+  readonly standard: StandardName
+  /** The cipher of their own encryption, under their signature. */
+  readonly usedCipher?: WrittenCipher
+  /** When they signed the newest mail that showed something. */
+  readonly signedMs: number
+}
+
+/** Whom a mail goes to, as far as we know them. */
+export interface Correspondent {
+  /** Those to which mail may be encrypted now, best first. */
+  readonly certificates: readonly Certificate[]
+  /** By standard; missing where nothing is known. */
+  readonly abilities: Readonly<Partial<Record<StandardName, Abilities>>>
+}
+
+export class Correspondents {
+  readonly #store: Store
+  readonly #publicKeys: PublicKeys
+  readonly #cache: ChangeCache<readonly Remembered[]>
+
+  constructor(store: Store, publicKeys: PublicKeys) {
+    this.#store = store
+    this.#publicKeys = publicKeys
+    this.#cache = new ChangeCache({
+      changes: store.changes,
+      noun: 'abilities',
+      entriesMax: CACHE_ADDRESSES_MAX,
+      load: async (key) => {
+        const address = parseAddress(key)
+        return address === undefined ? [] : gather(await abilitiesOf(store.db, address))
+      },
+    })
+  }
+
+  /** Of what a mail said and of what the certificate says, the mail counts; our own users can do what we can. */
+  async get(address: Address, atMs: number): Promise<Correspondent> {
+    const certificates = await this.#publicKeys.encryptionCertificates(address, atMs)
+    const known = await this.#publicKeys.known(address)
+    const remembered = await this.#cache.get(addressKey(address))
+    const abilities: Partial<Record<StandardName, Abilities>> = {}
+    for (const standard of new Set([...known, ...remembered].map((each) => standardOf(each)))) {
+      const own = known.some((each) => each.trust === 'own' && each.certificate.standard === standard)
+      const merged = own
+        ? OUR_ABILITIES
+        : merge(
+            remembered.find((each) => each.standard === standard),
+            certificates.filter((each) => each.standard === standard),
+          )
+      if (merged !== undefined) abilities[standard] = merged
+    }
+    return { certificates, abilities }
+  }
+
+  /** In the transaction that stores the mail. Returns whether we know now what we did not. */
+  learn(tx: Tx, author: Address, learned: Learned, nowMs: number): Promise<boolean> {
+    const { standard, signedMs, states, cipher, outerSignature, headerProtection } = learned
+    if (signedMs > nowMs + SIGNED_AHEAD_MAX_MS) return Promise.resolve(false)
+    const facts = {
+      ...(states !== undefined && { states }),
+      ...(cipher !== undefined && { cipher }),
+      ...(outerSignature !== undefined && { 'outer-signature': outerSignature }),
+      ...(headerProtection !== undefined && { 'header-protection': headerProtection }),
+    }
+    return keepAbilities(tx, { address: author, standard, facts, signedMs, nowMs })
+  }
+
+  /** Of one address, or of all. */
+  async remembered(address?: Address): Promise<readonly Remembered[]> {
+    const { db } = this.#store
+    return gather(address === undefined ? await listAbilities(db) : await abilitiesOf(db, address))
+  }
+
+  /** The next mail to them is as to a stranger. Returns how many facts were known. */
+  forget(tx: Tx, address: Address): Promise<number> {
+    return forgetAbilities(tx, address)
+  }
+}
+
+const standardOf = (known: { standard: StandardName } | { certificate: Certificate }): StandardName =>
+  'certificate' in known ? known.certificate.standard : known.standard
+
+function merge(remembered: Remembered | undefined, certificates: readonly Certificate[]): Abilities | undefined {
+  const stated = remembered?.ciphers === undefined ? statedBy(certificates) : undefined
+  if (remembered === undefined && stated === undefined) return undefined
+  const { usedCipher, ...known } = { ciphers: [], keyTransports: [], signatures: [], ...stated, ...remembered }
+  if (usedCipher === undefined || known.ciphers.includes(usedCipher)) return known
+  // having used one is no reason to read none of the others
+  return { ...known, ciphers: [...(known.ciphers.length > 0 ? known.ciphers : [DEFAULT_CIPHER]), usedCipher] }
+}
+
+function statedBy(certificates: readonly Certificate[]): StatedAbilities | undefined {
+  for (const certificate of certificates) {
+    const stated = standardNamed(certificate.standard).abilitiesOf(certificate)
+    if (stated !== undefined) return stated
+  }
+  return undefined
+}
+
+/** One for each address and standard; the rows of one stand together. */
+function gather(rows: readonly AbilityRow[]): Remembered[] {
+  const gathered = new Map<string, Remembered>()
+  for (const row of rows) {
+    const key = `${addressKey(row.address)} ${row.standard}`
+    const before = gathered.get(key) ?? { address: row.address, standard: row.standard, signedMs: row.signedMs }
+    gathered.set(key, { ...withFact(before, row), signedMs: Math.max(before.signedMs, row.signedMs) })
+  }
+  return [...gathered.values()]
+}
+
+function withFact(before: Remembered, { fact, value }: AbilityRow): Remembered {
+  switch (fact) {
+    case 'states': {
+      const written = value as Readonly<Record<keyof StatedAbilities, unknown>>
+      return {
+        ...before,
+        ciphers: wordsAmong(OUR_ABILITIES.ciphers, written.ciphers),
+        keyTransports: wordsAmong(OUR_ABILITIES.keyTransports, written.keyTransports),
+        signatures: wordsAmong(OUR_ABILITIES.signatures, written.signatures),
+      }
+    }
+    case 'cipher': {
+      const [usedCipher] = wordsAmong(OUR_ABILITIES.ciphers, [value])
+      return usedCipher === undefined ? before : { ...before, usedCipher }
+    }
+    case 'outer-signature':
+      return { ...before, outerSignature: value === true }
+    case 'header-protection':
+      return { ...before, headerProtection: value === true }
+  }
+}

@@ -1,0 +1,91 @@
+/** What is known of the programs of correspondents: one row for each fact, and when they signed what showed it. */
+import type { Selectable } from 'kysely'
+import { type Address, addressKey } from '../message/address.ts'
+import type { StandardName } from '../protection/standard.ts'
+import { noteChange } from './changes.ts'
+import type { AbilitiesTable, AbilityFact, Db, Tx } from './schema.ts'
+
+export interface AbilityRow {
+  readonly address: Address
+  readonly standard: StandardName
+  readonly fact: AbilityFact
+  /** As `keepAbilities` was given it. */
+  readonly value: unknown
+  readonly signedMs: number
+  readonly learnedMs: number
+}
+
+/**
+ * Each fact replaces the one that was signed earlier; what was signed earlier than it, or at the same time, changes nothing.
+ * Returns whether something is known now that was not, or differently.
+ */
+export async function keepAbilities(
+  tx: Tx,
+  shown: {
+    readonly address: Address
+    readonly standard: StandardName
+    readonly facts: Readonly<Partial<Record<AbilityFact, unknown>>>
+    readonly signedMs: number
+    readonly nowMs: number
+  },
+): Promise<boolean> {
+  const { address, standard, signedMs, nowMs } = shown
+  const key = addressKey(address)
+  const before = await tx
+    .selectFrom('abilities')
+    .select(['fact', 'value', 'signed_ms'])
+    .where('address_key', '=', key)
+    .where('standard', '=', standard)
+    .execute()
+  const rows = Object.entries(shown.facts).flatMap(([name, known]) => {
+    const fact = name as AbilityFact
+    const value = JSON.stringify(known)
+    const old = before.find((row) => row.fact === fact)
+    if (old !== undefined && old.signed_ms >= signedMs) return []
+    const row = { address, address_key: key, standard, fact, value, signed_ms: signedMs, learned_ms: nowMs }
+    return [{ row, changed: old?.value !== value }]
+  })
+  if (rows.length === 0) return false
+  await tx
+    .insertInto('abilities')
+    .values(rows.map(({ row }) => row))
+    .onConflict((conflict) =>
+      conflict.columns(['address_key', 'standard', 'fact']).doUpdateSet((eb) => ({
+        address: eb.ref('excluded.address'),
+        value: eb.ref('excluded.value'),
+        signed_ms: eb.ref('excluded.signed_ms'),
+        learned_ms: eb.ref('excluded.learned_ms'),
+      })),
+    )
+    .execute()
+  const changed = rows.some((each) => each.changed)
+  if (changed) await noteChange(tx, 'abilities')
+  return changed
+}
+
+export async function abilitiesOf(db: Db, address: Address): Promise<readonly AbilityRow[]> {
+  const query = db.selectFrom('abilities').selectAll().where('address_key', '=', addressKey(address))
+  return (await query.orderBy('id').execute()).map(toRow)
+}
+
+/** Of everybody, by address. */
+export async function listAbilities(db: Db): Promise<readonly AbilityRow[]> {
+  const query = db.selectFrom('abilities').selectAll().orderBy('address_key').orderBy('id')
+  return (await query.execute()).map(toRow)
+}
+
+/** Returns how many facts are forgotten. */
+export async function forgetAbilities(tx: Tx, address: Address): Promise<number> {
+  const rows = await tx.deleteFrom('abilities').where('address_key', '=', addressKey(address)).returning('id').execute()
+  if (rows.length > 0) await noteChange(tx, 'abilities')
+  return rows.length
+}
+
+const toRow = ({ address, standard, fact, value, signed_ms, learned_ms }: Selectable<AbilitiesTable>): AbilityRow => ({
+  address,
+  standard,
+  fact,
+  value: JSON.parse(value) as unknown,
+  signedMs: signed_ms,
+  learnedMs: learned_ms,
+})
