@@ -109,9 +109,13 @@ export interface ForgedEnvelope {
 
 /** An EnvelopedData, or what `type` says, in its ContentInfo. */
 export function forgeEnvelope({ to, contentKey, ciphertext, ...rest }: ForgedEnvelope): Buffer {
-  const encryptedKey = rest.encryptedKey ?? transported(to, contentKey)
   const info = (): Uint8Array =>
-    sequence(integer(0), issuerAndSerial(to.certificate), rest.keyAlgorithm ?? RSA_PKCS1, octetString(encryptedKey))
+    sequence(
+      integer(0),
+      issuerAndSerial(to.certificate),
+      rest.keyAlgorithm ?? RSA_PKCS1,
+      octetString(rest.encryptedKey ?? transported(to, contentKey)),
+    )
   const content = sequence(oid(rest.contentType ?? CONTENT_TYPE.data), rest.cipher ?? CBC, der(0x80, ciphertext))
   const envelope = sequence(integer(0), der(TAG.SET, ...(rest.infos ?? [info()])), content, ...(rest.trailer ?? []))
   return Buffer.from(sequence(oid(rest.type ?? CONTENT_TYPE.envelopedData), contextTagged(0, envelope)))
