@@ -25,10 +25,12 @@ export interface JobOutput {
   drained(): Promise<void>
 }
 
-/** A streaming job at work. It is simply dropped when the parent gives up. */
+/** A streaming job at work. */
 export interface JobStream<Outcome> {
   write(chunk: Uint8Array): void | Promise<void>
   end(): Outcome | Promise<Outcome>
+  /** The parent has given up: there will be no `end`. Whoever holds nothing but memory needs none. */
+  abort?(): void
 }
 
 /** What the pool says to its thread. */
@@ -85,6 +87,7 @@ export function serveJobs<Job, Outcome>(handler: JobHandler<Job, Outcome>): void
         return post({ kind: 'done', value })
       }
       case 'abort':
+        stream?.abort?.()
         stream = undefined
         return post({ kind: 'aborted' })
     }

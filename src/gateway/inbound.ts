@@ -6,18 +6,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
-import { ownCopy } from '../base/serve-jobs.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
-import { parsePart } from '../message/parse.ts'
 import type { Part } from '../message/part.ts'
 import { type InboundDecision, decideInbound } from '../policy/decide-inbound.ts'
 import { explainRefusal } from '../policy/explain.ts'
 import type { InboundPolicy } from '../policy/settings.ts'
-import { type PackedRing, type PeelReport, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
+import { type Findings, type PackedRing, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import { type EnhancedCode, type Reply, isPositive, isTransient, reply, replyText } from '../protocol/smtp-reply.ts'
@@ -25,11 +23,11 @@ import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import { type Account, findAccount } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
 import { receivedField } from './annotate.ts'
-import { collect } from './collect.ts'
+import { arrive } from './arrived-mail.ts'
 import { headerFault } from './header-fault.ts'
 import { messageIdOf } from './submitted-header.ts'
 import { type ToldRefusals, wasDecrypted } from './told-refusals.ts'
-import { type ProtectionPool, peelFor } from './protect.ts'
+import type { ProtectionPool } from './protect.ts'
 import { type Decided, type Incoming, settle, traceRefusal } from './settle-inbound.ts'
 
 export interface InboundDeps {
@@ -68,10 +66,11 @@ async function accept(deps: InboundDeps, mail: ReceivedMail): Promise<Reply> {
   const [only, ...others] = recipients
   const named = others.length === 0 ? only : undefined
   const trace = receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: named, nowMs })
-  const raw = await collect(mail.content)
+  await using arrived = await arrive(mail.content, deps.store.bytes)
   const { id: session, peerAddress } = mail.session
   const origin = { by: 'mx' as const, session, peerAddress }
-  return process(deps, { id, origin, nowMs, raw, trace: [trace], mailFrom: mail.envelope.mailFrom.address, recipients })
+  const mailFrom = mail.envelope.mailFrom.address
+  return await process(deps, { id, origin, nowMs, arrived, trace: [trace], mailFrom, recipients })
 }
 
 async function deliver(
@@ -81,11 +80,10 @@ async function deliver(
 ): Promise<readonly RecipientResult[]> {
   const { mailFrom } = mail
   const origin = { by: 'local' as const }
-  const raw = await collect(content())
-  const incoming = { id: randomUUID(), origin, nowMs: deps.clock.nowMs(), raw, trace: [], mailFrom }
+  const incoming = { id: randomUUID(), origin, nowMs: deps.clock.nowMs(), trace: [], mailFrom }
   const results: RecipientResult[] = []
   for (const { address } of mail.recipients) {
-    const answer = await processOrDefer(deps, { ...incoming, recipients: [address] })
+    const answer = await processOrDefer(deps, { ...incoming, recipients: [address] }, content)
     const outcome = isPositive(answer) ? 'delivered' : isTransient(answer) ? 'deferred' : 'failed'
     results.push({ recipient: address, outcome, reply: answer, dsnPassedOn: false })
   }
@@ -93,9 +91,14 @@ async function deliver(
 }
 
 /** What fails here fails for this recipient: those who have the mail already must not get it again. */
-async function processOrDefer(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
+async function processOrDefer(
+  deps: InboundDeps,
+  incoming: Omit<Incoming, 'arrived'>,
+  content: ContentSource,
+): Promise<Reply> {
   try {
-    return await process(deps, incoming)
+    await using arrived = await arrive(content(), deps.store.bytes)
+    return await process(deps, { ...incoming, arrived })
   } catch (error) {
     events.trouble({ during: `delivering to ${incoming.recipients.join(', ')}`, error })
     return reply(451, '4.3.0', 'Local error, try again later')
@@ -104,18 +107,19 @@ async function processOrDefer(deps: InboundDeps, incoming: Incoming): Promise<Re
 
 /** Says what came, and what was answered when that is a refusal. */
 async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
-  const { origin, raw, recipients, mailFrom } = incoming
-  const message = parsePart(raw)
+  const { origin, arrived, recipients, mailFrom } = incoming
+  const { message, sizeBytes } = arrived
   const mail = { messageId: messageIdOf(message.fields), ...(origin.session && { session: origin.session }) }
-  events.messageReceived({ ...mail, ...origin, mailFrom, rcptTo: recipients, sizeBytes: raw.length })
-  const answer = await receive(deps, incoming, message, mail)
+  events.messageReceived({ ...mail, ...origin, mailFrom, rcptTo: recipients, sizeBytes })
+  const answer = await receive(deps, incoming, mail)
   if (!isPositive(answer)) events.refused({ ...mail, ...origin, reply: replyText(answer) })
   return answer
 }
 
 /** One mail, one answer: what one recipient's policy refuses is refused for all that came with it. */
-async function receive(deps: InboundDeps, incoming: Incoming, message: Part, mail: events.MailFacts): Promise<Reply> {
-  const { id, nowMs, raw, recipients } = incoming
+async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailFacts): Promise<Reply> {
+  const { id, nowMs, arrived, recipients } = incoming
+  const { message } = arrived
   const fault = headerFault(message)
   if (fault !== undefined) return fault
 
@@ -124,10 +128,11 @@ async function receive(deps: InboundDeps, incoming: Incoming, message: Part, mai
   if (missing !== undefined) return reply(550, '5.1.1', `No such user here: ${missing}`)
 
   const rings = await ringsFor(deps, message, recipients)
-  const reports = await peelFor(deps.pool, { kind: 'peel', raw: ownCopy(raw), atMs: nowMs, rings })
-  if ('code' in reports) return reports
+  const opening = await arrived.open(deps.pool, rings, nowMs)
+  if ('code' in opening) return opening
+  await using opened = opening
   const decided = recipients.map((address, index) => {
-    const report = reports[index] as PeelReport
+    const report = opened.reports[index] as Findings
     const decision = decideInbound(report.summary, report.sealed, deps.policyFor(domainOf(address)))
     sayVerdict(mail, address, report, decision)
     return { address, account: accounts[index] as Account, report, decision }
@@ -135,10 +140,10 @@ async function receive(deps: InboundDeps, incoming: Incoming, message: Part, mai
   const told = decided.filter(({ decision }) => decision.action === 'refuse').map((each) => mayTell(deps, each, nowMs))
   const refusing = decided.find((each) => each.decision.action === 'refuse')
   if (refusing !== undefined && told.includes(true)) {
-    await traceRefusal(deps.store, { incoming, message, mail, decided })
+    await traceRefusal(deps.store, { incoming, mail, decided })
     return refusal(refusing.report, refusing.decision)
   }
-  await settle(deps, { incoming, message, mail, decided: decided.map(heldWhenRefused) })
+  await settle(deps, { incoming, mail, decided: decided.map(heldWhenRefused) }, opened)
   return reply(250, '2.0.0', `Delivered as ${id}`)
 }
 
@@ -155,7 +160,7 @@ function heldWhenRefused(each: Decided): Decided {
 function sayVerdict(
   mail: events.MailFacts,
   recipient: Address,
-  { summary }: PeelReport,
+  { summary }: Findings,
   decision: InboundDecision,
 ): void {
   const { signature, encrypted, signer, reason } = summary
@@ -184,7 +189,7 @@ async function ringsFor(deps: InboundDeps, message: Part, recipients: readonly A
 }
 
 /** RFC 3463 §3.8: X.7.7 when the message was changed, X.7.5 when it cannot be opened, X.7.1 when policy says no. */
-function refusal(report: PeelReport, decision: InboundDecision): Reply {
+function refusal(report: Findings, decision: InboundDecision): Reply {
   const codes: Readonly<Record<InboundDecision['rule'], EnhancedCode>> = {
     tampered: '5.7.7',
     mismatch: '5.7.7',

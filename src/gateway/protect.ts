@@ -35,7 +35,7 @@ export async function protectCopies(
   const job = { ...wanted, header: ownCopy(wanted.header), trace: ownCopy(wanted.trace) }
   const copies = job.copies.map(() => new CopyWriter(bytes.writer()))
   try {
-    const { first, rest } = await readAhead(body)
+    const { first, rest } = await readAhead(body, ONE_PIECE_MAX_BYTES)
     const outcome =
       rest === undefined
         ? await pool.run({ ...job, body: ownCopy(first) })
@@ -67,7 +67,7 @@ export async function peelFor(pool: ProtectionPool, job: PeelJob): Promise<reado
 }
 
 /** A mail that costs its worker is answered "later"; it has hurt nobody else. */
-function workerReply(outcome: WorkerOutcome<ProtectionOutcome>): Reply {
+export function workerReply(outcome: WorkerOutcome<ProtectionOutcome>): Reply {
   return outcome.kind === 'overloaded'
     ? reply(451, '4.3.2', 'Too busy to work on the message now; try again')
     : reply(451, '4.3.0', 'Working on the message took too much; try again')
@@ -95,14 +95,15 @@ class CopyWriter {
   }
 }
 
-/** The whole body when it is small; otherwise its beginning and what follows. */
-async function readAhead(
+/** All of it when it is no more than that; otherwise its beginning and what follows. */
+export async function readAhead(
   body: AsyncIterable<Uint8Array>,
+  wholeMaxBytes: number,
 ): Promise<{ first: Uint8Array; rest: AsyncIterator<Uint8Array> | undefined }> {
   const chunks = body[Symbol.asyncIterator]()
   const read: Uint8Array[] = []
   let lengthBytes = 0
-  while (lengthBytes <= ONE_PIECE_MAX_BYTES) {
+  while (lengthBytes <= wholeMaxBytes) {
     const next = await chunks.next()
     if (next.done === true) return { first: concatBytes(read), rest: undefined }
     read.push(next.value)
@@ -111,7 +112,7 @@ async function readAhead(
   return { first: concatBytes(read), rest: chunks }
 }
 
-async function* chain(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+export async function* chain(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
   yield first
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
 }

@@ -13,11 +13,13 @@ import {
   runPeel,
   startWrap,
 } from '../protection/jobs.ts'
+import { LargeOpeningJob, type LargeOutcome, type LargePeelJob } from './large-opening-job.ts'
 
 /** `body` is given when the whole message is at hand; otherwise it is streamed. */
-export type ProtectionJob = PeelJob | JudgeJob | (WrapJob & { readonly body?: Uint8Array })
+export type ProtectionJob = PeelJob | LargePeelJob | JudgeJob | (WrapJob & { readonly body?: Uint8Array })
 
 export type ProtectionOutcome =
+  | LargeOutcome
   | { readonly kind: 'peeled'; readonly reports: readonly PeelReport[] }
   | { readonly kind: 'judged'; readonly reports: readonly JudgeReport[] }
   /** The protected copies; empty when they went out as a stream. */
@@ -27,6 +29,7 @@ serveJobs<ProtectionJob, ProtectionOutcome>({
   run(job) {
     if (job.kind === 'peel') return { kind: 'peeled', reports: runPeel(job).map(withOwnMessage) }
     if (job.kind === 'judge') return { kind: 'judged', reports: runJudge(job) }
+    if (job.kind === 'peel-large') throw new TypeError('a large message is opened as a stream')
     const outputs = job.copies.map(() => new Collector())
     const body = startWrap(job, outputs)
     if (job.body !== undefined) body.write(job.body)
@@ -34,11 +37,12 @@ serveJobs<ProtectionJob, ProtectionOutcome>({
     return { kind: 'wrapped', copies: outputs.map((output) => ownBytes(concatBytes(output.take()))) }
   },
   transfer(outcome) {
-    if (outcome.kind === 'judged') return []
+    if (outcome.kind === 'judged' || outcome.kind === 'closed') return []
     const made = outcome.kind === 'wrapped' ? outcome.copies : outcome.reports.map((report) => report.message)
     return [...new Set(made.flatMap((bytes) => (bytes !== undefined && ownsBuffer(bytes) ? [bytes.buffer] : [])))]
   },
   open(job, output) {
+    if (job.kind === 'peel-large') return new LargeOpeningJob(job, output)
     if (job.kind !== 'wrap') throw new TypeError('a message is opened in one piece')
     const body = startWrap(
       job,

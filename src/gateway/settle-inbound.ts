@@ -4,10 +4,9 @@ import type { Correspondents } from '../keys/correspondents.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, sameAddress } from '../message/address.ts'
 import { isField, makeField, writeFields } from '../message/header-field.ts'
-import { parsePart } from '../message/parse.ts'
-import { type HeaderField, type Part, bodyOf } from '../message/part.ts'
+import type { HeaderField, Part } from '../message/part.ts'
 import type { InboundDecision } from '../policy/decide-inbound.ts'
-import { type PeelReport, unpackCertificate } from '../protection/jobs.ts'
+import { type Findings, unpackCertificate } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
 import { learnFrom } from '../protection/learn.ts'
 import type { Account } from '../store/accounts.ts'
@@ -18,13 +17,13 @@ import { addToQuarantine } from '../store/quarantine.ts'
 import type { BytesId, Tx } from '../store/schema.ts'
 import { addTrace } from '../store/trace.ts'
 import { authenticationResults, statusField, withoutForged } from './annotate.ts'
+import type { ArrivedMail, MakeHead, OpenedMail } from './arrived-mail.ts'
 
 export interface Incoming {
   readonly id: string
   readonly origin: { readonly by: 'mx' | 'local'; readonly session?: string; readonly peerAddress?: string }
   readonly nowMs: number
-  /** The message as it came. */
-  readonly raw: Uint8Array
+  readonly arrived: ArrivedMail
   /** Fields that our border adds in front. */
   readonly trace: readonly HeaderField[]
   readonly mailFrom: Address | ''
@@ -34,13 +33,12 @@ export interface Incoming {
 export interface Decided {
   readonly address: Address
   readonly account: Account
-  readonly report: PeelReport
+  readonly report: Findings
   readonly decision: InboundDecision
 }
 
 interface Settling {
   readonly incoming: Incoming
-  readonly message: Part
   readonly mail: events.MailFacts
   readonly decided: readonly Decided[]
 }
@@ -54,15 +52,20 @@ interface SettleDeps {
 }
 
 /** Durable when it resolves; all of it happens or nothing. */
-export async function settle(deps: SettleDeps, settling: Settling): Promise<void> {
+export async function settle(deps: SettleDeps, settling: Settling, opened: OpenedMail): Promise<void> {
   const { incoming, decided } = settling
+  const { arrived } = incoming
   const { bytes } = deps.store
   const kept = decided.filter((each) => each.decision.action === 'accept')
   const held = decided.filter((each) => each.decision.action === 'quarantine')
-  const opened = kept.map((each) => readersMessage(deps.hostname, settling, each))
-  const sealed = await Promise.all(opened.map((pieces) => bytes.seal(...pieces)))
+  const sealed = await Promise.all(
+    kept.map((each) => {
+      const makeHead: MakeHead = (shown) => readersHead(deps.hostname, settling, each, shown)
+      return each.decision.asReceived ? arrived.seal(makeHead) : opened.seal(decided.indexOf(each), makeHead)
+    }),
+  )
   const wantsOriginal = held.length > 0 || (deps.keepEvidence && kept.some((each) => each.report.layers.length > 0))
-  const original = wantsOriginal ? await bytes.seal(incoming.raw) : undefined
+  const original = wantsOriginal ? await arrived.sealOriginal() : undefined
   const harvested = await deps.store.commit(async (tx) => {
     const originalId = original === undefined ? undefined : await bytes.insert(tx, original)
     for (const [index, each] of kept.entries()) {
@@ -96,19 +99,19 @@ export async function traceRefusal(store: Store, settling: Settling): Promise<vo
   })
 }
 
-/** What the terminal will fetch: our fields in front, forged ones out, everything else byte for byte. */
-function readersMessage(
+/** What the terminal will fetch before the body: our fields in front, forged ones out, everything else byte for byte. */
+function readersHead(
   hostname: string,
-  { incoming, message }: Settling,
+  { incoming }: Settling,
   { report, decision }: Decided,
+  shown: Part,
 ): readonly Uint8Array[] {
-  const shown = decision.asReceived || report.message === undefined ? message : parsePart(report.message)
   const returnPath = makeField('Return-Path', `<${incoming.mailFrom}>`)
   const ours = [authenticationResults(hostname, report.summary, report.layers), statusField(report.summary, decision)]
   const others = withoutForged(shown.fields, hostname).filter((field) => !isField(field, 'Return-Path'))
   const fields = [returnPath, ...ours, ...incoming.trace, ...others]
   const separator = shown.raw.length > shown.bodyOffset || endsInEmptyLine(shown) ? CRLF : EMPTY
-  return [writeFields(fields), separator, bodyOf(shown)]
+  return [writeFields(fields), separator]
 }
 
 async function quarantine(
@@ -141,8 +144,8 @@ type Harvested = Parameters<typeof events.keyHarvested>[0]
  * address only: of further ones that it names the mail says nothing, and there may be thousands. Returns what is new.
  */
 async function harvest(deps: SettleDeps, tx: Tx, settling: Settling): Promise<readonly Harvested[]> {
-  const { incoming, message, decided } = settling
-  const author = authorOf(message)
+  const { incoming, decided } = settling
+  const author = authorOf(incoming.arrived.message)
   const [first] = decided
   if ('problem' in author || first === undefined) return []
   const harvested: Harvested[] = []

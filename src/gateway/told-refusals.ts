@@ -5,7 +5,7 @@
  * "250" as a good one, and held for the postmaster (docs/decisions/0024-few-refusals-after-decryption.md).
  */
 import { type Address, addressKey } from '../message/address.ts'
-import type { PeelReport } from '../protection/jobs.ts'
+import type { Findings } from '../protection/jobs.ts'
 
 export const TOLD_WINDOW_MS = 24 * 60 * 60_000
 /** Recipients that are remembered; whoever is forgotten early is told as many again. */
@@ -34,5 +34,5 @@ export class ToldRefusals {
 }
 
 /** Did the recipient's private key do work on this mail? Then what became of it is nobody's business but the reader's. */
-export const wasDecrypted = ({ layers }: PeelReport): boolean =>
+export const wasDecrypted = ({ layers }: Findings): boolean =>
   layers.some((layer) => layer.kind === 'encrypted' && layer.verdict !== 'no-key')

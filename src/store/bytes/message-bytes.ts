@@ -9,6 +9,7 @@ import type { Committer } from '../transaction.ts'
 import { BytesWriter, type FinishedBytes } from './bytes-writer.ts'
 import type { DataKeys } from './data-keys.ts'
 import { inSlices, releaseBytes } from './release.ts'
+import type { SealedFile } from './spill-file.ts'
 import {
   BytesDamaged,
   dataKeyIdOf,
@@ -98,13 +99,20 @@ export class MessageBytes {
       .where('id', '=', id)
       .executeTakeFirst()
     if (row === undefined) throw new BytesMissing(`There is no message ${id}`)
-    if (row.inline !== null) {
-      const opener = await this.#opener(row.inline)
-      yield opener.frame(row.inline.subarray(HEADER_BYTES), true)
-    } else if (row.file !== null) {
-      await using handle = await this.#openFile(row.file)
-      yield* this.#framesOf(handle, row.size_bytes)
-    }
+    yield* this.#chunksOf(row.size_bytes, row.inline, row.file)
+  }
+
+  /** As `stream`, of bytes that have no row yet. */
+  streamFinished({ sizeBytes, place }: FinishedBytes): AsyncGenerator<Uint8Array, void, undefined> {
+    return place.kind === 'inline'
+      ? this.#chunksOf(sizeBytes, place.sealed, null)
+      : this.#chunksOf(sizeBytes, null, place.file)
+  }
+
+  /** Where a worker thread reads finished bytes; only for those that are in a file. */
+  async sealedFile({ sizeBytes, dataKeyId, place }: FinishedBytes): Promise<SealedFile> {
+    if (place.kind !== 'file') throw new Error('bytes that are not in a file have no path')
+    return { path: join(this.#deps.folder, place.file), dataKey: await this.#deps.dataKeys.byId(dataKeyId), sizeBytes }
   }
 
   /** Of the plaintext; `undefined` when there is no such message. */
@@ -160,8 +168,8 @@ export class MessageBytes {
   async #sweepFiles(files: readonly string[], beforeMs: number): Promise<number> {
     const old: string[] = []
     for (const file of files) {
-      const { mtimeMs } = await stat(join(this.#deps.folder, file))
-      if (mtimeMs <= beforeMs) old.push(file)
+      const found = await stat(join(this.#deps.folder, file)).catch(() => undefined) // a spill, gone as soon as it was there
+      if (found !== undefined && found.mtimeMs <= beforeMs) old.push(file)
     }
     if (old.length === 0) return 0
     const rows = await this.#deps.db.selectFrom('bytes').select('file').where('file', 'in', old).execute()
@@ -180,6 +188,20 @@ export class MessageBytes {
       return await open(join(this.#deps.folder, file), 'r')
     } catch (error) {
       throw new BytesMissing(`The file ${file} of a message is gone`, { cause: error })
+    }
+  }
+
+  async *#chunksOf(
+    sizeBytes: number,
+    inline: Uint8Array | null,
+    file: string | null,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    if (inline !== null) {
+      const opener = await this.#opener(inline)
+      yield opener.frame(inline.subarray(HEADER_BYTES), true)
+    } else if (file !== null) {
+      await using handle = await this.#openFile(file)
+      yield* this.#framesOf(handle, sizeBytes)
     }
   }
 
