@@ -1,6 +1,6 @@
 /**
- * RFC 9216: mail to and from Alice and Bob (RSA), and signed by Carlos and Dana (Ed25519), through the whole of
- * protection: their PKCS#12 files are all that either side is given.
+ * RFC 9216: mail between Alice and Bob (RSA) and Carlos and Dana (Ed25519 and X25519), through the whole of protection:
+ * their PKCS#12 files are all that either side is given.
  */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
@@ -43,9 +43,9 @@ const ENCRYPTIONS: readonly EncryptionChoice[] = [
 describe('RFC 9216 mail', { skip: existsSync(FOLDER) ? false : 'no corpora' }, () => {
   for (const [from, to] of [
     ['alice', 'bob'],
-    ['bob', 'alice'],
-    ['carlos', 'alice'],
-    ['dana', 'bob'],
+    ['bob', 'carlos'],
+    ['carlos', 'dana'],
+    ['dana', 'alice'],
   ] as const)
     test(`${from} writes to ${to}: every layering, signature form and cipher`, () => {
       let count = 0
@@ -86,17 +86,6 @@ describe('RFC 9216 mail', { skip: existsSync(FOLDER) ? false : 'no corpora' }, (
     const mail = Buffer.from(sealed('alice', 'bob', { layering: 'sign', signing: {}, encryption: {} }))
     const forged = Buffer.from(mail.toString('latin1').replace('From: alice@', 'From: bob@'), 'latin1')
     assert.equal(opened(forged, 'bob').summary.signature, 'mismatch')
-  })
-
-  test('X25519 keys are read, and not chosen for encryption: key agreement with them is not supported', () => {
-    for (const name of ['carlos', 'dana']) {
-      const keys = person(name).certificates.filter((each) => each.canEncrypt && !each.isAuthority)
-      assert.deepEqual(
-        keys.map((each) => [each.algorithm, smime.canEncryptTo(each)]),
-        [['x25519', false]],
-      )
-    }
-    assert.ok(smime.canEncryptTo(encryptionCertificate('alice')))
   })
 })
 

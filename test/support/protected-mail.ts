@@ -11,12 +11,13 @@ import {
   packCertificate,
   packKey,
   packKnown,
+  openLarge,
   runPeel,
   startWrap,
 } from '../../src/protection/jobs.ts'
 import type { EncryptionChoice, KnownCertificate, OwnKey, SigningChoice } from '../../src/protection/standard.ts'
 import type { Layering } from '../../src/protection/wrap.ts'
-import { assertSameWhenLarge } from './large.ts'
+import { assertSameWhenLarge, inSlices, memorySpills } from './large.ts'
 import type { SmimeIdentity } from './smime-identity.ts'
 
 export const SIGNED_AT_MS = Date.UTC(2026, 10, 22)
@@ -101,6 +102,14 @@ export function receiveInMemory(raw: Uint8Array, reader: Reader): Received {
   const decision = decideInbound(report.summary, report.sealed, { ...DEFAULT_INBOUND, ...reader.policy })
   return { report, decision, outcome: outcomeOf(report, decision) }
 }
+
+/** The other way only, in slices as a file gives them. */
+export function openPieceByPiece(raw: Uint8Array, reader: Reader): void {
+  const { openSpill } = memorySpills(FILE_SLICE_BYTES)
+  openLarge(inSlices(raw, FILE_SLICE_BYTES), ringOf(reader), SIGNED_AT_MS, openSpill)
+}
+
+const FILE_SLICE_BYTES = 64 * 2 ** 10
 
 const ringOf = (reader: Reader): PackedRing => ({
   decryptionKeys: reader.keys.map(packKey),
