@@ -25,8 +25,7 @@ export function target(bytes: Uint8Array): void {
     const [first] = pairs
     if (first !== undefined) {
       const again = writePkcs12({
-        key: first.key,
-        certificates: [first.certificate],
+        pairs: [first],
         password: PASSWORD,
         iterations: 1,
       })
@@ -42,7 +41,7 @@ export function target(bytes: Uint8Array): void {
 
 export function seeds(): Uint8Array[] {
   return [
-    writePkcs12({ key, certificates: [certificate], password: PASSWORD, iterations: 2 }),
+    writePkcs12({ pairs: [{ key, certificate }], password: PASSWORD, iterations: 2 }),
     RC2_40_AND_3DES,
     RC2_128_AND_2DES,
     Buffer.from(writeCertificatePem(certificate) + writePrivateKeyPem(key), 'latin1'),

@@ -1,6 +1,6 @@
 /** `sealpost key …` */
 import { Command, Option } from 'commander'
-import { exportKey, importKeys, listKeys, revokeKey, rotateKeys } from '../admin/operations/keys.ts'
+import { exportKeys, importKeys, listKeys, revokeKey, rotateKeys } from '../admin/operations/keys.ts'
 import type { StandardName } from '../protection/standard.ts'
 import { atDesk, bytesOf, passwordFromStdin } from './desk-of.ts'
 import { type CommonOptions, command, isoTime, note, say, sayRows } from './output.ts'
@@ -10,7 +10,7 @@ export function keyCommand(): Command {
   key.addCommand(
     command(
       'list [address]',
-      'Known keys of one address, or of all: why each is trusted, until when, and whether its private key is here.',
+      'Known keys of one address, or of all: what each is for, why it is trusted, until when, and whether its private key is here.',
       ['sealpost key list'],
     ).action(list),
   )
@@ -41,12 +41,12 @@ function importCommand(): Command {
 }
 
 function exportCommand(): Command {
-  return command('export <address>', 'Hand out the public key as PEM, or with --private all of it as PKCS#12.', [
+  return command('export <address>', 'Hand out the public keys as PEM, or with --private all of them as PKCS#12.', [
     'sealpost key export t-azuma@biglobe.ne.jp > azuma.pem',
     'printf %s "$PASSWORD" | sealpost key export t-azuma@biglobe.ne.jp --private --password-stdin > azuma.p12',
   ])
     .addOption(new Option('--standard <standard>').choices(['smime']).default('smime'))
-    .option('--private', 'the private key as well; needs --password-stdin and leaves an audit row')
+    .option('--private', 'the private keys as well; needs --password-stdin and leaves an audit row')
     .option('--password-stdin', 'read the password of the PKCS#12 file from standard input')
     .action(exportFile)
 }
@@ -79,10 +79,10 @@ async function exportFile(address: string, options: ExportOptions): Promise<void
   const { standard } = options
   const withPrivate =
     options.private === true ? { password: options.passwordStdin === true ? await passwordFromStdin() : '' } : undefined
-  const { file, ...key } = await atDesk(options, (desk) => exportKey(desk, { address, standard, withPrivate }))
+  const { file, ...keys } = await atDesk(options, (desk) => exportKeys(desk, { address, standard, withPrivate }))
   if (options.json !== true) process.stdout.write(file)
-  else if (withPrivate === undefined) say(options, { ...key, pem: Buffer.from(file).toString() }, '')
-  else say(options, { ...key, pkcs12: Buffer.from(file).toString('base64') }, '')
+  else if (withPrivate === undefined) say(options, { ...keys, pem: Buffer.from(file).toString() }, '')
+  else say(options, { ...keys, pkcs12: Buffer.from(file).toString('base64') }, '')
 }
 
 async function rotate(address: string, options: CommonOptions): Promise<void> {

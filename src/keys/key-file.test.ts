@@ -9,7 +9,7 @@ const { certificate, key, chain } = smimeIdentity('p256', 'a@example.com')
 const encrypted = { format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'sesame' } as const
 const encryptedPem = key.export(encrypted)
 const encryptedDer = key.export({ ...encrypted, format: 'der' })
-const pkcs12 = (password: string): Uint8Array => writeKeyFile({ certificate, chain, key, password })
+const pkcs12 = (password: string): Uint8Array => writeKeyFile({ keys: [{ certificate, chain, key }], password })
 const certificatePem = writeCertificatePem(certificate.encoded)
 const keyPem = writePrivateKeyPem(key)
 

@@ -10,7 +10,7 @@ import { type SmimeCertificate, parseCertificate } from '../protection/smime/cer
 import { readCertificates, readPemBlocks, readPrivateKey, writeCertificatePem } from '../protection/smime/pem.ts'
 import { readPkcs12, writePkcs12 } from '../protection/smime/pkcs12.ts'
 import { isSameKey } from '../protection/smime/public-key.ts'
-import type { Certificate } from '../protection/standard.ts'
+import type { Certificate, OwnKey } from '../protection/standard.ts'
 
 export interface KeyFile {
   readonly certificates: readonly SmimeCertificate[]
@@ -104,18 +104,15 @@ function pair(
   }
 }
 
-/** A certificate as PEM; with its private key as PKCS#12 under the password. */
+/** Certificates as PEM; with their private keys as PKCS#12 under the password. */
 export function writeKeyFile(
   content:
-    | { readonly certificate: Certificate }
-    | {
-        readonly certificate: Certificate
-        readonly chain: readonly Certificate[]
-        readonly key: KeyObject
-        readonly password: string
-      },
+    { readonly certificates: readonly Certificate[] } | { readonly keys: readonly OwnKey[]; readonly password: string },
 ): Uint8Array {
-  if (!('key' in content)) return utf8(writeCertificatePem(content.certificate.encoded))
-  const certificates = [content.certificate, ...content.chain].map((each) => each.encoded)
-  return writePkcs12({ key: content.key, certificates, password: content.password })
+  if ('certificates' in content)
+    return utf8(content.certificates.map(({ encoded }) => writeCertificatePem(encoded)).join(''))
+  const { keys, password } = content
+  const pairs = keys.map(({ key, certificate }) => ({ key, certificate: certificate.encoded }))
+  const others = new Map(keys.flatMap(({ chain }) => chain).map(({ fingerprint, encoded }) => [fingerprint, encoded]))
+  return writePkcs12({ pairs, others: [...others.values()], password })
 }

@@ -67,23 +67,30 @@ export class PrivateKeys {
   }
 
   /**
-   * Those that sign now: not retired, their certificates in their time, the newest and what was made together with it, one
-   * of each kind, in the order in which they were made. Certificates that only decrypt go out with their signatures, so
-   * that whoever answers can encrypt.
+   * Those that are used now: the newest that signs and what was made together with it, in the order in which they were
+   * made; not retired, their certificates in their time.
    */
-  async signingKeys(address: Address): Promise<readonly OwnKey[]> {
+  async currentKeys(address: Address): Promise<readonly OwnKey[]> {
     const nowMs = this.#clock.nowMs()
     const usable = (await this.keysOf(address)).filter(
       ({ certificate, retiredMs }) =>
         retiredMs === undefined && certificate.notBeforeMs <= nowMs && nowMs <= certificate.notAfterMs,
     )
     const newest = usable.find(({ certificate }) => certificate.canSign)
-    const together = usable.filter(({ createdMs }) => createdMs === newest?.createdMs).toReversed()
+    return usable.filter(({ createdMs }) => createdMs === newest?.createdMs).toReversed()
+  }
+
+  /**
+   * The current keys that sign, one of each kind. Certificates that only decrypt go out with the signatures, so that whoever
+   * answers can encrypt.
+   */
+  async signingKeys(address: Address): Promise<readonly OwnKey[]> {
+    const current = await this.currentKeys(address)
     const signing = Map.groupBy(
-      together.filter(({ certificate }) => certificate.canSign),
+      current.filter(({ certificate }) => certificate.canSign),
       ({ key }) => key.asymmetricKeyType,
     )
-    const forAnswers = together
+    const forAnswers = current
       .map(({ certificate }) => certificate)
       .filter(({ canSign, canEncrypt }) => canEncrypt && !canSign)
     return [...signing.values()]

@@ -160,7 +160,7 @@ describe('user, key, trust', () => {
 
   test('key export gives the public key only; the private one under a password, with an audit row', async () => {
     const [exported] = await provider.cli(['key', 'export', 'ann@a.example'])
-    assert.deepEqual(Object.keys(exported ?? {}), ['address', 'standard', 'algorithm', 'fingerprint', 'pem'])
+    assert.deepEqual(Object.keys(exported ?? {}), ['address', 'keys', 'pem'])
     assert.doesNotMatch(String(exported?.['pem']), /PRIVATE/)
     const plain = await runCommand(['key', 'export', 'ann@a.example', '--config', provider.configFile])
     assert.equal(plain.stdout, exported?.['pem'])
@@ -172,7 +172,34 @@ describe('user, key, trust', () => {
     const file = Buffer.from(String(secret?.['pkcs12']), 'base64')
     const read = readKeyFile(file, 'sesame')
     assert.ok(read.ok && read.value.keys.length === 1 && !readKeyFile(file, 'other').ok)
-    assert.ok(audited().includes(`key export ${String(exported?.['fingerprint'])}`))
+    assert.ok(
+      audited().includes(`key export ${(exported as { keys: { fingerprint: string }[] }).keys[0]?.fingerprint}`),
+    )
+  })
+
+  test('a user with keys of several kinds: what each is for, and all of them in one file', async () => {
+    await provider.configure({ keys: { algorithm: ['ec-p256', 'ed25519+x25519'] } })
+    const [made] = await provider.cli(['user', 'add', 'zoe@a.example'])
+    const kinds = ['ec-p256', 'ed25519', 'x25519']
+    const algorithmsOf = (row: unknown): string[] =>
+      (row as { keys: { algorithm: string }[] }).keys.map(({ algorithm }) => algorithm)
+    assert.deepEqual(algorithmsOf(made), kinds)
+    const listed = await provider.cli(['key', 'list', 'zoe@a.example'])
+    const uses = new Map(listed.map((row) => [row['algorithm'], row['use']]))
+    assert.deepEqual(
+      kinds.map((kind) => uses.get(kind)),
+      ['sign+encrypt', 'sign', 'encrypt'],
+    )
+    const [exported] = await provider.cli(['key', 'export', 'zoe@a.example'])
+    assert.deepEqual(algorithmsOf(exported), kinds)
+    assert.equal(String(exported?.['pem']).match(/BEGIN CERTIFICATE/g)?.length, 3)
+    const [secret] = await provider.cli(['key', 'export', 'zoe@a.example', '--private', '--password-stdin'], 'sesame')
+    const read = readKeyFile(Buffer.from(String(secret?.['pkcs12']), 'base64'), 'sesame')
+    assert.ok(read.ok)
+    assert.deepEqual(
+      read.value.keys.map(({ certificate }) => certificate.algorithm),
+      kinds,
+    )
   })
 
   test('key import: whose, and what it refuses', async () => {
@@ -192,7 +219,7 @@ describe('user, key, trust', () => {
     )
     await refused(['key', 'import', '-'], /neither PEM nor DER/, 'rubbish')
     const pkcs12 = join(dir, 'carl.p12')
-    writeFileSync(pkcs12, writeKeyFile({ ...carl, password: 'sesame' }))
+    writeFileSync(pkcs12, writeKeyFile({ keys: [carl], password: 'sesame' }))
     await refused(['key', 'import', pkcs12], /password is wrong/)
     await refused(['key', 'import', pkcs12, '--password-stdin'], /carl@c\.example is not a user here/, 'sesame')
     const nameless = writeCertificatePem(makeCertificate({ name: 'Nameless' }).certificate.encoded)

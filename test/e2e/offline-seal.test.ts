@@ -180,7 +180,7 @@ describe('seal, then open', () => {
       notBeforeMs: Date.UTC(2020, 0, 1),
       notAfterMs: Date.UTC(2060, 0, 1),
     })
-    const file = fileWith('cara.p12', writeKeyFile({ ...signing, chain: [], password: '' }))
+    const file = fileWith('cara.p12', writeKeyFile({ keys: [{ ...signing, chain: [] }], password: '' }))
     await provider.cli(['key', 'import', file])
     const mail = fileWith('by-cara.eml', draft('To: ben@a.example\r\n').replace('ann@', 'cara@'))
     const [made] = await provider.cli(['seal', mail, '--from', 'cara@a.example'])

@@ -96,8 +96,8 @@ describe('open --with', { concurrency: 2 }, () => {
   const kinds: readonly [kind: string, files: Readonly<Record<string, string | Uint8Array>>, password?: string][] = [
     ['PEM, key and certificate apart', { 'k.pem': writePrivateKeyPem(bob.key), 'c.pem': pem(bob) }],
     ['DER', { 'k.der': bob.key.export({ format: 'der', type: 'pkcs8' }), 'c.der': bob.certificate.encoded }],
-    ['PKCS#12 under the empty password', { 'e.p12': writeKeyFile({ ...bob, password: '' }) }],
-    ['PKCS#12 under a password', { 'p.p12': writeKeyFile({ ...bob, password: 'sesame' }) }, 'sesame\n'],
+    ['PKCS#12 under the empty password', { 'e.p12': writeKeyFile({ keys: [bob], password: '' }) }],
+    ['PKCS#12 under a password', { 'p.p12': writeKeyFile({ keys: [bob], password: 'sesame' }) }, 'sesame\n'],
     [
       'an encrypted PEM key',
       {
@@ -119,10 +119,10 @@ describe('open --with', { concurrency: 2 }, () => {
     ['no key file', 'hello', /neither PEM nor DER/],
     [
       'PKCS#12 without its password',
-      writeKeyFile({ ...bob, password: 'sesame' }),
+      writeKeyFile({ keys: [bob], password: 'sesame' }),
       /password is wrong.*--password-stdin/,
     ],
-    ['PKCS#12 with a wrong one', writeKeyFile({ ...bob, password: 'sesame' }), /password is wrong/, 'wrong\n'],
+    ['PKCS#12 with a wrong one', writeKeyFile({ keys: [bob], password: 'sesame' }), /password is wrong/, 'wrong\n'],
   ]
   for (const [what, content, says, password] of unreadable)
     test(`says what is wrong with a key file: ${what}`, async () => {

@@ -45,8 +45,8 @@ describe('openssl', needs('openssl', 'openssl'), () => {
       const certificate = await issueMailCertificate(authority, { address, publicKey, nowMs, validityDays: 365 })
       writeFileSync(file(`${name}.pem`), writeCertificatePem(certificate))
       writeFileSync(file(`${name}.key`), writePrivateKeyPem(privateKey))
-      const certificates = [certificate, authority.certificate]
-      writeFileSync(file(`${name}.p12`), writePkcs12({ key: privateKey, certificates, password: PASSWORD }))
+      const pairs = [{ key: privateKey, certificate }]
+      writeFileSync(file(`${name}.p12`), writePkcs12({ pairs, others: [authority.certificate], password: PASSWORD }))
     }
     const tls = await createTlsCertificate({ hosts: ['mail.abc.example', '127.0.0.1'], nowMs })
     writeFileSync(file('tls.pem'), tls.certificatePem)

@@ -62,5 +62,5 @@ export async function exportAuthority(desk: Desk, input: { domain: string }): Pr
     throw new OperationRefused(`${input.domain} has no authority here; our domains are ${desk.domains.join(', ')}`)
   const { certificate } = own
   const { subject, fingerprint } = certificate
-  return { domain, subject, fingerprint, file: writeKeyFile({ certificate }) }
+  return { domain, subject, fingerprint, file: writeKeyFile({ certificates: [certificate] }) }
 }

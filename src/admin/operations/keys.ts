@@ -1,9 +1,8 @@
 /** Keys and certificates: what 221 and 222 hold, and how it gets in and out (S3, S4). */
-import type { KeyObject } from 'node:crypto'
 import { rotateKey } from '../../keys/enrol.ts'
 import { readKeyFile, writeKeyFile } from '../../keys/key-file.ts'
 import { type Address, domainOf, sameAddress } from '../../message/address.ts'
-import type { Certificate, StandardName, TrustLevel } from '../../protection/standard.ts'
+import type { Certificate, OwnKey, StandardName, TrustLevel } from '../../protection/standard.ts'
 import { findAccount } from '../../store/accounts.ts'
 import { audit } from '../../store/audit.ts'
 import type { Tx } from '../../store/schema.ts'
@@ -12,6 +11,8 @@ import { type KeyNote, keyNote } from './users.ts'
 
 export interface ListedKey extends KeyNote {
   readonly address: Address
+  /** What its certificate allows. */
+  readonly use: 'sign+encrypt' | 'sign' | 'encrypt' | 'nothing'
   readonly trust: TrustLevel
   readonly source: string
   readonly notBeforeMs: number
@@ -31,6 +32,7 @@ export async function listKeys(desk: Desk, input: { address?: string | undefined
   return stored.map(({ certificate, address, trust, source, revokedMs }) => ({
     address,
     ...keyNote(certificate),
+    use: useOf(certificate),
     trust,
     source,
     notBeforeMs: certificate.notBeforeMs,
@@ -38,6 +40,11 @@ export async function listKeys(desk: Desk, input: { address?: string | undefined
     ...(revokedMs === undefined ? {} : { revokedMs }),
     private: ours.has(certificate.fingerprint),
   }))
+}
+
+function useOf({ canSign, canEncrypt }: Certificate): ListedKey['use'] {
+  if (canSign) return canEncrypt ? 'sign+encrypt' : 'sign'
+  return canEncrypt ? 'encrypt' : 'nothing'
 }
 
 export interface ImportedKey extends KeyNote {
@@ -61,14 +68,15 @@ export async function importKeys(
     throw new OperationRefused('The file has authority certificates only; use "trust add" for these')
   const chain = certificates.filter((each) => each.isAuthority && !each.selfIssued)
   const asked = input.address === undefined ? undefined : needAddress(input.address)
+  const nowMs = desk.clock.nowMs() // one moment: what comes in one file belongs together
   return desk.store.commit(async (tx) => {
     const imported: ImportedKey[] = []
     for (const certificate of forPeople) {
       const own = keys.find((pair) => pair.certificate === certificate)
       for (const address of addressesFor(certificate, asked)) {
-        if (own !== undefined) await keepPrivate(desk, tx, { address, certificate, chain, key: own.key })
+        if (own !== undefined) await keepPrivate(desk, tx, { address, certificate, chain, key: own.key, nowMs })
         const trust = own === undefined ? 'confirmed' : 'own'
-        await desk.publicKeys.add(tx, { address, certificate, trust, source: 'admin', nowMs: desk.clock.nowMs() })
+        await desk.publicKeys.add(tx, { address, certificate, trust, source: 'admin', nowMs })
         await note(
           desk,
           tx,
@@ -96,44 +104,51 @@ function addressesFor(certificate: Certificate, asked: Address | undefined): rea
 async function keepPrivate(
   desk: Desk,
   tx: Tx,
-  pair: { address: Address; certificate: Certificate; chain: readonly Certificate[]; key: KeyObject },
+  pair: OwnKey & { readonly address: Address; readonly nowMs: number },
 ): Promise<void> {
   const account = desk.domains.includes(domainOf(pair.address)) ? await findAccount(tx, pair.address) : undefined
   if (account === undefined)
     throw new OperationRefused(`${pair.address} is not a user here; private keys are kept for users only`)
-  const kept = await desk.privateKeys.add(tx, { ...pair, nowMs: desk.clock.nowMs() })
+  const kept = await desk.privateKeys.add(tx, pair)
   if (!kept.ok) throw new OperationRefused(kept.error)
 }
 
-export interface ExportedKey extends KeyNote {
+export interface ExportedKeys {
   readonly address: Address
-  /** Public: PEM. With the private key: PKCS#12. */
+  readonly keys: readonly KeyNote[]
+  /** Public: PEM. With the private keys: PKCS#12. */
   readonly file: Uint8Array
 }
 
-/** The newest usable certificate of an address; `withPrivate` also gives its private key, under a password. */
-export async function exportKey(
+/**
+ * The certificates of an address: of our users all that they use now, of others the newest that can be encrypted to.
+ * `withPrivate` also gives the private keys, under a password.
+ */
+export async function exportKeys(
   desk: Desk,
   input: { address: string; standard: StandardName; withPrivate?: { password: string } | undefined },
-): Promise<ExportedKey> {
+): Promise<ExportedKeys> {
   const address = needAddress(input.address)
-  const nowMs = desk.clock.nowMs()
-  const { withPrivate } = input
+  const { standard, withPrivate } = input
+  const isAsked = ({ certificate }: OwnKey): boolean => certificate.standard === standard
+  const current = (await desk.privateKeys.currentKeys(address)).filter(isAsked)
   if (withPrivate === undefined) {
-    const usable = await desk.publicKeys.encryptionCertificates(address, nowMs)
-    const certificate = usable.find((each) => each.standard === input.standard)
-    if (certificate === undefined) throw new OperationRefused(`No usable ${input.standard} key of ${address} is known`)
-    return { address, ...keyNote(certificate), file: writeKeyFile({ certificate }) }
+    const usable = await desk.publicKeys.encryptionCertificates(address, desk.clock.nowMs())
+    const others = usable.filter((each) => each.standard === standard).slice(0, 1)
+    const certificates = current.length > 0 ? current.map(({ certificate }) => certificate) : others
+    if (certificates.length === 0) throw new OperationRefused(`No usable ${standard} key of ${address} is known`)
+    return { address, keys: certificates.map(keyNote), file: writeKeyFile({ certificates }) }
   }
-  const keys = await desk.privateKeys.keysOf(address)
-  const own = keys.find((each) => each.certificate.standard === input.standard)
-  if (own === undefined) throw new OperationRefused(`There is no private key of ${address} here`)
+  const keys = current.length > 0 ? current : (await desk.privateKeys.keysOf(address)).filter(isAsked).slice(0, 1)
+  if (keys.length === 0) throw new OperationRefused(`There is no private key of ${address} here`)
   if (withPrivate.password === '')
     throw new OperationRefused('A private key leaves only under a password; give one with --password-stdin')
-  await desk.store.commit((tx) =>
-    note(desk, tx, 'key export', own.certificate.fingerprint, `${address}, with private key`),
-  )
-  return { address, ...keyNote(own.certificate), file: writeKeyFile({ ...own, password: withPrivate.password }) }
+  await desk.store.commit(async (tx) => {
+    for (const { certificate } of keys)
+      await note(desk, tx, 'key export', certificate.fingerprint, `${address}, with private key`)
+  })
+  const notes = keys.map(({ certificate }) => keyNote(certificate))
+  return { address, keys: notes, file: writeKeyFile({ keys, password: withPrivate.password }) }
 }
 
 /** New keys; the old ones sign no more, and open old mail for ever. */

@@ -10,7 +10,12 @@ const PASSWORD = 'pässwört €'
 const key = keyNamed('user')
 const own = certificateDer({ name: 'user' })
 const authority = certificateDer({ name: 'authority' })
-const file = writePkcs12({ key, certificates: [own, authority], password: PASSWORD, iterations: 100 })
+const file = writePkcs12({
+  pairs: [{ key, certificate: own }],
+  others: [authority],
+  password: PASSWORD,
+  iterations: 100,
+})
 
 describe('what was written is read', () => {
   test('the key, all certificates in order, and which one is whose', () => {
@@ -24,8 +29,21 @@ describe('what was written is read', () => {
       [Buffer.from(own)],
     )
   })
+  test('two keys, each with its certificate', () => {
+    const pairs = ['ed25519', 'x25519'].map((name) => ({ key: keyNamed(name), certificate: certificateDer({ name }) }))
+    const read = readPkcs12(writePkcs12({ pairs, others: [authority], password: PASSWORD, iterations: 1 }), PASSWORD)
+    assert.ok(read.ok)
+    assert.deepEqual(
+      read.value.pairs.map(({ key: found, certificate }) => [
+        found.equals(pairs[0]?.key ?? key),
+        Buffer.from(certificate),
+      ]),
+      pairs.map(({ certificate }, i) => [i === 0, Buffer.from(certificate)]),
+    )
+    assert.equal(read.value.certificates.length, 3)
+  })
   test('an empty password', () => {
-    const written = writePkcs12({ key, certificates: [own], password: '', iterations: 1 })
+    const written = writePkcs12({ pairs: [{ key, certificate: own }], password: '', iterations: 1 })
     assert.ok(readPkcs12(written, '').ok)
     assert.ok(!readPkcs12(written, 'x').ok)
   })

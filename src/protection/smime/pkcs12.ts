@@ -217,33 +217,43 @@ function pair({ keys, certificates }: ReadState): Pkcs12Contents {
 }
 
 /**
- * Writes one key with its certificates, its own first: PBES2 with AES-256, MAC with HMAC-SHA-256, as openssl, Windows,
- * macOS and NSS of today read it.
+ * Writes keys with their certificates, and other certificates after them: PBES2 with AES-256, MAC with HMAC-SHA-256, as
+ * openssl, Windows, macOS and NSS of today read it.
  */
 export function writePkcs12(o: {
-  readonly key: KeyObject
-  readonly certificates: readonly Uint8Array[]
+  readonly pairs: Pkcs12Contents['pairs']
+  readonly others?: readonly Uint8Array[]
   readonly password: string
   /** Of each derivation. */
   readonly iterations?: number
 }): Uint8Array {
   const iterations = o.iterations ?? ITERATIONS_WRITTEN
-  const localKeyId = setOf([
-    sequence(oid(LOCAL_KEY_ID), setOf([octetString(hash('sha1', o.certificates[0] ?? '', 'buffer'))])),
-  ])
-  const shrouded = encryptWithPassword(o.key.export({ type: 'pkcs8', format: 'der' }), o.password, iterations)
-  const keyInfo = sequence(shrouded.algorithm, octetString(shrouded.ciphertext))
-  const keyBag = sequence(oid(BAG.shroudedKey), contextTagged(0, keyInfo), localKeyId)
-  const certificateBags = o.certificates.map((certificate, i) => {
-    const bag = sequence(oid(X509_CERTIFICATE), contextTagged(0, octetString(certificate)))
-    return sequence(oid(BAG.certificate), contextTagged(0, bag), ...(i === 0 ? [localKeyId] : []))
+  const keyBags = o.pairs.map(({ key, certificate }) => {
+    const shrouded = encryptWithPassword(key.export({ type: 'pkcs8', format: 'der' }), o.password, iterations)
+    const keyInfo = sequence(shrouded.algorithm, octetString(shrouded.ciphertext))
+    return sequence(oid(BAG.shroudedKey), contextTagged(0, keyInfo), localKeyId(certificate))
   })
+  const certificateBags = [
+    ...o.pairs.map(({ certificate }) => certificateBag(certificate, localKeyId(certificate))),
+    ...(o.others ?? []).map((certificate) => certificateBag(certificate)),
+  ]
   const content = sequence(
     encryptedSafe(sequence(...certificateBags), o.password, iterations),
-    dataContent(sequence(keyBag)),
+    dataContent(sequence(...keyBags)),
   )
   return sequence(integer(3), dataContent(content), macOf(content, o.password, iterations))
 }
+
+/** Attributes that bring a key and its certificate together (RFC 7292 §4.2). */
+const localKeyId = (certificate: Uint8Array): Uint8Array =>
+  setOf([sequence(oid(LOCAL_KEY_ID), setOf([octetString(hash('sha1', certificate, 'buffer'))]))])
+
+const certificateBag = (certificate: Uint8Array, ...attributes: readonly Uint8Array[]): Uint8Array =>
+  sequence(
+    oid(BAG.certificate),
+    contextTagged(0, sequence(oid(X509_CERTIFICATE), contextTagged(0, octetString(certificate)))),
+    ...attributes,
+  )
 
 const dataContent = (content: Uint8Array): Uint8Array => sequence(oid(DATA), contextTagged(0, octetString(content)))
 
