@@ -76,6 +76,7 @@ async function sealMail(
     named: named.length > 0 ? named : recipients.map((each) => each.address),
     asked: undefined,
     alreadyProtected: false,
+    answers: 'none',
     senderStandards: [signer.certificate.standard],
     senderCertificate: desk.config.policy.encryptToSender
       ? await desk.publicKeys.certificateOfSender(signer.certificate, from, nowMs)

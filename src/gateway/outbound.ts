@@ -23,6 +23,7 @@ import {
 } from '../policy/decide-outbound.ts'
 import { explainQueued, explainRefused } from '../policy/explain.ts'
 import type { OutboundPolicy } from '../policy/settings.ts'
+import { carriesHeader } from '../protection/header-protection.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey } from '../protection/standard.ts'
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
@@ -33,6 +34,7 @@ import { type NewQueueItem, enqueue } from '../store/queue.ts'
 import { addTrace } from '../store/trace.ts'
 import type { Tx } from '../store/schema.ts'
 import { receivedField } from './annotate.ts'
+import { hiddenFromOthers, hiddenInAnswered, rememberSent } from './confidential-answers.ts'
 import { headerFault } from './header-fault.ts'
 import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
@@ -46,6 +48,7 @@ export interface OutboundDeps {
   readonly publicKeys: PublicKeys
   readonly correspondents: Correspondents
   readonly store: Store
+  readonly domains: readonly Domain[]
   policyFor(domain: Domain): OutboundPolicy
   rules(): OutboundRules
   /** There is new work in the queue. */
@@ -110,6 +113,12 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   const plan = await planFor(deps, head, mail.envelope, { address: login, signer }, nowMs)
   if ('code' in plan) return plan
   if (plan.copies.length === 0) return reply(554, '5.7.5', explainRefused(plan.refused))
+  if (plan.copies.some(hidesHeader) && !carriesHeader(fields))
+    return reply(
+      554,
+      '5.6.0',
+      'The Content-Type cannot be read; so the header cannot be protected and the Subject not hidden',
+    )
 
   const trace = [receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: undefined, nowMs })]
   const job = {
@@ -137,6 +146,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
     for (const [index, copy] of plan.copies.entries())
       await queueCopy(deps, tx, { mail, copy, made: copies[index] as ProtectedCopy, messageId, nowMs, utf8Header })
     if (notice !== undefined) await queueNotice(deps.store, tx, notice, nowMs)
+    await rememberSent(tx, login, { fields, hidden: hiddenFromOthers(plan.copies, deps.domains), atMs: nowMs })
     await addTrace(tx, { atMs: nowMs, messageId, event: 'queued', detail: queuedText(plan) })
   })
   events.queued({ ...facts, recipients: plan.copies.flatMap((copy) => copy.recipients) })
@@ -169,6 +179,7 @@ async function planFor(
     named: namedRecipients(part),
     asked: rules.usersMayAsk ? askedFor(part) : undefined,
     alreadyProtected,
+    answers: await hiddenInAnswered(deps.store, sender, part.fields),
     senderStandards: [signer.certificate.standard],
     senderCertificate: rules.encryptToSender
       ? await deps.publicKeys.certificateOfSender(signer.certificate, sender, nowMs)
@@ -212,6 +223,11 @@ async function queueCopy(
     }
   })
   await enqueue(tx, items)
+}
+
+function hidesHeader({ protection }: Copy): boolean {
+  const { kind } = protection
+  return kind === 'wrapped' && protection.layering !== 'sign' && (protection.confidentiality ?? 'none') !== 'none'
 }
 
 function queuedText(plan: OutboundPlan): string {

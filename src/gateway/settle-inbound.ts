@@ -4,6 +4,7 @@ import type { Correspondents } from '../keys/correspondents.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, sameAddress } from '../message/address.ts'
 import { isField, makeField, writeFields } from '../message/header-field.ts'
+import { messageIdIn } from '../message/message-ids.ts'
 import type { HeaderField, Part } from '../message/part.ts'
 import type { InboundDecision } from '../policy/decide-inbound.ts'
 import { type Findings, unpackCertificate } from '../protection/jobs.ts'
@@ -18,6 +19,7 @@ import type { BytesId, Tx } from '../store/schema.ts'
 import { addTrace } from '../store/trace.ts'
 import { authenticationResults, statusField, withoutForged } from './annotate.ts'
 import type { ArrivedMail, MakeHead, OpenedMail } from './arrived-mail.ts'
+import { rememberReceived } from './confidential-answers.ts'
 
 export interface Incoming {
   readonly id: string
@@ -58,9 +60,13 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
   const { bytes } = deps.store
   const kept = decided.filter((each) => each.decision.action === 'accept')
   const held = decided.filter((each) => each.decision.action === 'quarantine')
+  const shownIds = new Map<Decided, string | undefined>()
   const sealed = await Promise.all(
     kept.map((each) => {
-      const makeHead: MakeHead = (shown) => readersHead(deps.hostname, settling, each, shown)
+      const makeHead: MakeHead = (shown) => {
+        shownIds.set(each, messageIdIn(shown.fields))
+        return readersHead(deps.hostname, settling, each, shown)
+      }
       return each.decision.asReceived ? arrived.seal(makeHead) : opened.seal(decided.indexOf(each), makeHead)
     }),
   )
@@ -78,6 +84,14 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
         ...(originalId === undefined || each.report.layers.length === 0 ? {} : { evidenceBytesId: originalId }),
       })
     }
+    // what stayed on this machine was hidden from nobody
+    if (incoming.origin.by === 'mx')
+      for (const each of kept)
+        await rememberReceived(tx, each.account.id, {
+          fields: each.report.summary.fields,
+          messageId: shownIds.get(each),
+          atMs: incoming.nowMs,
+        })
     if (held.length > 0) await quarantine(tx, settling, held, originalId as BytesId)
     for (const each of decided) await trace(tx, settling, each)
     return harvest(deps, tx, settling)

@@ -53,11 +53,9 @@ const PREVIEW_BODY_BYTES = 1024
 /** What stands before the first byte, so that a message that begins with an empty line has an empty header. */
 const START_OF_LINE = Uint8Array.of(CR, LF)
 
-/** All of it that may be sent on: nothing that names blind recipients, speaks to us, or is written by us only. */
+/** All of it that may be sent on: nothing that names blind recipients, speaks to us, or is written by us only (HP-Outer: RFC 9788 §2.2). */
 export function outgoingFields(part: Part, login: Address, nowMs: number, messageId: string): HeaderField[] {
-  const fields = part.fields.filter(
-    (field) => !isField(field, 'Bcc') && !isField(field, 'Return-Path') && !/^x-sealpost/i.test(field.name),
-  )
+  const fields = part.fields.filter((field) => !/^(?:bcc|return-path|hp-outer|x-sealpost.*)$/i.test(field.name))
   // RFC 6409 §8.1, §8.2: a submission agent adds what is missing
   if (firstField(part, 'Date') === undefined) fields.unshift(makeField('Date', formatDate(nowMs)))
   if (firstField(part, 'Message-ID') === undefined)

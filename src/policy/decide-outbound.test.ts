@@ -46,6 +46,7 @@ function plan(recipients: Readonly<Record<string, Recipient>>, more: Partial<Out
     named: Object.entries(recipients).flatMap(([name, { blind }]) => (blind === true ? [] : [address(name)])),
     asked: undefined,
     alreadyProtected: false,
+    answers: 'none',
     senderStandards: ['smime'],
     senderCertificate: certificateOf(SENDER),
     ...more,
@@ -221,4 +222,30 @@ test('in no plan does a copy that is said to be encrypted lack a key, or a recip
       if (protection.kind === 'wrapped')
         assert.equal(protection.certificates.length === 0, protection.layering === 'sign')
   }
+})
+
+test('what the answered mails have hidden is hidden again, or the recipient refused (RFC 9788 §6.1)', () => {
+  const hiding = { subject: 'hidden' } as const
+  const showing = { subject: 'visible', headerProtection: false } as const
+  const cases: readonly [policy: Partial<OutboundPolicy>, answers: OutboundFacts['answers'], hidden: string][] = [
+    [showing, 'none', 'none'],
+    [showing, 'baseline', 'baseline'],
+    [showing, 'shy', 'shy'],
+    [hiding, 'none', 'baseline'],
+    [hiding, 'shy', 'shy'],
+    [{ subject: 'shy' }, 'baseline', 'shy'],
+  ]
+  for (const [policy, answers, hidden] of cases) {
+    const { copies } = plan({ 'a@abc.com': { policy } }, { answers })
+    const [{ protection } = assert.fail()] = copies
+    assert(protection.kind === 'wrapped')
+    assert.equal(protection.confidentiality, hidden, `${JSON.stringify(policy)} ${answers}`)
+    assert.equal(protection.headerProtection, policy.headerProtection !== false || answers !== 'none')
+    assert.equal(protection.legacyDisplay, hidden !== 'none')
+  }
+  const some = plan({ 'a@abc.com': {}, 'b@abc.com': { key: false } }, { answers: 'baseline' })
+  assert.deepEqual(some.refused, [{ address: 'b@abc.com', why: 'confidential-answer' }])
+  assert.equal(some.copies.length, 1)
+  const demanded = plan({ 'b@abc.com': { key: false, policy: { noKey: 'require' } } }, { answers: 'baseline' })
+  assert.deepEqual(demanded.refused, [{ address: 'b@abc.com', why: 'no-key' }])
 })

@@ -24,6 +24,8 @@ export interface OutboundFacts {
   readonly asked: NoKeyPolicy | undefined
   /** The client has protected the mail itself. */
   readonly alreadyProtected: boolean
+  /** What the mails that this one answers have hidden on the wire (RFC 9788 §6.1). */
+  readonly answers: HeaderConfidentiality
   /** Standards that the sender has a signing key for. */
   readonly senderStandards: readonly StandardName[]
   /** The sender's own certificate, when copies are encrypted to the sender as well. */
@@ -47,8 +49,9 @@ export interface RefusedRecipient {
   readonly why: RefusalReason
 }
 
-/** `no-key`: none that is usable. `classical-key`: none of the kind that is asked for. `weak-cipher`: no strong one is read. */
-export type RefusalReason = 'no-key' | 'classical-key' | 'weak-cipher'
+/** `no-key`: none that is usable. `classical-key`: none of the kind that is asked for. `weak-cipher`: no strong one is read.
+ * `confidential-answer`: no key, and it would tell what another mail had hidden. */
+export type RefusalReason = 'no-key' | 'classical-key' | 'weak-cipher' | 'confidential-answer'
 
 export function decideOutbound(facts: OutboundFacts): OutboundPlan {
   const everyone = facts.recipients.map((recipient) => recipient.address)
@@ -68,7 +71,7 @@ export function refusalOf(
   recipient: RecipientFacts,
   senderStandards: readonly StandardName[],
 ): RefusalReason | undefined {
-  const wanted = protectionFor(recipient, { asked: undefined, senderStandards })
+  const wanted = protectionFor(recipient, { asked: undefined, answers: 'none', senderStandards })
   return typeof wanted === 'string' ? wanted : undefined
 }
 
@@ -81,7 +84,7 @@ type Wrapped = Extract<CopyProtection, { readonly kind: 'wrapped' }>
 
 function protectionFor(
   { certificates, abilities, policy }: RecipientFacts,
-  facts: Pick<OutboundFacts, 'senderStandards' | 'asked'>,
+  facts: Pick<OutboundFacts, 'senderStandards' | 'asked' | 'answers'>,
 ): Wrapped | RefusalReason {
   const [signingStandard] = facts.senderStandards
   const standard = certificates.find((each) => facts.senderStandards.includes(each.standard))?.standard
@@ -92,9 +95,14 @@ function protectionFor(
   const known = abilities[standard ?? signingStandard ?? 'smime']
   const signing = chooseSigning(policy, [known])
   const bringsBack = policy.surrogate || known?.headerProtection === true
-  const confidentiality = confidentialityOf(policy, bringsBack)
+  const confidentiality = stricter(confidentialityOf(policy, bringsBack), facts.answers)
   const legacyDisplay = confidentiality !== 'none' && !bringsBack
-  const common = { signing, headerProtection: policy.headerProtection, confidentiality, legacyDisplay }
+  const common = {
+    signing,
+    headerProtection: policy.headerProtection || facts.answers !== 'none',
+    confidentiality,
+    legacyDisplay,
+  }
   if (standard !== undefined && keys.length === 0) return 'classical-key'
   if (standard !== undefined) {
     const encryption = chooseEncryption(policy, [known])
@@ -103,6 +111,7 @@ function protectionFor(
     return { kind: 'wrapped', standard, layering, certificates: keys, encryption, ...common }
   }
   if (signingStandard === undefined || demandsEncryption(policy, facts.asked)) return 'no-key'
+  if (facts.answers !== 'none') return 'confidential-answer'
   return { kind: 'wrapped', standard: signingStandard, layering: 'sign', certificates: [], encryption: {}, ...common }
 }
 
@@ -129,6 +138,10 @@ function confidentialityOf({ subject }: OutboundPolicy, bringsBack: boolean): He
     case 'visible':
       return 'none'
   }
+}
+
+function stricter(one: HeaderConfidentiality, other: HeaderConfidentiality): HeaderConfidentiality {
+  return one === 'shy' || other === 'none' ? one : other
 }
 
 function layeringOf({ layering, surrogate }: OutboundPolicy, known: Abilities | undefined): Layering {

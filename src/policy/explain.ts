@@ -90,6 +90,11 @@ const REFUSALS: Readonly<Record<RefusalReason, { briefly: string; atLength(names
     atLength: (names) =>
       `Encryption is required, and no key is known for ${names}; ask them for their certificate, or the postmaster to import it`,
   },
+  'confidential-answer': {
+    briefly: 'no key known, and it answers a mail whose subject was hidden on its way',
+    atLength: (names) =>
+      `The mail that you answer had hidden its subject on its way; the answer would tell it, for no key is known for ${names}; begin a new mail, or ask them for their certificate`,
+  },
   'classical-key': {
     briefly: 'no post-quantum key known, and one is required',
     atLength: (names) =>

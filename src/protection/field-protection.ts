@@ -1,6 +1,7 @@
 /** What protects each field that a reader sees (RFC 9788 §4.3): one signature or one cipher does not mean all of the header. */
 import { fieldBody, isField } from '../message/header-field.ts'
 import type { HeaderField } from '../message/part.ts'
+import type { HeaderConfidentiality } from './header-confidentiality.ts'
 import type { ProtectedHeader } from './protected-header.ts'
 
 /** The four states of RFC 9788 §4.3. */
@@ -46,3 +47,11 @@ function protectionOf(
 
 const saysTheSame = (one: HeaderField, other: HeaderField): boolean =>
   isField(one, other.name) && fieldBody(one) === fieldBody(other)
+
+/** What an answer must hide, so that it tells nothing that was confidential (RFC 9788 §6.1). */
+export function confidentialityOf(states: FieldStates): HeaderConfidentiality {
+  const isConfidential = (name: ShownField): boolean =>
+    states[name] === 'encrypted-only' || states[name] === 'signed-and-encrypted'
+  if (SHOWN_FIELDS.some((name) => name !== 'Subject' && isConfidential(name))) return 'shy'
+  return isConfidential('Subject') ? 'baseline' : 'none'
+}

@@ -32,18 +32,29 @@ export function splitHeader(
   hp: HeaderProtection | undefined,
   confidentiality: HeaderConfidentiality,
 ): SplitHeader {
-  const structural = fields.filter(isStructural)
   const rest = fields.filter((each) => !isStructural(each))
-  const types = structural.filter((each) => isField(each, 'Content-Type'))
-  const [type] = types
-  const marked = hp === undefined || types.length > 1 ? undefined : withParameter(type, 'hp', hp)
-  if (marked === undefined || fields.some((each) => isField(each, 'HP-Outer')))
-    return { inner: structural, outer: rest, hidden: [] }
-  const inner = type === undefined ? [...fields, marked] : fields.map((each) => (each === type ? marked : each))
+  const marked = hp === undefined ? undefined : markedType(fields, hp)
+  if (marked === undefined) return { inner: fields.filter(isStructural), outer: rest, hidden: [] }
+  const { type, field } = marked
+  const inner = type === undefined ? [...fields, field] : fields.map((each) => (each === type ? field : each))
   if (hp === 'clear') return { inner, outer: rest, hidden: [] }
   const outer = outerFields(rest, confidentiality)
   // RFC 9788 §2.2: under encryption, HP-Outer says what stands outside
   return { inner: [...outer.map(hpOuter), ...inner], outer, hidden: rest.filter((each) => !outer.includes(each)) }
+}
+
+/** Whether the payload can say that it carries this header; if not, nothing of it can be hidden. */
+export const carriesHeader = (fields: readonly HeaderField[]): boolean => markedType(fields, 'cipher') !== undefined
+
+/** The Content-Type with `hp` on it, and as it was before. */
+function markedType(
+  fields: readonly HeaderField[],
+  hp: HeaderProtection,
+): { readonly type: HeaderField | undefined; readonly field: HeaderField } | undefined {
+  const [type, ...more] = fields.filter((each) => isField(each, 'Content-Type'))
+  if (more.length > 0 || fields.some((each) => isField(each, 'HP-Outer'))) return undefined
+  const field = withParameter(type, 'hp', hp)
+  return field && { type, field }
 }
 
 const hpOuter = ({ raw }: HeaderField): HeaderField => ({

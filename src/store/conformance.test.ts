@@ -2,6 +2,7 @@
 import { openSqliteStore, type Open } from './conformance/fixture.ts'
 import { abilitiesSuite } from './conformance/abilities-suite.ts'
 import { bytesSuite } from './conformance/bytes-suite.ts'
+import { confidentialSuite } from './conformance/confidential-suite.ts'
 import { commitSuite } from './conformance/commit-suite.ts'
 import { keysSuite } from './conformance/keys-suite.ts'
 import { mailSuite } from './conformance/mail-suite.ts'
@@ -15,5 +16,6 @@ for (const open of stores) {
   queueSuite(open)
   mailSuite(open)
   keysSuite(open)
+  confidentialSuite(open)
   abilitiesSuite(open)
 }

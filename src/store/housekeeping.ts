@@ -1,5 +1,6 @@
-/** What must be done now and then: forgets evidence and traces that are old enough, sweeps what a crash has left. */
+/** What must be done now and then: forgets what is old enough, sweeps what a crash has left. */
 import type { Clock } from '../base/clock.ts'
+import { expireConfidential } from './confidential-mails.ts'
 import type { Store } from './database.ts'
 import { expireEvidence } from './mailboxes.ts'
 import { expireTrace } from './trace.ts'
@@ -8,6 +9,8 @@ const EVERY_MS = 60 * 60_000
 /** Rows forgotten in one transaction: everybody else's commit waits for it. */
 const ROWS_AT_ONCE = 500
 const DAY_MS = 24 * 60 * 60_000
+/** Who answers a mail later than this finds that it was confidential no more. */
+const CONFIDENTIAL_MS = 3 * 365 * DAY_MS
 
 export interface HousekeepingRules {
   readonly evidenceDays: number
@@ -20,6 +23,8 @@ export async function keepHouse(store: Store, clock: Clock, rules: HousekeepingR
   const traces = { beforeMs: nowMs - rules.traceDays * DAY_MS, limit: ROWS_AT_ONCE }
   while ((await store.commit((tx) => expireEvidence(tx, evidence))) === ROWS_AT_ONCE);
   while ((await store.commit((tx) => expireTrace(tx, traces))) === ROWS_AT_ONCE);
+  const confidential = { beforeMs: nowMs - CONFIDENTIAL_MS, limit: ROWS_AT_ONCE }
+  while ((await store.commit((tx) => expireConfidential(tx, confidential))) === ROWS_AT_ONCE);
   await store.bytes.sweep()
 }
 

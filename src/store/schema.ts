@@ -4,6 +4,7 @@
  */
 import type { Generated, Kysely } from 'kysely'
 import type { Address, Domain } from '../message/address.ts'
+import type { HeaderConfidentiality } from '../protection/header-confidentiality.ts'
 import type { StandardName, TrustLevel } from '../protection/standard.ts'
 
 /** A row of `bytes`: one message as it was written, sealed. */
@@ -30,6 +31,7 @@ export interface Schema {
   private_keys: PrivateKeysTable
   audit: AuditTable
   trace: TraceTable
+  confidential_mails: ConfidentialMailsTable
 }
 
 export interface SchemaVersionTable {
@@ -185,4 +187,13 @@ export interface TraceTable {
   message_id: string
   event: string
   detail: string
+}
+
+/** `message` is a digest of the Message-ID. */
+export interface ConfidentialMailsTable {
+  id: Generated<number>
+  account_id: number
+  message: string
+  hidden: Exclude<HeaderConfidentiality, 'none'>
+  at_ms: number
 }

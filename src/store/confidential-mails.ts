@@ -1,0 +1,63 @@
+/**
+ * Which mails hid their Subject, or more, on the wire: so that an answer, written in a program that does not know of it,
+ * does not tell it there (RFC 9788 §6.1). Only a digest of the Message-ID is kept.
+ */
+import { createHash } from 'node:crypto'
+import type { HeaderConfidentiality } from '../protection/header-confidentiality.ts'
+import type { Db, Tx } from './schema.ts'
+
+export interface ConfidentialMail {
+  /** Of the user who has it, or wrote it. */
+  readonly accountId: number
+  readonly messageId: string
+  readonly hidden: Exclude<HeaderConfidentiality, 'none'>
+  readonly atMs: number
+}
+
+/** Of one Message-ID the most that was ever hidden is kept, and the last time. */
+export async function rememberConfidential(tx: Tx, mail: ConfidentialMail): Promise<void> {
+  const { accountId, hidden, atMs } = mail
+  const row = { account_id: accountId, message: digestOf(mail.messageId), hidden, at_ms: atMs }
+  await tx
+    .insertInto('confidential_mails')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['account_id', 'message'])
+        .doUpdateSet(hidden === 'shy' ? { at_ms: atMs, hidden } : { at_ms: atMs }),
+    )
+    .execute()
+}
+
+/** The most that any of these mails hid. */
+export async function hiddenIn(
+  db: Db,
+  accountId: number,
+  messageIds: readonly string[],
+): Promise<HeaderConfidentiality> {
+  if (messageIds.length === 0) return 'none'
+  const rows = await db
+    .selectFrom('confidential_mails')
+    .select('hidden')
+    .where('account_id', '=', accountId)
+    .where('message', 'in', messageIds.map(digestOf))
+    .execute()
+  if (rows.length === 0) return 'none'
+  return rows.some(({ hidden }) => hidden === 'shy') ? 'shy' : 'baseline'
+}
+
+/** Forgets at most `limit` mails older than `beforeMs`; returns how many, so that the caller goes on until it is 0. */
+export async function expireConfidential(
+  tx: Tx,
+  options: { readonly beforeMs: number; readonly limit: number },
+): Promise<number> {
+  const old = tx
+    .selectFrom('confidential_mails')
+    .select('id')
+    .where('at_ms', '<', options.beforeMs)
+    .limit(options.limit)
+  const gone = await tx.deleteFrom('confidential_mails').where('id', 'in', old).returning('id').execute()
+  return gone.length
+}
+
+const digestOf = (messageId: string): string => createHash('sha256').update(messageId).digest('base64url')
