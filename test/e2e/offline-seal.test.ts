@@ -138,16 +138,16 @@ describe('seal, then open', () => {
     assert.doesNotMatch(refused.stderr, /\n {4}at /)
   })
 
-  test('a recipient whose only key is of a kind that cannot be encrypted to has no usable key (X25519)', async () => {
+  test('a recipient whose only key is too weak to be encrypted to has no usable key (RSA-1024)', async () => {
     const dan = makeCertificate({
       name: 'Dan',
-      key: generateKeyPairSync('x25519').privateKey,
+      key: generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey,
       issuer: makeAuthority({ name: 'Root' }),
       extensions: [subjectAltName([mailboxName('dan@d.example')], false)],
       notAfterMs: Date.UTC(2060, 0, 1),
     })
     await provider.cli(['key', 'import', '-'], pem(dan))
-    const file = fileWith('x25519.eml', draft('To: dan@d.example\r\n'))
+    const file = fileWith('weak.eml', draft('To: dan@d.example\r\n'))
     const [made] = await seal(file)
     assert.match(made?.message ?? '', /multipart\/signed/)
     assert.doesNotMatch(made?.message ?? '', /pkcs7-mime/)

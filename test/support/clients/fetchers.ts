@@ -68,7 +68,6 @@ const fetchmail: Fetcher = {
     const service = way === 'tls' ? `service ${ports.pop3s}` : `service ${ports.pop3}`
     const server = `poll localhost proto pop3 uidl ${service} user "${address}" password "${password}"`
     const tls = `${way === 'tls' ? 'ssl' : 'sslproto "TLS1.2+"'} sslcertck sslcertfile "${anchor}"`
-    // named by the clock, so that the order of arrival can be seen
     put(
       terminal,
       '.fetchmailrc',
