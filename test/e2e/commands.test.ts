@@ -180,6 +180,7 @@ describe('user, key, trust', () => {
   test('a user with keys of several kinds: what each is for, and all of them in one file', async () => {
     await provider.configure({ keys: { algorithm: ['ec-p256', 'ed25519+x25519'] } })
     const [made] = await provider.cli(['user', 'add', 'zoe@a.example'])
+    await provider.configure({ keys: { algorithm: 'rsa-2048' } })
     const kinds = ['ec-p256', 'ed25519', 'x25519']
     const algorithmsOf = (row: unknown): string[] =>
       (row as { keys: { algorithm: string }[] }).keys.map(({ algorithm }) => algorithm)
