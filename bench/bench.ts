@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 import { cmsRows } from './cms.bench.ts'
+import { largeRows } from './large.bench.ts'
 import { libcryptoRows } from './libcrypto.bench.ts'
 import { mailRows } from './mail.bench.ts'
 import { type Effort, type Row, formatRows } from './row.ts'
@@ -16,6 +17,7 @@ const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   cms: cmsRows,
   libcrypto: libcryptoRows,
   worker: workerRows,
+  large: largeRows,
   server: serverRows,
 }
 const FULL: Effort = { smoke: false, msPerOperation: 1_500 }

@@ -77,7 +77,7 @@ export function wrapJob(sender: SmimeIdentity, recipient: SmimeIdentity, mail: S
   return { kind: 'wrap', header: mail.header, trace, signingTimeMs: Date.now(), copies: [copy] }
 }
 
-function peelJob(sender: SmimeIdentity, recipient: SmimeIdentity): Omit<PeelJob, 'raw'> {
+export function peelJob(sender: SmimeIdentity, recipient: SmimeIdentity): Omit<PeelJob, 'raw'> {
   const known = { ...packCertificate(sender.certificate), trust: 'confirmed' } as const
   const ring = { decryptionKeys: [packOwn(recipient)], known: [known], anchors: [], allowWeak: false }
   return { kind: 'peel', atMs: Date.now(), rings: [ring] }

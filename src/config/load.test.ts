@@ -85,7 +85,7 @@ const wrong: readonly [text: string, problems: readonly string[], why: string][]
   ],
   [
     'domains: [a.b]\nlimits: { messageSizeMaxBytes: 50MB }',
-    ['sealpost.yaml:2: limits.messageSizeMaxBytes: cannot be "50MB"; write a whole number from 65536 to 2147483648'],
+    ['sealpost.yaml:2: limits.messageSizeMaxBytes: cannot be "50MB"; write a whole number from 65536 to 17179869184'],
     'a unit in the value',
   ],
   ['domains: [a.b]\ntls: 5', ['sealpost.yaml:2: tls: cannot be 5'], 'a value for a section'],

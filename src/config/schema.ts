@@ -80,7 +80,7 @@ const queue = z.strictObject({
 })
 
 const limits = z.strictObject({
-  messageSizeMaxBytes: countField(65_536, 2 ** 31)
+  messageSizeMaxBytes: countField(65_536, 2 ** 34)
     .default(50 * 2 ** 20)
     .describe('Larger mail is refused; offered as SIZE (RFC 1870).'),
   recipientsMax: countField(100, 10_000)

@@ -1,4 +1,5 @@
 /** A plain SMTP client that says exactly what it is told, for the demo and the end-to-end tests. */
+import { once } from 'node:events'
 import { type Socket, connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
@@ -7,6 +8,8 @@ export interface SmtpTalk extends AsyncDisposable {
   readonly transcript: string[]
   /** Sends a line (or raw bytes) and returns the reply, its lines joined by a line feed. */
   say(line: string | Uint8Array): Promise<string>
+  /** Sends some of a message; resolves when more may come. */
+  write(bytes: Uint8Array): Promise<void>
   startTls(): Promise<void>
 }
 
@@ -31,6 +34,9 @@ export async function talkSmtp(port: number, options: { readonly tls?: boolean }
       if (typeof line === 'string') transcript.push(`> ${line}`)
       socket.write(typeof line === 'string' ? `${line}\r\n` : line)
       return next()
+    },
+    async write(bytes) {
+      if (!socket.write(bytes)) await once(socket, 'drain')
     },
     async startTls() {
       socket.removeAllListeners()
