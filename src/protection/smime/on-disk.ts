@@ -4,7 +4,7 @@
  */
 import { type ByteRange, type OpenSpill, type Spill, rangeInMemory } from '../../base/byte-range.ts'
 import { type ByteSink, Collector } from '../../base/byte-sink.ts'
-import { concatBytes, fromLatin1, latin1 } from '../../base/bytes.ts'
+import { concatBytes, equalBytes, fromLatin1, latin1 } from '../../base/bytes.ts'
 import { type Result, fail, ok } from '../../base/result.ts'
 import { transferEncodingOf } from '../../message/content-type.ts'
 import { decodingSink } from '../../message/decode-stream.ts'
@@ -12,7 +12,7 @@ import { type LargePart, cutLargeMultipart, largeBodyOf, parseLargePart } from '
 import { digestByName, startHash } from './algorithms.ts'
 import { BerFeed, type BerReader, type Reading } from './asn1/ber-stream.ts'
 import { DECOMPRESSED_MAX_BYTES, readCompressedData } from './cms/compressed-data.ts'
-import { type DecryptionInput, startDecryption } from './cms/content-cipher.ts'
+import { type Decryption, type DecryptionInput, startDecryption } from './cms/content-cipher.ts'
 import { readEnvelopeFrame } from './cms/enveloped-data.ts'
 import { openFrame } from './cms/open-envelope.ts'
 import { LargeContent } from './cms/signed-content.ts'
@@ -59,9 +59,25 @@ export function onDisk(openSpill: OpenSpill): Holding<LargePart> {
       return ok({ frame: frame.value, inside: { content, entity: parseLargePart(spill.range) } })
     },
     envelope(part, keys) {
-      const frame = readBody(part, (reader) => readEnvelopeFrame(reader, ignore))
+      let guess: Attempt | undefined
+      const frame = readBody(part, (reader) =>
+        readEnvelopeFrame(
+          reader,
+          (slice) => guess?.update(slice),
+          (head) => {
+            const first = openFrame(head, keys, (input) => input)
+            if (first.kind === 'decrypted') guess = new Attempt(first.content, openSpill())
+          },
+        ),
+      )
+      if (!frame.ok) guess?.drop()
       if (!frame.ok) return { kind: 'broken', why: frame.error }
-      return openFrame(frame.value, keys, (input) => decrypt(part, input, frame.value.mac, openSpill()))
+      const opened = openFrame(frame.value, keys, (input) => {
+        const attempt = guess?.isWith(input) === true ? guess : attemptAgain(part, input, openSpill())
+        return attempt.finish(frame.value.mac)
+      })
+      if (opened.kind !== 'decrypted') guess?.drop()
+      return opened
     },
     compressedData(part) {
       const held = new Collector()
@@ -116,21 +132,46 @@ function readBody<T>(part: LargePart, read: (reader: BerReader) => Reading<T>): 
   return problem === undefined ? feed.end() : fail(problem)
 }
 
-/** `undefined` when the content is not sealed with this key; the spill is then forgotten. */
-function decrypt(
-  part: LargePart,
-  input: DecryptionInput,
-  mac: Uint8Array | undefined,
-  spill: Spill,
-): LargePart | undefined {
-  const decryption = startDecryption(input)
-  const read = readBody(part, (reader) => readEnvelopeFrame(reader, (slice) => spill.write(decryption.update(slice))))
-  const rest = read.ok ? decryption.finish(NOTHING, mac) : undefined
-  if (rest === undefined) {
-    spill.drop()
-    return undefined
+/** A decryption into a spill, with one key: the first that fits is tried while the envelope is read for the first time. */
+class Attempt {
+  readonly #input: DecryptionInput
+  readonly #decryption: Decryption
+  readonly #spill: Spill
+
+  constructor(input: DecryptionInput, spill: Spill) {
+    this.#input = input
+    this.#decryption = startDecryption(input)
+    this.#spill = spill
   }
-  spill.write(rest)
-  spill.end()
-  return parseLargePart(spill.range)
+
+  /** Authenticated attributes stand behind the content: when there are any, what was decrypted without them is of no use. */
+  isWith({ key, associatedData }: DecryptionInput): boolean {
+    return associatedData === undefined && equalBytes(key, this.#input.key)
+  }
+
+  update(slice: Uint8Array): void {
+    this.#spill.write(this.#decryption.update(slice))
+  }
+
+  /** `undefined` when the content is not sealed with this key; all of it is then forgotten. */
+  finish(mac: Uint8Array | undefined): LargePart | undefined {
+    const rest = this.#decryption.finish(NOTHING, mac)
+    if (rest === undefined) {
+      this.drop()
+      return undefined
+    }
+    this.#spill.write(rest)
+    this.#spill.end()
+    return parseLargePart(this.#spill.range)
+  }
+
+  drop(): void {
+    this.#spill.drop()
+  }
+}
+
+function attemptAgain(part: LargePart, input: DecryptionInput, spill: Spill): Attempt {
+  const attempt = new Attempt(input, spill)
+  readBody(part, (reader) => readEnvelopeFrame(reader, (slice) => attempt.update(slice)))
+  return attempt
 }

@@ -39,8 +39,12 @@ export function readEnvelope(bytes: Uint8Array): Result<Envelope> {
   return frame.ok ? ok({ ...frame.value, encryptedContent }) : frame
 }
 
-/** Reads an envelope as it comes; its encrypted content is handed on in slices, after the recipients were read. */
-export function* readEnvelopeFrame(reader: BerReader, onContent: OnSlice): Reading<EnvelopeFrame> {
+/** Reads an envelope as it comes; its encrypted content is handed on in slices, and before it what stands in front of it. */
+export function* readEnvelopeFrame(
+  reader: BerReader,
+  onContent: OnSlice,
+  onHead?: (head: EnvelopeFrame) => void,
+): Reading<EnvelopeFrame> {
   const type = yield* enterContentInfo(reader)
   if (type !== CONTENT_TYPE.envelopedData && type !== CONTENT_TYPE.authEnvelopedData)
     throw new Asn1Error('not an EnvelopedData')
@@ -53,9 +57,10 @@ export function* readEnvelopeFrame(reader: BerReader, onContent: OnSlice): Readi
   const contentType = oidOf(yield* readElement(reader))
   const algorithm = readAlgorithm(yield* readElement(reader))
   if (!algorithm.ok) throw new Asn1Error(algorithm.error)
+  const frame = { kind, recipientInfos, contentType, algorithm: algorithm.value } as const
+  onHead?.(frame)
   if ((yield* reader.peek()) !== undefined) yield* reader.octets(onContent, 'encryptedContent', context(0))
   yield* reader.leave()
-  const frame = { kind, recipientInfos, contentType, algorithm: algorithm.value } as const
   const trailer = kind === 'auth-enveloped-data' ? yield* readAuthentication(reader) : {}
   const unprotected = contextConstructed(kind === 'auth-enveloped-data' ? 2 : 1)
   if ((yield* reader.peek())?.tag === unprotected) yield* reader.skip()
