@@ -19,7 +19,10 @@ import { createInbound } from './gateway/inbound.ts'
 import { type Outbound, createOutbound } from './gateway/outbound.ts'
 import type { ProtectionPool } from './gateway/protect.ts'
 import { ToldRefusals } from './gateway/told-refusals.ts'
+import { createFetch } from './keys/http-fetch.ts'
+import { networkList } from './keys/public-address.ts'
 import { signIn } from './keys/sign-in.ts'
+import { ValidationSource } from './keys/validation-source.ts'
 import { type Address, parseAddress } from './message/address.ts'
 import { type Deliverer, QueueWorker } from './queue/worker.ts'
 import { mxAgent } from './receive/mx.ts'
@@ -69,7 +72,8 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   const { config } = desk
   const live = new LiveConfig(config)
   const pool = protectionPool(config)
-  const inbound = createInbound(inboundDeps(desk, live, pool))
+  const validation = validationSource(desk)
+  const inbound = createInbound(inboundDeps(desk, live, pool, validation))
   const relay = relayOf(live)
   const worker = queueWorker(desk, relay, inbound.deliver)
   const workQueue = roles.includes('relay')
@@ -83,6 +87,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await Promise.all([...parts.map((part) => part.stop()), worker.stop(STOP_GRACE_MS)])
     relay.close()
     await Promise.race([endHousekeeping(), sleep(HOUSEKEEPING_GRACE_MS, undefined, { ref: false })])
+    validation.close()
     await pool.close()
     await desk.store.close()
   }
@@ -143,12 +148,32 @@ function outboundDeps(
   }
 }
 
-function inboundDeps(desk: Desk, live: LiveConfig, pool: ProtectionPool): Parameters<typeof createInbound>[0] {
+function validationSource({ store, clock, config }: Desk): ValidationSource {
+  const { fetch, dns } = config
+  return new ValidationSource({
+    store,
+    clock,
+    fetch: createFetch({
+      allowed: networkList(fetch.allowNetworks),
+      ...(dns.resolver === null ? {} : { resolver: dns.resolver }),
+    }),
+    budgetMs: fetch.waitSeconds * 1000,
+    fetchIssuers: fetch.issuers,
+  })
+}
+
+function inboundDeps(
+  desk: Desk,
+  live: LiveConfig,
+  pool: ProtectionPool,
+  validation: ValidationSource,
+): Parameters<typeof createInbound>[0] {
   const { config } = desk
   return {
     ...desk,
     hostname: config.hostname,
     pool,
+    validation,
     policyFor: (domain) => inboundPolicyFor(live.current, domain),
     allowWeak: config.protection.allowWeakAlgorithms,
     keepEvidence: config.evidence.keepDays > 0,

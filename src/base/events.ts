@@ -32,6 +32,7 @@ export const EVENT = {
   sessionEnded: 'session-ended',
   workerReplaced: 'worker-replaced',
   keyHarvested: 'key-harvested',
+  fetchFailed: 'fetch-failed',
   trouble: 'trouble',
 } as const
 
@@ -237,6 +238,11 @@ export function keyHarvested(facts: {
   readonly trust: 'chained' | 'candidate'
 }): void {
   happened(EVENT.keyHarvested, 'info', facts, `${facts.trust} key of ${facts.address} kept`)
+}
+
+/** A revocation list, an OCSP response or an issuer's certificate could not be had; it is tried again later. */
+export function fetchFailed(facts: { readonly url: string; readonly why: string }): void {
+  happened(EVENT.fetchFailed, 'info', facts, `${facts.url}: ${facts.why}`)
 }
 
 /** Something of ours failed: a disk, a resolver, a bug. `during` says what was tried. */

@@ -68,6 +68,7 @@ export function ringFromDesk(
       known: known.map(packKnown),
       anchors: (await desk.anchors.certificates()).map(packCertificate),
       allowWeak: desk.config.protection.allowWeakAlgorithms,
+      revocation: desk.config.policy.revocation,
     }
     const [domain] = desk.domains
     if (domain === undefined) throw new OperationRefused('The configuration names no domain')

@@ -1,4 +1,5 @@
 /** Kinds of values that a setting can have. */
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseDomain, type Domain } from '../message/address.ts'
 import { MAIL_KEYS, type MailKeys } from '../protection/key-kinds.ts'
@@ -39,6 +40,15 @@ const mailKeys = z.enum(Object.keys(MAIL_KEYS) as [MailKeys, ...MailKeys[]])
 export const mailKeysField = z
   .union([mailKeys, z.array(mailKeys).min(1)])
   .transform((given): readonly MailKeys[] => (typeof given === 'string' ? [given] : [...new Set(given)]))
+
+/** `address/prefix`. */
+export const networkField = z.string().refine(isNetwork, { error: 'is no network; write 10.1.0.0/16 or fd00::/8' })
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix = '', more] = text.split('/')
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+  return more === undefined && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
+}
 
 /** A port of ours. */
 export const portField = z.int().min(0).max(65_535)

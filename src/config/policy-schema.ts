@@ -105,6 +105,13 @@ const inbound = {
     .describe('Encrypted to a key that the recipient does not have here; delivered as it came.'),
 }
 
+const revocation = z
+  .enum(['prefer', 'require', 'off'])
+  .default('prefer')
+  .describe(
+    'Whether a certificate that chains to a trust anchor has been revoked is asked of its authority (OCSP, revocation lists; see `fetch`). When nobody tells: `prefer` believes the certificate and says so to the reader, `require` does not believe it. `off` asks nobody. One that is known to be revoked is never believed.',
+  )
+
 const perDomain = z.strictObject({
   profile: outbound.profile.unwrap().optional(),
   noKey: outbound.noKey.unwrap().optional(),
@@ -125,6 +132,7 @@ const perDomain = z.strictObject({
   onUnsigned: inbound.onUnsigned.unwrap().optional(),
   onUnprotected: inbound.onUnprotected.unwrap().optional(),
   onNoPrivateKey: inbound.onNoPrivateKey.unwrap().optional(),
+  revocation: revocation.unwrap().optional(),
 })
 
 export const policyField = z.strictObject({
@@ -142,10 +150,11 @@ export const policyField = z.strictObject({
     .default('pass')
     .describe("Mail that the user's program has encrypted itself: `pass` sends it on untouched."),
   ...inbound,
+  revocation,
   perDomain: z
     .record(domainField, perDomain)
     .prefault({})
     .describe(
-      'Other values for one domain: of the recipient for what goes out, one of ours for the `on…` settings. The same names as above, except `encryptToSender`, `usersMayAsk` and `alreadyProtected`. A `profile` here sets aside what is said above for all domains, but for `layering`, `headerProtection`, `subject` and `signatureForm`.',
+      'Other values for one domain: of the recipient for what goes out, one of ours for the `on…` settings and `revocation`. The same names as above, except `encryptToSender`, `usersMayAsk` and `alreadyProtected`. A `profile` here sets aside what is said above for all domains, but for `layering`, `headerProtection`, `subject` and `signatureForm`.',
     ),
 })

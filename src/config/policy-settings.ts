@@ -46,5 +46,6 @@ export function inboundPolicyFor({ policy }: PolicyFacts, domain: Domain): Inbou
     onUnsigned: own.onUnsigned ?? policy.onUnsigned,
     onUnprotected: own.onUnprotected ?? policy.onUnprotected,
     onNoPrivateKey: own.onNoPrivateKey ?? policy.onNoPrivateKey,
+    revocation: own.revocation ?? policy.revocation,
   }
 }

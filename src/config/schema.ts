@@ -7,6 +7,7 @@ import {
   countField,
   domainField,
   mailKeysField,
+  networkField,
   nextHopField,
   portField,
   resolverField,
@@ -95,6 +96,26 @@ const limits = z.strictObject({
   connectionsPerAddressMax: countField(1, 100_000).default(50).describe('Of these, from one address.'),
 })
 
+const fetch = z.strictObject({
+  waitSeconds: countField(0, 60)
+    .default(4)
+    .describe(
+      'How long one incoming mail waits for revocation lists and OCSP responses that are not at hand; what comes later is there for the next mail.',
+    ),
+  issuers: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Also fetch certificates of authorities that a mail should have brought along. Anybody can write such a URL into a certificate, and so learn when and where a mail is received; revocation is asked only where a trust anchor's authority says so.",
+    ),
+  allowNetworks: z
+    .array(networkField)
+    .prefault([])
+    .describe(
+      'Networks of our own that may be asked, such as `10.1.0.0/16`, for authorities inside the house. Addresses that are not public are never asked otherwise.',
+    ),
+})
+
 const protection = z.strictObject({
   threads: countField(0, 256)
     .default(0)
@@ -167,6 +188,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Key pairs of our users.'),
+  fetch: fetch.prefault({}).describe('What certificates point to: revocation lists, OCSP responders, issuers.'),
   policy: policyField.prefault({}).describe('Who gets what protection, and what happens to mail that does not verify.'),
   peers: z
     .array(domainField)

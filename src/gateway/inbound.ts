@@ -10,6 +10,7 @@ import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
+import type { ValidationSource } from '../keys/validation-source.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
 import type { Part } from '../message/part.ts'
 import { type InboundDecision, decideInbound } from '../policy/decide-inbound.ts'
@@ -25,6 +26,7 @@ import type { Store } from '../store/database.ts'
 import { receivedField } from './annotate.ts'
 import { arrive } from './arrived-mail.ts'
 import { headerFault } from './header-fault.ts'
+import { judgeWithData } from './judge-with-data.ts'
 import { messageIdOf } from './submitted-header.ts'
 import { type ToldRefusals, wasDecrypted } from './told-refusals.ts'
 import type { ProtectionPool } from './protect.ts'
@@ -38,6 +40,7 @@ export interface InboundDeps {
   readonly publicKeys: PublicKeys
   readonly correspondents: Correspondents
   readonly anchors: TrustAnchors
+  readonly validation: ValidationSource
   readonly store: Store
   policyFor(domain: Domain): InboundPolicy
   /** Algorithms that are too weak today count: for archives and test suites only. */
@@ -131,8 +134,10 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailF
   const opening = await arrived.open(deps.pool, rings, nowMs)
   if ('code' in opening) return opening
   await using opened = opening
+  const reports = await judgeWithData(deps, rings, opened.reports, nowMs)
+  if ('code' in reports) return reports
   const decided = recipients.map((address, index) => {
-    const report = opened.reports[index] as Findings
+    const report = reports[index] as Findings
     const decision = decideInbound(report.summary, report.sealed, deps.policyFor(domainOf(address)))
     sayVerdict(mail, address, report, decision)
     return { address, account: accounts[index] as Account, report, decision }
@@ -184,6 +189,7 @@ async function ringsFor(deps: InboundDeps, message: Part, recipients: readonly A
       known: known.map(packKnown),
       anchors: anchors.map(packCertificate),
       allowWeak: deps.allowWeak,
+      revocation: deps.policyFor(domainOf(address)).revocation,
     })),
   )
 }

@@ -5,7 +5,7 @@ import type { WorkerPool } from '../base/worker-pool.ts'
 import { concatBytes } from '../base/bytes.ts'
 import { inPieces } from '../base/in-pieces.ts'
 import { ownCopy, ownsBuffer } from '../base/serve-jobs.ts'
-import type { PeelJob, PeelReport, WrapJob } from '../protection/jobs.ts'
+import type { JudgeJob, JudgeReport, PeelJob, PeelReport, WrapJob } from '../protection/jobs.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
 import type { BytesWriter, FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { MessageBytes } from '../store/bytes/message-bytes.ts'
@@ -63,6 +63,14 @@ export async function peelFor(pool: ProtectionPool, job: PeelJob): Promise<reado
   const outcome = await pool.run(job, { transfer })
   if (outcome.kind !== 'done') return workerReply(outcome)
   if (outcome.value.kind !== 'peeled') throw new TypeError('the worker answered another question')
+  return outcome.value.reports
+}
+
+/** The signers of mails that have been opened, judged again. */
+export async function judgeFor(pool: ProtectionPool, job: JudgeJob): Promise<readonly JudgeReport[] | Reply> {
+  const outcome = await pool.run(job)
+  if (outcome.kind !== 'done') return workerReply(outcome)
+  if (outcome.value.kind !== 'judged') throw new TypeError('the worker answered another question')
   return outcome.value.reports
 }
 

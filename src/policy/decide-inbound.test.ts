@@ -12,6 +12,7 @@ const DEFAULTS: InboundPolicy = {
   onUnsigned: 'deliver',
   onUnprotected: 'deliver',
   onNoPrivateKey: 'deliver',
+  revocation: 'prefer',
 }
 
 interface Row {
@@ -92,6 +93,7 @@ test('nothing but a valid signature is ever called valid, under no policy', () =
     onUnsigned: ['deliver', 'refuse'],
     onUnprotected: ['deliver', 'refuse'],
     onNoPrivateKey: ['deliver', 'refuse'],
+    revocation: ['prefer', 'require', 'off'],
   }
   const policies = Object.entries(all).reduce<Record<string, string>[]>(
     (made, [name, values]) => made.flatMap((policy) => values.map((value) => ({ ...policy, [name]: value }))),

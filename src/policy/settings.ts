@@ -1,5 +1,5 @@
 /** What a postmaster may decide, with the words of docs/operating/configuration.md; defaults are in config/schema.ts. */
-import type { WrittenCipher, EncryptionChoice, SigningChoice } from '../protection/standard.ts'
+import type { EncryptionChoice, RevocationRule, SigningChoice, WrittenCipher } from '../protection/standard.ts'
 
 export type NoKeyPolicy = 'prefer' | 'require'
 export type LayeringPolicy = 'auto' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
@@ -38,4 +38,5 @@ export interface InboundPolicy {
   readonly onUnsigned: 'deliver' | 'refuse'
   readonly onUnprotected: 'deliver' | 'refuse'
   readonly onNoPrivateKey: 'deliver' | 'refuse'
+  readonly revocation: RevocationRule
 }

@@ -19,7 +19,7 @@ import { smime } from './smime/smime.ts'
 import type {
   Certificate,
   EncryptionChoice,
-  FetchedEvidence,
+  ValidationData,
   KeyRing,
   KnownCertificate,
   OwnKey,
@@ -58,7 +58,7 @@ export interface PackedRing {
   readonly anchors: readonly PackedCertificate[]
   readonly allowWeak: boolean
   readonly revocation?: RevocationRule
-  readonly fetched?: FetchedEvidence
+  readonly fetched?: ValidationData
 }
 
 /** How one copy of a message is to be protected; `as-is` only gets the trace fields. */

@@ -18,7 +18,7 @@ import { der, oid, sequence } from './smime/asn1/der-writer.ts'
 import { context } from './smime/asn1/tlv.ts'
 import { EXTENSION } from './smime/extensions.ts'
 import { mailboxName, subjectAltName, writeExtension } from './smime/write-certificate.ts'
-import type { FetchedEvidence } from './standard.ts'
+import type { ValidationData } from './standard.ts'
 
 const access = (method: string, url: string): Uint8Array => sequence(oid(method), der(context(6), utf8(url)))
 const info = (...methods: readonly Uint8Array[]): Uint8Array =>
@@ -37,7 +37,7 @@ const below = makeCertificate({
 })
 const asked = { about: signer, issuer: root }
 const revoked = { atMs: NOW_MS - DAY_MS }
-const NOTHING: FetchedEvidence = { crls: [], ocspResponses: [], certificates: [] }
+const NOTHING: ValidationData = { crls: [], ocspResponses: [], certificates: [] }
 
 function ringOf(more: Partial<PackedRing> = {}): PackedRing {
   return { decryptionKeys: [], known: [], anchors: [packCertificate(root.certificate)], allowWeak: false, ...more }
@@ -64,7 +64,7 @@ function peeled(by: Entity, ring: PackedRing): PeelReport {
   return report
 }
 
-function judged(report: PeelReport, ring: PackedRing, fetched: Partial<FetchedEvidence>): JudgeReport {
+function judged(report: PeelReport, ring: PackedRing, fetched: Partial<ValidationData>): JudgeReport {
   const { layers, pending } = report
   assert.ok(pending)
   const mail = { ring: { ...ring, fetched: { ...NOTHING, ...fetched } }, layers, pending }
@@ -78,7 +78,7 @@ test('a status that was fetched is as good as one that came along', () => {
   const cases: readonly [
     rule: PackedRing['revocation'],
     first: string,
-    fetched: Partial<FetchedEvidence>,
+    fetched: Partial<ValidationData>,
     then: string,
   ][] = [
     ['prefer', 'valid', { ocspResponses: [makeOcspResponse(asked)] }, 'valid'],

@@ -3,7 +3,7 @@ import { type Address, sameAddress } from '../message/address.ts'
 import type { Author } from './author.ts'
 import type {
   Certificate,
-  EvidenceWish,
+  ValidationWish,
   KeyRing,
   ProtectionStandard,
   SignatureVerdict,
@@ -23,7 +23,7 @@ export interface JudgedSigner {
   readonly signer: string | null
   readonly why?: string
   /** What could be fetched to judge better. */
-  readonly wishes?: readonly EvidenceWish[]
+  readonly wishes?: readonly ValidationWish[]
 }
 
 /** Cryptography first, then whose key it is, then whether that key may be believed. */
@@ -48,7 +48,7 @@ export function judgeSigner(
   return { finding, signer, ...believe(standard, certificate, { finding, signer }, ring, atMs) }
 }
 
-/** May the key of a signature that holds be believed? Asked again when more evidence is there. */
+/** May the key of a signature that holds be believed? Asked again when more is known. */
 export function believe(
   standard: ProtectionStandard,
   certificate: Certificate,

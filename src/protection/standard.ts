@@ -68,7 +68,7 @@ export interface KeyRing {
   /** Missing: `prefer`. */
   readonly revocation?: RevocationRule
   /** What was fetched because an earlier judgement wished for it. */
-  readonly fetched?: FetchedEvidence
+  readonly fetched?: ValidationData
 }
 
 /**
@@ -78,7 +78,7 @@ export interface KeyRing {
 export type RevocationRule = 'require' | 'prefer' | 'off'
 
 /** What could be fetched to judge a certificate better. URLs are as the certificate has them: http or https. */
-export type EvidenceWish = StatusWish | { readonly kind: 'issuer'; readonly urls: readonly string[] }
+export type ValidationWish = StatusWish | { readonly kind: 'issuer'; readonly urls: readonly string[] }
 
 export interface StatusWish {
   readonly kind: 'status'
@@ -90,7 +90,7 @@ export interface StatusWish {
 }
 
 /** Fetched and not believed: whoever signed it must be known, like that of anything that comes with a mail. */
-export interface FetchedEvidence {
+export interface ValidationData {
   /** `id` stands for the bytes, so that a list is read once in each thread. */
   readonly crls: readonly { readonly id: string; readonly encoded: Uint8Array }[]
   readonly ocspResponses: readonly Uint8Array[]
@@ -153,7 +153,7 @@ export type Opened<P = Part> =
   | { readonly kind: 'broken'; readonly layer: LayerKind; readonly form: string; readonly why: string }
 
 /** Whether a certificate may be believed for an address at a time; decided in one place per standard. */
-export type TrustFinding = { readonly wishes?: readonly EvidenceWish[] } & (
+export type TrustFinding = { readonly wishes?: readonly ValidationWish[] } & (
   | {
       readonly trusted: true
       readonly path: readonly string[]

@@ -4,6 +4,7 @@ import { expireConfidential } from './confidential-mails.ts'
 import type { Store } from './database.ts'
 import { expireEvidence } from './mailboxes.ts'
 import { expireTrace } from './trace.ts'
+import { expireValidationData } from './validation-data.ts'
 
 const EVERY_MS = 60 * 60_000
 /** Rows forgotten in one transaction: everybody else's commit waits for it. */
@@ -25,6 +26,8 @@ export async function keepHouse(store: Store, clock: Clock, rules: HousekeepingR
   while ((await store.commit((tx) => expireTrace(tx, traces))) === ROWS_AT_ONCE);
   const confidential = { beforeMs: nowMs - CONFIDENTIAL_MS, limit: ROWS_AT_ONCE }
   while ((await store.commit((tx) => expireConfidential(tx, confidential))) === ROWS_AT_ONCE);
+  const fetched = { beforeMs: nowMs, limit: ROWS_AT_ONCE }
+  while ((await store.commit((tx) => expireValidationData(tx, fetched))) === ROWS_AT_ONCE);
   await store.bytes.sweep()
 }
 

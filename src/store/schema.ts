@@ -32,6 +32,7 @@ export interface Schema {
   audit: AuditTable
   trace: TraceTable
   confidential_mails: ConfidentialMailsTable
+  validation_data: ValidationDataTable
 }
 
 export interface SchemaVersionTable {
@@ -196,4 +197,12 @@ export interface ConfidentialMailsTable {
   message: string
   hidden: Exclude<HeaderConfidentiality, 'none'>
   at_ms: number
+}
+
+/** `key`: what it is and where it was fetched. */
+export interface ValidationDataTable {
+  key: string
+  until_ms: number
+  size_bytes: number
+  encoded: Uint8Array
 }

@@ -19,7 +19,7 @@ describe('openssl as an authority', needs('openssl', 'openssl'), () => {
     unknown: authority.issue({ name: 'unknown' }, 'unknown'),
   }
 
-  function verdictOn(user: Entity, evidence: Partial<PathValidationInput>): string {
+  function verdictOn(user: Entity, data: Partial<PathValidationInput>): string {
     const found = validatePath({
       certificate: user.certificate,
       untrusted: [],
@@ -27,7 +27,7 @@ describe('openssl as an authority', needs('openssl', 'openssl'), () => {
       atMs: nowMs,
       revocation: 'require',
       purpose: 'email',
-      ...evidence,
+      ...data,
     })
     return found.trusted ? 'trusted' : found.verdict
   }

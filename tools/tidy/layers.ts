@@ -35,6 +35,8 @@ const DOORS: Readonly<Record<string, string>> = {
   yaml: 'src/config/',
   pino: 'src/base/log.ts',
   commander: 'src/cli/',
+  'node:http': 'src/keys/http-fetch.ts',
+  'node:https': 'src/keys/http-fetch.ts',
   'node:sqlite': 'src/store/dialect/',
   'node:worker_threads': 'src/base/',
 }

@@ -78,6 +78,10 @@ export function parseKeptCrl({ id, encoded }: { readonly id: string; readonly en
   return parsed
 }
 
+/** When a CRL was made and when the next one is due, without a look at its entries. */
+export const readCrlTimes = (der: Uint8Array): Result<Pick<Crl, 'thisUpdateMs' | 'nextUpdateMs'>> =>
+  attempt(() => timesOf(readFrame(der)))
+
 function readCrl(der: Uint8Array): Crl {
   const frame = readFrame(der)
   const { tbs, algorithm, signature, issuer, trailer } = frame

@@ -3,7 +3,7 @@
  * signature is checked once at most, and the work is bounded whatever a hostile message carries.
  */
 import { equalBytes } from '../../base/bytes.ts'
-import type { EvidenceWish, RevocationRule, TrustFinding } from '../standard.ts'
+import type { ValidationWish, RevocationRule, TrustFinding } from '../standard.ts'
 import { readAlgorithm } from './algorithms.ts'
 import { TAG } from './asn1/tlv.ts'
 import type { SmimeCertificate } from './certificate.ts'
@@ -45,7 +45,7 @@ interface Search {
   problem: PathProblem
   problemRank: number
   /** What would tell more about the problem, or about the path that was found. */
-  wishes: readonly EvidenceWish[]
+  wishes: readonly ValidationWish[]
   unknown: string | undefined
   /** Where issuers can be had that nobody at hand is. */
   readonly issuerUrls: Set<string>
@@ -183,7 +183,7 @@ function checkSignature(state: Search, signer: SmimeCertificate, signed: SignedS
 interface PathFinding {
   readonly problem?: PathProblem
   readonly unknown?: string
-  readonly wishes: readonly EvidenceWish[]
+  readonly wishes: readonly ValidationWish[]
 }
 
 /** A path from the anchor (first) whose signatures are good: are its contents, and is nothing in it revoked? */

@@ -1,6 +1,6 @@
 /** May a certificate be believed? RFC 5280 §6 for mail (RFC 8550 §4); the parts are in path-search.ts and path-check.ts. */
 import type { Result } from '../../base/result.ts'
-import type { FetchedEvidence, RevocationRule, TrustFinding } from '../standard.ts'
+import type { ValidationData, RevocationRule, TrustFinding } from '../standard.ts'
 import type { SmimeCertificate } from './certificate.ts'
 import { parseCrl, parseKeptCrl } from './crl.ts'
 import { EMAIL_PROTECTION } from './extensions.ts'
@@ -15,7 +15,7 @@ export interface PathValidationInput {
   readonly atMs: number
   /** DER CRLs that came with the mail: an issuer of whom one is there must answer by it, or by one that was fetched. */
   readonly crls?: readonly Uint8Array[]
-  readonly fetchedCrls?: FetchedEvidence['crls']
+  readonly fetchedCrls?: ValidationData['crls']
   /** DER OCSPResponses, from wherever. */
   readonly ocspResponses?: readonly Uint8Array[]
   /** Missing: `prefer`. */

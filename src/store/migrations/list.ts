@@ -4,6 +4,7 @@ import type { ColumnTypes, Dialect } from '../dialect/dialect.ts'
 import { first } from './001-first.ts'
 import { abilities } from './002-abilities.ts'
 import { confidentialMails } from './003-confidential-mails.ts'
+import { validationData } from './004-validation-data.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -11,7 +12,7 @@ export interface Migration {
   up(schema: SchemaModule, types: ColumnTypes): Promise<void>
 }
 
-const MIGRATIONS: readonly Migration[] = [first, abilities, confidentialMails]
+const MIGRATIONS: readonly Migration[] = [first, abilities, confidentialMails, validationData]
 
 /** The version of the schema this program speaks. */
 export const SCHEMA_VERSION = MIGRATIONS.length
