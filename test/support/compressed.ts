@@ -5,9 +5,13 @@ import { contextTagged, integer, octetString, oid, sequence } from '../../src/pr
 
 export const ZLIB = '1.2.840.113549.1.9.16.3.8'
 
-/** A whole ContentInfo around what has been compressed already. */
-export function compressedData(compressed: Uint8Array, algorithm = ZLIB): Uint8Array {
-  const content = sequence(oid('1.2.840.113549.1.7.1'), contextTagged(0, octetString(compressed)))
+/** A whole ContentInfo around what has been compressed already; `octets`: the same as an OCTET STRING of another form. */
+export function compressedData(
+  compressed: Uint8Array,
+  algorithm = ZLIB,
+  octets: Uint8Array = octetString(compressed),
+): Uint8Array {
+  const content = sequence(oid('1.2.840.113549.1.7.1'), contextTagged(0, octets))
   const data = sequence(integer(0), sequence(oid(algorithm)), content)
   return sequence(oid('1.2.840.113549.1.9.16.1.9'), contextTagged(0, data))
 }
