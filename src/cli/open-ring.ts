@@ -9,6 +9,7 @@ import { namedRecipients } from '../message/recipients.ts'
 import type { InboundPolicy } from '../policy/settings.ts'
 import { type PackedRing, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
+import type { SharedSecret } from '../protection/standard.ts'
 import type { SmimeCertificate } from '../protection/smime/certificate.ts'
 import { isSameKey } from '../protection/smime/public-key.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
@@ -50,6 +51,19 @@ function adopt(read: readonly KeyFile[], certificates: readonly SmimeCertificate
       const certificate = certificates.find((each) => isSameKey(each.publicKey, publicKey))
       return certificate === undefined ? [] : [{ key, certificate }]
     })
+}
+
+/** What the human at the keyboard knows besides private keys; the server knows none of it. */
+export async function sharedSecrets(
+  password: string | undefined,
+  sharedKey: string | undefined,
+): Promise<SharedSecret[]> {
+  const secrets: SharedSecret[] = password === undefined ? [] : [{ kind: 'password', password }]
+  if (sharedKey === undefined) return secrets
+  const [, keyId, file] = /^((?:[0-9a-f]{2})+)=(.+)$/i.exec(sharedKey) ?? []
+  if (keyId === undefined || file === undefined)
+    throw new OperationRefused(`${sharedKey} is not an identifier in hex, "=" and a file`)
+  return [...secrets, { kind: 'shared-key', keyId: Buffer.from(keyId, 'hex'), key: await bytesOf(file) }]
 }
 
 /** The keys of the named user, or of every user here that the mail is addressed to. */

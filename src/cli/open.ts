@@ -11,7 +11,7 @@ import type { InboundPolicy } from '../policy/settings.ts'
 import { type PackedRing, type PeelReport, runPeel } from '../protection/jobs.ts'
 import { bytesOf, passwordFromStdin } from './desk-of.ts'
 import { canonicalMail, looksLikeMail, takeBackFiles } from './mail-file.ts'
-import { ringFromDesk, ringFromFiles } from './open-ring.ts'
+import { ringFromDesk, ringFromFiles, sharedSecrets } from './open-ring.ts'
 import { type CommonOptions, command, fail, isoTime, say } from './output.ts'
 
 export interface OpenOptions extends CommonOptions {
@@ -20,6 +20,7 @@ export interface OpenOptions extends CommonOptions {
   readonly at?: string
   readonly plaintext?: boolean
   readonly passwordStdin?: boolean
+  readonly sharedKey?: string
   readonly allowWeak?: boolean
   readonly requireStatus?: boolean
 }
@@ -37,7 +38,11 @@ export function openCommand(): Command {
     )
     .option('--at <time>', 'judge certificates at this time (ISO 8601, or seconds since 1970)')
     .option('--plaintext', 'print the opened message as well')
-    .option('--password-stdin', 'read the password of the key files from standard input')
+    .option('--password-stdin', 'read the password of the key files, or of the mail itself, from standard input')
+    .option(
+      '--shared-key <id=file>',
+      'a key agreed on with the sender: its identifier in hex, and the file that holds it',
+    )
     .option('--allow-weak', 'let SHA-1 and short RSA keys count, for archives')
     .option('--require-status', 'believe only certificates of which a revocation list in the mail tells')
     .action(open)
@@ -48,8 +53,10 @@ async function open(named: readonly string[], options: OpenOptions, made: Comman
   if (files.length === 0) made.error("error: missing required argument 'files'")
   const atMs = timeOf(options.at)
   if (Number.isNaN(atMs)) made.error(`error: "${options.at}" is not a time; write 2004-11-09 or 2004-11-09T12:00:00Z`)
-  const password = options.passwordStdin === true ? await passwordFromStdin() : ''
-  const given = keyFiles === undefined ? undefined : await ringFromFiles(keyFiles, password)
+  const password = options.passwordStdin === true ? await passwordFromStdin() : undefined
+  const secrets = await sharedSecrets(password, options.sharedKey)
+  const alone = secrets.length > 0 && options.for === undefined // a secret opens without any key, and without a server
+  const given = keyFiles === undefined && !alone ? undefined : await ringFromFiles(keyFiles ?? [], password ?? '')
   for (const file of files) {
     const bytes = await bytesOrProblem(file)
     if (bytes === undefined) continue
@@ -58,7 +65,7 @@ async function open(named: readonly string[], options: OpenOptions, made: Comman
       given === undefined ? await ringFromDesk(options, parsePart(raw)) : { ring: given, policy: defaultPolicy() }
     const allowWeak = ring.allowWeak || options.allowWeak === true
     const revocation = options.requireStatus === true ? 'require' : (ring.revocation ?? 'prefer')
-    const report = openWith({ ...ring, allowWeak, revocation }, raw, atMs)
+    const report = openWith({ ...ring, secrets, allowWeak, revocation }, raw, atMs)
     sayReport(file, report, policy, options)
   }
 }

@@ -25,6 +25,7 @@ import type {
   OwnKey,
   ProtectionStandard,
   RevocationRule,
+  SharedSecret,
   SignatureVerdict,
   SigningChoice,
   StandardName,
@@ -54,6 +55,7 @@ export interface PackedKey extends PackedCertificate {
 
 export interface PackedRing {
   readonly decryptionKeys: readonly PackedKey[]
+  readonly secrets?: readonly SharedSecret[]
   readonly known: readonly (PackedCertificate & { readonly trust: TrustLevel; readonly revokedMs?: number })[]
   readonly anchors: readonly PackedCertificate[]
   readonly allowWeak: boolean
@@ -277,6 +279,7 @@ function unpackKey(packed: PackedKey): OwnKey {
 function unpackRing(ring: PackedRing): KeyRing {
   return {
     decryptionKeys: ring.decryptionKeys.map(unpackKey),
+    ...(ring.secrets === undefined ? {} : { secrets: ring.secrets }),
     known: ring.known.map((known) => ({ ...known, certificate: unpackCertificate(known) })),
     anchors: ring.anchors.map(unpackCertificate),
     allowWeak: ring.allowWeak,

@@ -56,10 +56,19 @@ export interface KnownCertificate {
   readonly revokedMs?: number
 }
 
+/**
+ * What opens a message besides a private key. The gateway has none: only a human who opens a file at the keyboard can tell a
+ * password, or a key that was agreed on beforehand.
+ */
+export type SharedSecret =
+  | { readonly kind: 'password'; readonly password: string }
+  | { readonly kind: 'shared-key'; readonly keyId: Uint8Array; readonly key: Uint8Array }
+
 /** Everything that opening one message for one recipient may use. Plain data. */
 export interface KeyRing {
   /** The recipient's own keys, newest first; nobody else's (invariant 11). */
   readonly decryptionKeys: readonly OwnKey[]
+  readonly secrets?: readonly SharedSecret[]
   /** What 222 holds for the addresses in From and Sender. */
   readonly known: readonly KnownCertificate[]
   readonly anchors: readonly Certificate[]
@@ -143,8 +152,8 @@ export type Opened<P = Part> =
       readonly authenticated: boolean
       /** Its algorithm or key protects nobody any more. */
       readonly weak?: boolean
-      /** Fingerprint of the certificate whose key opened it. */
-      readonly openedBy: string
+      /** Fingerprint of the certificate whose key opened it; missing when it was no certified key. */
+      readonly openedBy?: string
     }
   | { readonly kind: 'decompressed'; readonly form: string; readonly inner: P; readonly algorithm: string }
   /** Looked like a layer and is none, such as certificates that nobody signed. */

@@ -1,14 +1,17 @@
 /** What `openssl cms` can encrypt with and to, beyond what everybody uses: old ciphers, curves, key derivations, OAEP. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { envelopSink } from '../../src/protection/smime/cms/envelop.ts'
 import { openEnvelope } from '../../src/protection/smime/cms/open-envelope.ts'
+import type { SharedSecret } from '../../src/protection/standard.ts'
 import { needs } from '../support/apt.ts'
 import { identityFiles, openssl } from '../support/openssl.ts'
 import { push } from '../support/push.ts'
+import { jsonLines, runCommand } from '../support/run-command.ts'
 import { type IdentityKind, smimeIdentity } from '../support/smime-identity.ts'
 
 const OPENSSL = needs('openssl', 'openssl')
@@ -97,3 +100,73 @@ test('theirs opens: any key wrap, of which that with 3DES is weak', OPENSSL, () 
 test('theirs opens: ECDH with the cofactor, and a recipient named by key identifier', OPENSSL, () => {
   opensTheirs('p256', ['-keyopt', 'ecdh_cofactor_mode:1', '-keyopt', 'ecdh_kdf_md:sha256', '-keyid'])
 })
+
+const opensWith = (bytes: Uint8Array, secret: SharedSecret): string => {
+  const opened = openEnvelope(bytes, [smimeIdentity('rsa-2048'), secret])
+  return opened.kind === 'decrypted' ? Buffer.from(opened.content).toString() : JSON.stringify(opened)
+}
+
+test('theirs opens: by a password', OPENSSL, () => {
+  for (const cipher of ['-aes-256-cbc', '-des3']) {
+    const bytes = openssl([...ENCRYPT, cipher, '-pwri_password', 'open sesame'], MAIL)
+    assert.equal(opensWith(bytes, { kind: 'password', password: 'open sesame' }), MAIL.toString())
+    for (const password of ['', 'open sesam', 'open sesame '])
+      assert.equal(
+        opensWith(bytes, { kind: 'password', password }),
+        '{"kind":"no-key","recipients":["whoever knows the password"]}',
+      )
+  }
+})
+
+test('theirs opens: by a key that was agreed on beforehand', OPENSSL, () => {
+  for (const keyBytes of [16, 24, 32]) {
+    const key = randomBytes(keyBytes)
+    const named = ['-secretkey', key.toString('hex'), '-secretkeyid', 'C0FFEE']
+    const bytes = openssl([...ENCRYPT, '-aes-256-cbc', ...named], MAIL)
+    const keyId = Buffer.from('c0ffee', 'hex')
+    assert.equal(opensWith(bytes, { kind: 'shared-key', keyId, key }), MAIL.toString())
+    assert.match(opensWith(bytes, { kind: 'shared-key', keyId, key: randomBytes(keyBytes) }), /"broken"/)
+    const other = { kind: 'shared-key', keyId: Buffer.from('c0ffef', 'hex'), key } as const
+    assert.equal(opensWith(bytes, other), '{"kind":"no-key","recipients":["shared key c0ffee"]}')
+  }
+})
+
+test('theirs opens: to a key and to a password, with either', OPENSSL, () => {
+  const identity = smimeIdentity('p256')
+  const { certificateFile } = identityFiles(identity, folder)
+  const bytes = openssl([...ENCRYPT, '-aes-256-cbc', '-pwri_password', 'either', '-recip', certificateFile], MAIL)
+  assert.equal(opensWith(bytes, { kind: 'password', password: 'either' }), MAIL.toString())
+  assert.equal(openEnvelope(bytes, [identity]).kind, 'decrypted')
+})
+
+async function openedBy(args: readonly string[], input?: string): Promise<string> {
+  const { code, stdout, stderr } = await runCommand(['open', ...args, '--plaintext', '--json'], input)
+  assert.equal(code, 0, stderr)
+  const [opened] = jsonLines(stdout) as unknown as {
+    layers: { verdict: string; weak?: boolean }[]
+    plaintext?: string
+  }[]
+  const [layer] = opened?.layers ?? []
+  return [layer?.verdict, layer?.weak, opened?.plaintext?.includes('Guten Tag')].join(' ')
+}
+
+test(
+  '`sealpost open` takes the password of a mail, or a key that was agreed on; the server takes neither',
+  OPENSSL,
+  async () => {
+    const mail = join(folder, 'mail.eml')
+    const header = ['-subject', 'Hello', '-from', 'ann@a.example', '-to', 'bob@b.example']
+    const [secretFile, key] = [join(folder, 'secret.key'), randomBytes(32)]
+    writeFileSync(secretFile, key)
+    const named = ['-secretkey', key.toString('hex'), '-secretkeyid', 'C0FFEE', '-pwri_password', 'sesame']
+    writeFileSync(mail, openssl(['cms', '-encrypt', '-aes-256-cbc', ...header, ...named], MAIL))
+    assert.equal(await openedBy([mail, '--password-stdin'], 'sesame\n'), 'decrypted  true')
+    assert.equal(await openedBy([mail, '--password-stdin'], 'sesame, open\n'), 'no-key  false')
+    assert.equal(await openedBy([mail, '--shared-key', `c0ffee=${secretFile}`]), 'decrypted  true')
+    writeFileSync(mail, openssl(['cms', '-encrypt', '-des3', ...header, '-pwri_password', 'sesame'], MAIL))
+    assert.equal(await openedBy([mail, '--password-stdin'], 'sesame\n'), 'decrypted true true')
+    const { code, stderr } = await runCommand(['open', mail, '--shared-key', 'secret'])
+    assert.equal(code, 1)
+    assert.match(stderr, /secret is not an identifier in hex, "=" and a file/)
+  },
+)

@@ -26,8 +26,8 @@ export const inMemory: Holding<Part> = {
     const { content, ...frame } = signedData.value
     return ok({ frame, inside: content === undefined ? undefined : { content, entity: parsePart(content) } })
   },
-  envelope(part, keys) {
-    const opened = openEnvelope(decodeBody(part).bytes, keys)
+  envelope(part, openers) {
+    const opened = openEnvelope(decodeBody(part).bytes, openers)
     return opened.kind === 'decrypted' ? { ...opened, content: parsePart(opened.content) } : opened
   },
   compressedData(part) {

@@ -58,21 +58,21 @@ export function onDisk(openSpill: OpenSpill): Holding<LargePart> {
       const content = new LargeContent(spill.range, [[LIKELY_DIGEST, hash.digest()]])
       return ok({ frame: frame.value, inside: { content, entity: parseLargePart(spill.range) } })
     },
-    envelope(part, keys) {
+    envelope(part, openers) {
       let guess: Attempt | undefined
       const frame = readBody(part, (reader) =>
         readEnvelopeFrame(
           reader,
           (slice) => guess?.update(slice),
           (head) => {
-            const first = openFrame(head, keys, (input) => input)
+            const first = openFrame(head, openers, (input) => input)
             if (first.kind === 'decrypted') guess = new Attempt(first.content, openSpill())
           },
         ),
       )
       if (!frame.ok) guess?.drop()
       if (!frame.ok) return { kind: 'broken', why: frame.error }
-      const opened = openFrame(frame.value, keys, (input) => {
+      const opened = openFrame(frame.value, openers, (input) => {
         const attempt = guess?.isWith(input) === true ? guess : attemptAgain(part, input, openSpill())
         return attempt.finish(frame.value.mac)
       })

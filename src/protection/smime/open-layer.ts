@@ -6,7 +6,7 @@ import type { Defect, Part } from '../../message/part.ts'
 import type { Result } from '../../base/result.ts'
 import type { KeyRing, Opened, OwnKey, SignerFinding } from '../standard.ts'
 import { type SmimeCertificate, isSmimeCertificate } from './certificate.ts'
-import type { DecryptionKey } from './cms/content-key.ts'
+import type { Opener } from './cms/content-key.ts'
 import type { OpenedEnvelope } from './cms/open-envelope.ts'
 import type { SignedContent } from './cms/signed-content.ts'
 import type { SignedDataFrame } from './cms/signed-data.ts'
@@ -28,7 +28,7 @@ export interface Holding<P> {
   /** The SignedData in the body; `inside` is missing when it is detached. */
   signedData(part: P): Result<{ readonly frame: SignedDataFrame; readonly inside: Inside<P> | undefined }>
   /** The EnvelopedData or AuthEnvelopedData in the body, opened. */
-  envelope(part: P, keys: readonly DecryptionKey[]): OpenedEnvelope<P>
+  envelope(part: P, openers: readonly Opener[]): OpenedEnvelope<P>
   /** The content of the CompressedData in the body. */
   compressedData(part: P): Result<P>
 }
@@ -92,7 +92,7 @@ function openOpaque<P>(held: Holding<P>, part: P, ring: KeyRing): Opened<P> {
 }
 
 function openEncrypted<P>(held: Holding<P>, part: P, form: SmimeForm, ring: KeyRing): Opened<P> {
-  const opened = held.envelope(part, ring.decryptionKeys.filter(isSmimeKey))
+  const opened = held.envelope(part, [...ring.decryptionKeys.filter(isSmimeKey), ...(ring.secrets ?? [])])
   switch (opened.kind) {
     case 'decrypted': {
       const { content, ...rest } = opened

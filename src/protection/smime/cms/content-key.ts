@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { SharedSecret } from '../../standard.ts'
 import type { SmimeCertificate } from '../certificate.ts'
 
 /**
@@ -16,3 +17,8 @@ export interface DecryptionKey {
   readonly certificate: SmimeCertificate
   readonly key: KeyObject
 }
+
+/** Anything that may open an envelope. */
+export type Opener = DecryptionKey | SharedSecret
+
+export const isOwnKey = (opener: Opener): opener is DecryptionKey => 'certificate' in opener

@@ -9,12 +9,15 @@ import { CONTENT_TYPE, enterContentInfo, leaveContentInfo, oidOf, readElement } 
 import { type KemRecipient, readKemRecipient } from './kem.ts'
 import { type KeyAgreement, readKeyAgreement } from './key-agreement.ts'
 import { type KeyTransport, readKeyTransport } from './key-transport.ts'
+import { type PasswordRecipient, readPasswordRecipient } from './password-recipient.ts'
+import { type SharedKeyRecipient, readSharedKeyRecipient } from './shared-key.ts'
 
 /** Recipients of one message that are read; a mailing list may have many, an attacker any number. */
 export const RECIPIENTS_MAX = 2000
 
-/** `other`: pre-shared keys, passwords, and kinds that are not known (RFC 5652 §6.2.3–6.2.5). */
-export type RecipientInfo = KeyTransport | KeyAgreement | KemRecipient | { readonly kind: 'other' }
+/** `other`: kinds that are not known (RFC 5652 §6.2.5). */
+export type RecipientInfo =
+  KeyTransport | KeyAgreement | SharedKeyRecipient | PasswordRecipient | KemRecipient | { readonly kind: 'other' }
 
 export interface EnvelopeFrame {
   readonly kind: 'enveloped-data' | 'auth-enveloped-data'
@@ -92,6 +95,10 @@ function readKnownKind(node: Node): Result<RecipientInfo | undefined> {
       return readKeyTransport(node)
     case contextConstructed(1):
       return readKeyAgreement(node)
+    case contextConstructed(2):
+      return readSharedKeyRecipient(node)
+    case contextConstructed(3):
+      return readPasswordRecipient(node)
     case contextConstructed(4):
       return readKemRecipient(node)
     default:

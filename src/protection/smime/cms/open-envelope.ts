@@ -1,23 +1,27 @@
 /**
- * Opens EnvelopedData and AuthEnvelopedData with the recipient's own keys. Whatever goes wrong after a key was found
- * looks the same from outside: a sender who sees our answers must not learn which step failed (RFC 3218).
+ * Opens EnvelopedData and AuthEnvelopedData with the recipient's own keys, or a shared secret. Whatever goes wrong after
+ * a key was found looks the same from outside: a sender who sees our answers must not learn which step failed (RFC 3218).
  */
 import { Buffer } from 'node:buffer'
 import { hash, randomBytes } from 'node:crypto'
+import { equalBytes, hex } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
+import type { SharedSecret } from '../../standard.ts'
 import { toDer } from '../asn1/ber-reader.ts'
 import { readOid } from '../asn1/der-reader.ts'
 import { TAG } from '../asn1/tlv.ts'
-import type { SmimeCertificate } from '../certificate.ts'
+import { ITERATIONS_MAX, type IterationBudget } from '../password-encryption.ts'
 import { ATTRIBUTE, readAttributes } from './attributes.ts'
 import { isAuthenticated } from './ciphers.ts'
 import { type ContentCipher, type DecryptionInput, decryptContent, readContentCipher } from './content-cipher.ts'
-import type { ContentKey, DecryptionKey } from './content-key.ts'
+import { type ContentKey, type Opener, isOwnKey } from './content-key.ts'
 import { describeEntityId, isNamedBy, type EntityId } from './entity-id.ts'
 import { type EnvelopeFrame, type RecipientInfo, readEnvelope } from './enveloped-data.ts'
 import { unwrapEncapsulatedKey } from './kem.ts'
 import { unwrapAgreedKey } from './key-agreement.ts'
 import { unwrapTransportedKey } from './key-transport.ts'
+import { unwrapWithPassword } from './password-recipient.ts'
+import { unwrapWithSharedKey } from './shared-key.ts'
 
 /** A private-key operation costs half a millisecond; no honest message names one recipient many times. */
 const TRIES_MAX = 8
@@ -35,34 +39,34 @@ export type OpenedEnvelope<Content = Uint8Array> =
       readonly authenticated: boolean
       /** What sealed it protects nobody any more. */
       readonly weak?: boolean
-      /** Fingerprint of the certificate whose key opened it. */
-      readonly openedBy: string
+      /** Fingerprint of the certificate whose key opened it; missing when it was no certified key. */
+      readonly openedBy?: string
     }
   | { readonly kind: 'no-key'; readonly recipients: readonly string[] }
   | { readonly kind: 'broken'; readonly why: string }
 
-/** Opens a whole message in its ContentInfo. Uses only keys that the message names. Never throws on foreign bytes. */
-export function openEnvelope(bytes: Uint8Array, keys: readonly DecryptionKey[]): OpenedEnvelope {
+/** Opens a whole message in its ContentInfo. Uses only openers that the message names. Never throws on foreign bytes. */
+export function openEnvelope(bytes: Uint8Array, openers: readonly Opener[]): OpenedEnvelope {
   const read = readEnvelope(bytes)
   if (!read.ok) return { kind: 'broken', why: read.error }
   const { encryptedContent, ...frame } = read.value
-  return openFrame(frame, keys, (input) => decryptContent(input, encryptedContent, frame.mac))
+  return openFrame(frame, openers, (input) => decryptContent(input, encryptedContent, frame.mac))
 }
 
 /** Opens an envelope whose content is elsewhere: `decrypt` does it with a key, or says that the content is not so sealed. */
 export function openFrame<Content>(
   envelope: EnvelopeFrame,
-  keys: readonly DecryptionKey[],
+  openers: readonly Opener[],
   decrypt: (input: DecryptionInput) => Content | undefined,
 ): OpenedEnvelope<Content> {
-  const tries = findTries(envelope.recipientInfos, keys)
+  const tries = findTries(envelope.recipientInfos, openers)
   if (tries.length === 0) return { kind: 'no-key', recipients: describeRecipients(envelope.recipientInfos) }
   const cipher = cipherOf(envelope)
   if (!cipher.ok) return { kind: 'broken', why: cipher.error }
   const associatedData = associatedDataOf(envelope)
   if (!associatedData.ok) return { kind: 'broken', why: associatedData.error }
   let why: string | undefined
-  for (const { unwrap, encryptedKey, certificate } of tries) {
+  for (const { unwrap, encryptedKey, openedBy } of tries) {
     const contentKey = unwrap()
     if (!contentKey.ok) {
       why ??= contentKey.error
@@ -81,7 +85,7 @@ export function openFrame<Content>(
       algorithm: row.name,
       authenticated: isAuthenticated(row),
       ...(row.weak !== undefined || contentKey.value.weak === true ? { weak: true } : {}),
-      openedBy: certificate.fingerprint,
+      ...(openedBy === undefined ? {} : { openedBy }),
     }
   }
   return { kind: 'broken', why: why ?? BROKEN }
@@ -122,48 +126,64 @@ function associatedDataOf(envelope: EnvelopeFrame): Result<Uint8Array | undefine
 }
 
 interface Try {
-  readonly certificate: SmimeCertificate
   readonly encryptedKey: Uint8Array
+  /** Fingerprint, when it is a certified key. */
+  readonly openedBy?: string
   unwrap(): Result<ContentKey>
 }
 
-/** Recipient infos that name one of the keys, in the order of the keys. */
-function findTries(infos: readonly RecipientInfo[], keys: readonly DecryptionKey[]): Try[] {
-  return keys.flatMap((key) => infos.flatMap((info) => triesOf(info, key))).slice(0, TRIES_MAX)
+/** Recipient infos that name one of the openers, in the order of the openers. */
+function findTries(infos: readonly RecipientInfo[], openers: readonly Opener[]): Try[] {
+  const budget = { iterations: ITERATIONS_MAX }
+  return openers.flatMap((opener) => infos.flatMap((info) => triesOf(info, opener, budget))).slice(0, TRIES_MAX)
 }
 
-function triesOf(info: RecipientInfo, { certificate, key }: DecryptionKey): Try[] {
+function triesOf(info: RecipientInfo, opener: Opener, budget: IterationBudget): Try[] {
+  if (!isOwnKey(opener)) return trySecret(info, opener, budget)
+  const { certificate, key } = opener
+  const named = (id: EntityId, encryptedKey: Uint8Array, unwrap: Try['unwrap']): Try[] =>
+    isNamedBy(id, certificate) ? [{ encryptedKey, openedBy: certificate.fingerprint, unwrap }] : []
   switch (info.kind) {
     case 'key-transport':
-      return isNamedBy(info.id, certificate)
-        ? [{ certificate, encryptedKey: info.encryptedKey, unwrap: () => unwrapTransportedKey(info, key) }]
-        : []
+      return named(info.id, info.encryptedKey, () => unwrapTransportedKey(info, key))
     case 'key-agreement':
       return info.recipients.flatMap(({ id, encryptedKey }) =>
-        isNamedBy(id, certificate)
-          ? [{ certificate, encryptedKey, unwrap: () => unwrapAgreedKey(info, encryptedKey, key) }]
-          : [],
+        named(id, encryptedKey, () => unwrapAgreedKey(info, encryptedKey, key)),
       )
     case 'kem':
-      return isNamedBy(info.id, certificate)
-        ? [{ certificate, encryptedKey: info.encryptedKey, unwrap: () => unwrapEncapsulatedKey(info, key) }]
-        : []
+      return named(info.id, info.encryptedKey, () => unwrapEncapsulatedKey(info, key))
+    case 'shared-key':
+    case 'password':
     case 'other':
       return []
   }
 }
 
-function describeRecipients(infos: readonly RecipientInfo[]): string[] {
-  return infos.flatMap(idsOf).slice(0, RECIPIENTS_SHOWN_MAX).map(describeEntityId)
+/** A message does not say which password it is for: one that is not right opens nothing, as a key that is not named. */
+function trySecret(info: RecipientInfo, secret: SharedSecret, budget: IterationBudget): Try[] {
+  if (info.kind === 'password' && secret.kind === 'password') {
+    const unwrapped = unwrapWithPassword(info, secret.password, budget)
+    const isWrong = unwrapped.ok && unwrapped.value.key === undefined
+    return isWrong ? [] : [{ encryptedKey: info.encryptedKey, unwrap: () => unwrapped }]
+  }
+  const isNamed = info.kind === 'shared-key' && secret.kind === 'shared-key' && equalBytes(info.keyId, secret.keyId)
+  return isNamed ? [{ encryptedKey: info.encryptedKey, unwrap: () => unwrapWithSharedKey(info, secret.key) }] : []
 }
 
-function idsOf(info: RecipientInfo): readonly EntityId[] {
+const describeRecipients = (infos: readonly RecipientInfo[]): string[] =>
+  infos.flatMap(describeRecipient).slice(0, RECIPIENTS_SHOWN_MAX)
+
+function describeRecipient(info: RecipientInfo): readonly string[] {
   switch (info.kind) {
     case 'key-transport':
     case 'kem':
-      return [info.id]
+      return [describeEntityId(info.id)]
     case 'key-agreement':
-      return info.recipients.map(({ id }) => id)
+      return info.recipients.map(({ id }) => describeEntityId(id))
+    case 'shared-key':
+      return [`shared key ${hex(info.keyId)}`]
+    case 'password':
+      return ['whoever knows the password']
     case 'other':
       return []
   }
