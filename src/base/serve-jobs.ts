@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { parentPort, type Transferable } from 'node:worker_threads'
+import { buffersPassed } from './spent-buffers.ts'
 
 /** Output that may be on its way to the parent before the thread waits with the next input. */
 const OUTPUT_IN_FLIGHT_MAX_BYTES = 1024 * 1024
@@ -77,6 +78,7 @@ export function serveJobs<Job, Outcome>(handler: JobHandler<Job, Outcome>): void
         return
       case 'chunk':
         assert(stream !== undefined)
+        buffersPassed(message.chunk.length)
         await stream.write(message.chunk)
         await output.drained()
         return post({ kind: 'consumed' })

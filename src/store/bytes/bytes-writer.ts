@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { concatBytes } from '../../base/bytes.ts'
+import { buffersPassed } from '../../base/spent-buffers.ts'
 import type { DataKeys } from './data-keys.ts'
 import { FRAME_BYTES, Sealer, sealSmall } from './sealing.ts'
 
@@ -96,6 +97,7 @@ export class BytesWriter implements AsyncDisposable {
     const sealed: Uint8Array[] = []
     for (const frame of this.#takeFrames()) sealed.push(...state.sealer.frame(frame, false))
     await writeAll(state.handle, sealed)
+    buffersPassed(sealed.reduce((sum, piece) => sum + piece.length, 0))
     this.#busy = false
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Buffer } from 'node:buffer'
 import { concatBytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
+import { buffersPassed } from '../../base/spent-buffers.ts'
 import type { BytesId, Db, Tx } from '../schema.ts'
 import type { Committer } from '../transaction.ts'
 import { BytesWriter, type FinishedBytes } from './bytes-writer.ts'
@@ -212,6 +213,7 @@ export class MessageBytes {
     while (leftBytes > 0) {
       const sealed = await fill(handle, buffer.subarray(0, leftBytes))
       leftBytes -= sealed.length
+      buffersPassed(sealed.length)
       for (let at = 0; at < sealed.length; at += SEALED_FRAME_BYTES) {
         const last = leftBytes === 0 && at + SEALED_FRAME_BYTES >= sealed.length
         yield opener.frame(sealed.subarray(at, at + SEALED_FRAME_BYTES), last)

@@ -7,6 +7,7 @@ import { createSecretKey, randomBytes } from 'node:crypto'
 import { closeSync, openSync, readSync, unlinkSync, writevSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ByteKeeper, ByteRange, type Spill } from '../../base/byte-range.ts'
+import { buffersPassed } from '../../base/spent-buffers.ts'
 import {
   BytesDamaged,
   type DataKey,
@@ -90,6 +91,7 @@ class SpillFile implements Spill {
   /** Seals what is kept, frame by frame; only at the end the last octets too, for only then is it known which frame is the last. */
   #seal(ends: boolean): void {
     const plaintext = Buffer.concat(this.#kept)
+    buffersPassed(plaintext.length)
     const sealed: Uint8Array[] = []
     let at = 0
     for (; at + FRAME_BYTES < plaintext.length; at += FRAME_BYTES)
@@ -139,6 +141,7 @@ class SealedFrames implements ByteKeeper {
     if (this.#opened?.number === number) return this.#opened.plaintext
     const sealed = this.#sealed(number)
     const plaintext = this.#opener.frameAt(number, sealed, number === this.#lastFrame)
+    buffersPassed(plaintext.length)
     this.#opened = { number, plaintext }
     return plaintext
   }
