@@ -1,12 +1,12 @@
 /** Trust anchors: the authorities whose certificates are believed. Trust is decided by this list and nothing else. */
 import { fail, ok, type Result } from '../base/result.ts'
+import { readCertificate } from '../protection/jobs.ts'
 import type { Certificate } from '../protection/standard.ts'
 import { parseCertificate } from '../protection/smime/certificate.ts'
 import { addAnchorRow, listAnchorRows, removeAnchorRow } from '../store/anchors.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
 import { ChangeCache } from './change-cache.ts'
-import { decodeCertificate } from './decode-certificate.ts'
 
 /** `own`: the authority of one of our domains; `admin`: an administrator added it. */
 export type AnchorSource = 'own' | 'admin'
@@ -28,7 +28,7 @@ export class TrustAnchors {
       entriesMax: 1,
       load: async () =>
         (await listAnchorRows(store.db)).flatMap(({ standard, encoded, source, addedMs }) => {
-          const decoded = decodeCertificate(standard, encoded)
+          const decoded = readCertificate({ standard, encoded })
           return decoded.ok ? [{ certificate: decoded.value, source, addedMs }] : []
         }),
     })

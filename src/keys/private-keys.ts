@@ -7,6 +7,7 @@ import { utf8 } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { fail, ok, type Result } from '../base/result.ts'
 import { addressKey, type Address, type Domain } from '../message/address.ts'
+import { readCertificate } from '../protection/jobs.ts'
 import type { Certificate, OwnKey } from '../protection/standard.ts'
 import { parseCertificate } from '../protection/smime/certificate.ts'
 import { isSameKey } from '../protection/smime/public-key.ts'
@@ -21,7 +22,6 @@ import {
 } from '../store/private-key-rows.ts'
 import type { Tx } from '../store/schema.ts'
 import { ChangeCache } from './change-cache.ts'
-import { decodeCertificate } from './decode-certificate.ts'
 
 /** Owners whose keys are kept open in memory. */
 const CACHE_OWNERS_MAX = 2_000
@@ -117,7 +117,7 @@ export class PrivateKeys {
   /** Certificates of all keys, by owner; no key is opened for it. */
   async list(): Promise<readonly PrivateKeyNote[]> {
     return (await listPrivateKeyRows(this.#store.db)).flatMap((row) => {
-      const decoded = decodeCertificate(row.standard, row.certificate)
+      const decoded = readCertificate({ standard: row.standard, encoded: row.certificate })
       if (!decoded.ok) return []
       const { owner, purpose, createdMs } = row
       return [{ owner, purpose, certificate: decoded.value, createdMs, ...retired(row) }]
@@ -178,7 +178,7 @@ export class PrivateKeys {
 
   /** Throws when the row was changed or moved to another owner: that is no mail's fault, and must be heard. */
   async #open(row: PrivateKeyRow): Promise<StoredKey> {
-    const certificate = decodeCertificate(row.standard, row.certificate)
+    const certificate = readCertificate({ standard: row.standard, encoded: row.certificate })
     if (!certificate.ok) throw new Error(`Private key of ${row.owner}: its certificate cannot be read`)
     const dataKey = await this.#store.dataKeys.byId(row.dataKeyId)
     const plain = openSmall(dataKey, 'private-key', row.sealed, boundTo(row.purpose, row.ownerKey, row.fingerprint))
@@ -189,7 +189,7 @@ export class PrivateKeys {
     })
     plain.fill(0)
     const chain = row.chain.flatMap((encoded) => {
-      const decoded = decodeCertificate(row.standard, encoded)
+      const decoded = readCertificate({ standard: row.standard, encoded })
       return decoded.ok ? [decoded.value] : []
     })
     return { certificate: certificate.value, chain, key, createdMs: row.createdMs, ...retired(row) }

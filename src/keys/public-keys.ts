@@ -1,6 +1,6 @@
 /** The public-key store (222): which certificates are known for an address, local or not, and which may be used. */
 import { addressKey, parseAddress, type Address } from '../message/address.ts'
-import { standardNamed } from '../protection/jobs.ts'
+import { readCertificate, standardNamed } from '../protection/jobs.ts'
 import type { Certificate, KnownCertificate, TrustLevel } from '../protection/standard.ts'
 import {
   certificatesOf,
@@ -14,7 +14,6 @@ import {
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
 import { ChangeCache } from './change-cache.ts'
-import { decodeCertificate } from './decode-certificate.ts'
 
 /** Addresses whose certificates are kept parsed; those without any count too. */
 const CACHE_ADDRESSES_MAX = 10_000
@@ -129,7 +128,7 @@ const byIssue = ({ certificate }: StoredCertificate): number => certificate.notB
 
 /** A row whose certificate this version cannot read is as good as none. */
 function toStored(row: CertificateRow): StoredCertificate[] {
-  const decoded = decodeCertificate(row.standard, row.encoded)
+  const decoded = readCertificate(row)
   if (!decoded.ok) return []
   const { address, trust, source, firstSeenMs, lastSeenMs, revokedMs } = row
   return [
