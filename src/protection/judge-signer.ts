@@ -72,6 +72,29 @@ function speaksAs(certificate: Certificate, author: Address, ring: KeyRing): Add
   return ring.known.some((each) => each.certificate.fingerprint === certificate.fingerprint) ? author : undefined
 }
 
+/** Certificates that are looked at for one; a sender has one for encryption, or a few. */
+const FOR_ANSWERS_MAX = 4
+
+/**
+ * With what to encrypt the answer to somebody whose key only signs: certificates for encryption that came with a valid
+ * signature, name the same author and are believed as they are, without anything that could still be fetched about them.
+ */
+export function certificatesForAnswers(
+  standard: ProtectionStandard,
+  { finding, verdict }: JudgedSigner,
+  { ring, atMs, author }: Judging,
+): readonly Certificate[] {
+  if (verdict !== 'valid' || 'problem' in author) return []
+  return finding.carried
+    .filter(({ canEncrypt, canSign }) => canEncrypt && !canSign)
+    .filter(({ addresses }) => addresses.some((each) => sameAddress(each, author.address)))
+    .slice(0, FOR_ANSWERS_MAX)
+    .filter((each) => {
+      const trust = standard.judge(each, finding, ring, atMs)
+      return trust.trusted && trust.wishes === undefined
+    })
+}
+
 /**
  * Several signers (RFC 5652 §5.1): one wrong signature spoils the layer, for somebody has changed something; otherwise one
  * good one is enough. One by an algorithm that we do not know takes nothing away from a good one beside it, so that a

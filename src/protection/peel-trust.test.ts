@@ -1,5 +1,6 @@
 /** Whose signature is believed: what the mail itself brings to judge it by, and certificates that name no address. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { makeOcspResponse } from '../../test/support/ocsp-maker.ts'
 import { DAY_MS, type Entity, NOW_MS, makeAuthority, makeCertificate, makeCrl } from '../../test/support/x509-maker.ts'
@@ -100,8 +101,49 @@ function peeled(raw: Uint8Array, { anchors, known = [] }: Given) {
   return report.summary
 }
 
+test('a certificate for encryption that comes with a valid signature is kept, when it is the author’s and believed', () => {
+  const made = (
+    name: string,
+    address: string,
+    issuer: Entity | undefined,
+    type: 'x25519' | 'ed448' = 'x25519',
+  ): Entity =>
+    makeCertificate({
+      name,
+      key: type === 'x25519' ? generateKeyPairSync('x25519').privateKey : generateKeyPairSync('ed448').privateKey,
+      issuer: issuer ?? makeAuthority({ name: 'Nobody' }),
+      extensions: [subjectAltName([mailboxName(address)], false)],
+    })
+  const own = made('for answers', 'a@example.com', root)
+  const cases: readonly [sent: Entity, kept: boolean, why: string][] = [
+    [own, true, 'the author’s'],
+    [made('other', 'b@example.com', root), false, 'somebody else’s'],
+    [made('unknown', 'a@example.com', undefined), false, 'by an authority that nobody knows'],
+    [made('signs', 'a@example.com', root, 'ed448'), false, 'one that only signs'],
+  ]
+  for (const [sent, kept, why] of cases) {
+    const [report] = runPeel({ kind: 'peel', raw: signedBy(named, [sent]), atMs: NOW_MS, rings: [ringOf([root])] })
+    const prints = report?.signers.map(({ encoded }) => Buffer.from(encoded))
+    const expected = kept ? [named, sent] : [named]
+    assert.deepEqual(
+      prints,
+      expected.map(({ certificate }) => Buffer.from(certificate.encoded)),
+      why,
+    )
+  }
+  const [untrusted] = runPeel({ kind: 'peel', raw: signedBy(named, [own]), atMs: NOW_MS, rings: [ringOf([])] })
+  assert.equal(untrusted?.signers.length, 1, 'nothing is kept with a signature that is not believed')
+})
+
+const ringOf = (anchors: readonly Entity[]): PackedRing => ({
+  decryptionKeys: [],
+  known: [],
+  anchors: anchors.map(({ certificate }) => packCertificate(certificate)),
+  allowWeak: false,
+})
+
 /** A mail of a@example.com, opaque, so that its CMS is all of its body. */
-function signedBy({ certificate, key }: Entity): Uint8Array {
+function signedBy({ certificate, key }: Entity, sent: readonly Entity[] = []): Uint8Array {
   const out = new Collector()
   const job = {
     kind: 'wrap',
@@ -113,7 +155,7 @@ function signedBy({ certificate, key }: Entity): Uint8Array {
         kind: 'wrapped',
         layering: 'sign',
         standard: 'smime' as const,
-        signers: [packKey({ certificate, key, chain: [] })],
+        signers: [packKey({ certificate, key, chain: sent.map((each) => each.certificate) })],
         recipients: [],
         signing: { form: 'opaque' },
         encryption: {},

@@ -8,7 +8,7 @@ import { contentTypeOf } from '../message/content-type.ts'
 import { isField, writeFields } from '../message/header-field.ts'
 import { type Defect, type HeaderField, type Part, bodyOf } from '../message/part.ts'
 import { type Author, authorOf } from './author.ts'
-import { type Judging, judgeSigner, layerOf } from './judge-signer.ts'
+import { type Judging, certificatesForAnswers, judgeSigner, layerOf } from './judge-signer.ts'
 import { type Edit, applyEdits } from './legacy-display.ts'
 import { openedFields, withMimeFieldsOf } from './opened-header.ts'
 import { type ProtectedHeader, readProtectedHeader } from './protected-header.ts'
@@ -32,7 +32,7 @@ export interface PeeledAs<P> {
   readonly shown: Shown<P> | undefined
   /** Encrypted, and none of the recipient's keys opens it; what is shown is then the mail as it came. */
   readonly sealed: boolean
-  /** Signers whose signature holds, with what their mail carried: candidates for 222. */
+  /** Certificates of signers whose signature holds, those for answering them included, with what their mail carried: for 222. */
   readonly signers: readonly {
     readonly certificate: Certificate
     readonly carried: readonly Certificate[]
@@ -194,9 +194,13 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
       if (judged.some(({ wishes }) => wishes !== undefined))
         progress.pending.push({ layer: progress.layers.length, standard: standard.name, judged })
       progress.layers.push({ kind: 'signed', ...report, ...layer })
-      for (const { finding, verdict } of judged)
-        if (finding.intact && finding.certificate !== undefined)
-          progress.signers.push({ certificate: finding.certificate, carried: finding.carried, verdict })
+      for (const each of judged) {
+        const { finding, verdict } = each
+        const { certificate: own, carried } = finding
+        if (!finding.intact || own === undefined) continue
+        for (const certificate of [own, ...certificatesForAnswers(standard, each, judging)])
+          progress.signers.push({ certificate, carried, verdict })
+      }
       if (layer.verdict === 'invalid' || layer.verdict === 'mismatch' || layer.verdict === 'revoked')
         progress.end = 'failed'
       else progress.payload = opened.inner
