@@ -35,5 +35,6 @@ function withoutNames(field: HeaderField): HeaderField {
   return unlessSame(field, makeField(name, mailboxes.value.map(({ address }) => address).join(', ')))
 }
 
+/** Case does not count: an address that is there alone hides nothing. */
 const unlessSame = (field: HeaderField, other: HeaderField): HeaderField =>
-  fieldBody(field) === fieldBody(other) ? field : other
+  fieldBody(field).toLowerCase() === fieldBody(other).toLowerCase() ? field : other

@@ -77,7 +77,7 @@ function elementEdits(root: Part, leaf: Part, shown: readonly HeaderField[], isW
   const field = firstField(leaf, 'Content-Type')
   const marked = withParameter(field, LEGACY_PARAMETER, '1')
   if (marked === undefined || parameters.has(LEGACY_PARAMETER)) return []
-  if (!isComplete && leaf.bodyOffset === leaf.raw.length) return []
+  if (!hasBody(leaf) || isFolded(leaf.fields[0])) return []
   const body =
     type === 'text/plain'
       ? textEdit(leaf, shown, parameters.get('charset') ?? 'us-ascii')
@@ -89,6 +89,13 @@ function elementEdits(root: Part, leaf: Part, shown: readonly HeaderField[], isW
   const typeEdit = { start, end: start + (field?.raw.length ?? 0), bytes: marked.raw }
   return [typeEdit, body].map((edit) => ({ ...edit, start: edit.start + at, end: edit.end + at }))
 }
+
+/** The empty line has been seen: what is put behind it is body. */
+const hasBody = ({ raw, bodyOffset }: Part): boolean =>
+  bodyOffset < raw.length || /(?:^|\n)\r?\n$/.test(latin1(raw.subarray(-3)))
+
+/** A line that continues no field would continue one that is put before it. */
+const isFolded = (first: HeaderField | undefined): boolean => first?.raw[0] === 0x20 || first?.raw[0] === 0x09
 
 const ASCII_INCOMPATIBLE = /^(?:utf-?(?:7|16|32)|ucs|iso-10646|ebcdic|ibm)/i
 

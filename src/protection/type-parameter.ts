@@ -13,7 +13,8 @@ const DEFAULT_TYPE = 'Content-Type: text/plain; charset=us-ascii'
  * carry it: then a reader would not find it there.
  */
 export function withParameter(type: HeaderField | undefined, name: string, value: string): HeaderField | undefined {
-  const text = type === undefined ? DEFAULT_TYPE : latin1(type.raw).replace(/\r?\n$/, '')
+  if (type !== undefined && !latin1(type.raw).endsWith('\r\n')) return undefined
+  const text = type === undefined ? DEFAULT_TYPE : latin1(type.raw).slice(0, -2)
   const lastLine = text.slice(text.lastIndexOf('\n') + 1)
   const parameter = `${name}="${value}"`
   // a semicolon that stands there already is not written again, and a tab says so
