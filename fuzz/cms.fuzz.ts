@@ -10,7 +10,16 @@ import { BerFeed, type BerReader, type OnSlice, type Reading } from '../src/prot
 import { DECOMPRESSED_MAX_BYTES, readCompressedData } from '../src/protection/smime/cms/compressed-data.ts'
 import { parseDer } from '../src/protection/smime/asn1/der-reader.ts'
 import { capabilitiesDer, readCapabilities } from '../src/protection/smime/cms/capabilities.ts'
-import { readContentInfo } from '../src/protection/smime/cms/content-info.ts'
+import {
+  contextTagged,
+  der,
+  integer,
+  octetString,
+  oid,
+  sequence,
+  setOf,
+} from '../src/protection/smime/asn1/der-writer.ts'
+import { CONTENT_TYPE, readContentInfo } from '../src/protection/smime/cms/content-info.ts'
 import { envelopSink } from '../src/protection/smime/cms/envelop.ts'
 import { readEnvelope, readEnvelopeFrame } from '../src/protection/smime/cms/enveloped-data.ts'
 import { openEnvelope } from '../src/protection/smime/cms/open-envelope.ts'
@@ -22,7 +31,7 @@ import {
   verifySigner,
 } from '../src/protection/smime/cms/signed-data.ts'
 import { compressedData } from '../test/support/compressed.ts'
-import { fixedIdentity } from '../test/support/smime-identity.ts'
+import { fixedIdentity, smimeIdentity } from '../test/support/smime-identity.ts'
 import { push } from '../test/support/push.ts'
 
 const alice = fixedIdentity('alice@example.com', 7)
@@ -41,7 +50,7 @@ export function target(bytes: Uint8Array): void {
   if (signedData.ok) checkSigners(signedData.value)
   const content = readCompressedData(bytes)
   if (content.ok) assert(content.value.length <= DECOMPRESSED_MAX_BYTES)
-  const opened = openEnvelope(bytes, [bob, alice])
+  const opened = openEnvelope(bytes, [bob, alice, sharedKey])
   if (opened.kind === 'decrypted' && opened.authenticated) assert.deepEqual(Buffer.from(opened.content), CONTENT)
   assert(summary(bytes, readSignedDataFrame, 1000) === summary(bytes, readSignedDataFrame, 1))
   assert(summary(bytes, readEnvelopeFrame, 1000) === summary(bytes, readEnvelopeFrame, 3))
@@ -83,6 +92,7 @@ function describe(value: unknown): string {
 
 export function seeds(): Uint8Array[] {
   const recipients = [alice.certificate, bob.certificate]
+  const postQuantum = [smimeIdentity('ml-kem-512').certificate, smimeIdentity('x25519').certificate]
   const signing = { keys: [alice], choice: {}, signingTimeMs: SIGNING_TIME_MS }
   return [
     capabilitiesDer(),
@@ -91,6 +101,27 @@ export function seeds(): Uint8Array[] {
     push(CONTENT, (out) => signedDataSink({ ...signing, keys: [alice, bob], detached: false }, out)),
     push(CONTENT, (out) => envelopSink({ recipients, choice: { cipher: 'aes-256-gcm' } }, out)),
     push(CONTENT, (out) => envelopSink({ recipients: [bob.certificate], choice: {} }, out)),
+    push(CONTENT, (out) => envelopSink({ recipients: postQuantum, choice: { cipher: 'chacha20-poly1305' } }, out)),
+    envelopeWith(
+      contextTagged(2, integer(4), sequence(octetString(KEY_ID)), AES_WRAP, octetString(new Uint8Array(24))),
+    ),
+    envelopeWith(contextTagged(3, integer(0), PBKDF2, PWRI, octetString(new Uint8Array(32)))),
     compressedData(deflateSync(CONTENT)),
   ]
+}
+
+const KEY_ID = Buffer.from('key')
+const sharedKey = { kind: 'shared-key', keyId: KEY_ID, key: Buffer.alloc(16, 7) } as const
+const AES_WRAP = sequence(oid('2.16.840.1.101.3.4.1.5'))
+const RC2 = sequence(oid('1.2.840.113549.3.2'), sequence(integer(58), octetString(new Uint8Array(8))))
+const AES_CBC = sequence(oid('2.16.840.1.101.3.4.1.2'), octetString(new Uint8Array(16)))
+const PBKDF2 = contextTagged(0, oid('1.2.840.113549.1.5.12'), sequence(octetString(KEY_ID), integer(5)))
+const PWRI = sequence(oid('1.2.840.113549.1.9.16.3.9'), AES_CBC)
+
+/** An envelope for one recipient, whose content key is bound to RC2 (RFC 9709). */
+function envelopeWith(recipient: Uint8Array): Uint8Array {
+  const cipher = sequence(oid('1.2.840.113549.1.9.16.3.31'), RC2)
+  const info = sequence(oid(CONTENT_TYPE.data), cipher, der(0x80, new Uint8Array(16)))
+  const envelope = sequence(integer(3), setOf([recipient]), info)
+  return sequence(oid(CONTENT_TYPE.envelopedData), contextTagged(0, envelope))
 }

@@ -21,6 +21,11 @@ const DATA_FOLDERS = new Set(['fuzz/corpus', 'test/golden', 'test/vectors'])
 const TEXT_FILE = /\.(?:md|tsv|json|sh|smtp|pop3)$|^(?:bin|\.ci)\//
 const GENERATED: readonly GeneratedDocument[] = [
   { document: 'docs/operating/configuration.md', module: 'src/config/describe.ts', function: 'describeConfig' },
+  {
+    document: 'docs/algorithms.md',
+    module: 'src/protection/smime/describe-algorithms.ts',
+    function: 'describeAlgorithms',
+  },
 ]
 
 if (import.meta.main) {

@@ -2,6 +2,7 @@
  * Ciphers of the content, one row each: RFC 3565 (AES-CBC), RFC 5084 (AES-GCM, AES-CCM), RFC 8103 (ChaCha20-Poly1305),
  * RFC 3370 (3DES, RC2). What we may write, and what is only read, because old mail was sealed with it.
  */
+import type { Weakness } from '../algorithms.ts'
 
 export type CipherMode = 'cbc' | 'gcm' | 'ccm' | 'chacha20' | 'rc2-cbc'
 
@@ -19,11 +20,6 @@ export interface CipherRow {
   readonly readOnly?: string
 }
 
-export interface Weakness {
-  readonly sinceYear: number
-  readonly source: string
-}
-
 const AES_BLOCK_BYTES = 16
 const DES_BLOCK_BYTES = 8
 
@@ -33,9 +29,9 @@ const aes = (oid: string, name: string, mode: 'cbc' | 'gcm' | 'ccm', bits: 128 |
 }
 
 /** Blocks of 64 bits (Sweet32, CVE-2016-2183), and fewer than 128 bits of security. */
-const HISTORIC: Weakness = { sinceYear: 2019, source: 'RFC 8551 appendix B.3' }
+const HISTORIC: Weakness = { since: 2019, source: 'RFC 8551 appendix B.3' }
 /** A key that can be searched for; S/MIME 3.2 dropped RC2/40 in 2010. */
-const EXPORT: Weakness = { sinceYear: 2010, source: 'RFC 8551 appendix B.3' }
+const EXPORT: Weakness = { since: 2010, source: 'RFC 8551 appendix B.3' }
 
 const rc2 = (bits: 40 | 64 | 128, weak: Weakness): CipherRow => ({
   oid: '1.2.840.113549.3.2',

@@ -7,11 +7,12 @@ import {
   type DecryptionInput,
   decryptContent,
   ivBytesOf,
+  keyForCipher,
   readContentCipher,
   startDecryption,
   startEncryption,
 } from './content-cipher.ts'
-import { integer, octetString, sequence } from '../asn1/der-writer.ts'
+import { integer, octetString, oid as oidDer, sequence } from '../asn1/der-writer.ts'
 
 const SIZES = [0, 1, 15, 16, 17, 31, 32, 33, 300]
 const EMPTY = new Uint8Array()
@@ -125,4 +126,27 @@ for (const [oid, given, name, why] of parameters)
 
 test('a weak cipher is never one that is written', () => {
   for (const row of CIPHERS) assert(row.weak === undefined || !isWritten(row), row.name)
+})
+
+/** RFC 9709 appendix B. */
+const bindings: readonly [algorithm: string, derived: string, name: string][] = [
+  ['301b0609608648016503040106300e040c5c79058ba2f43447639d29e2', '2124ffb29fac4e0fbbc7d5d87492bff3', 'aes-128-gcm'],
+  ['301d06096086480165030401020410651f722ffd512c52fe072e507d72b377', '9cd102c52f1e19ece8729b35bfeceb50', 'aes-128-cbc'],
+]
+const CEK_HKDF = '1.2.840.113549.1.9.16.3.31'
+
+for (const [algorithm, derived, name] of bindings)
+  test(`a content key that is bound to ${name} (RFC 9709 appendix B)`, () => {
+    const read = readContentCipher({ oid: CEK_HKDF, parameters: Buffer.from(algorithm, 'hex') })
+    assert(read.ok && read.value.row.name === name)
+    const key = keyForCipher(read.value, Buffer.from('c702e7d0a9e064b09ba55245fb733cf3', 'hex'))
+    assert.equal(Buffer.from(key).toString('hex'), derived)
+  })
+
+test('a binding to nothing, to something unknown, or to a binding is refused', () => {
+  const unknown = sequence(oidDer('1.2.3'))
+  const nested = sequence(oidDer(CEK_HKDF), unknown)
+  assert.equal(readContentCipher({ oid: CEK_HKDF }).ok, false)
+  for (const parameters of [nonce(12), unknown, nested])
+    assert.equal(readContentCipher({ oid: CEK_HKDF, parameters }).ok, false)
 })

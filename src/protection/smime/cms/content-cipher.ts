@@ -1,11 +1,11 @@
 /** How the content is encrypted and decrypted: the parameters of each cipher, and a run of it, whole or chunk by chunk. */
-import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { concatBytes } from '../../../base/bytes.ts'
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import { concatBytes, utf8 } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { type Node, parseDer, readSmallInteger } from '../asn1/der-reader.ts'
 import { integer, octetString, oid, sequence } from '../asn1/der-writer.ts'
 import { TAG } from '../asn1/tlv.ts'
-import type { AlgorithmId } from '../algorithms.ts'
+import { type AlgorithmId, readAlgorithm } from '../algorithms.ts'
 import { withoutPadding } from '../padding.ts'
 import { decryptRc2Cbc } from '../rc2.ts'
 import { CIPHERS, type CipherRow } from './ciphers.ts'
@@ -43,15 +43,38 @@ export interface ContentCipher {
   readonly iv: Uint8Array
   /** Zero without a tag. */
   readonly tagBytes: number
+  /** AlgorithmIdentifier in DER that the content key is bound to (RFC 9709); missing when the key is used as it came. */
+  readonly boundTo?: Uint8Array
 }
 
+const CEK_HKDF_SHA256 = '1.2.840.113549.1.9.16.3.31'
+
 export function readContentCipher(algorithm: AlgorithmId): Result<ContentCipher> {
+  if (algorithm.oid === CEK_HKDF_SHA256) return readBoundCipher(algorithm)
   const row = CIPHERS.find((cipher) => cipher.oid === algorithm.oid)
   if (row === undefined) return fail(`unknown content encryption algorithm ${algorithm.oid}`)
   const parsed = algorithm.parameters === undefined ? fail('') : parseDer(algorithm.parameters)
   const cipher = parsed.ok ? readParameters(row, parsed.value) : undefined
   return cipher === undefined ? fail('malformed parameters of the content encryption algorithm') : ok(cipher)
 }
+
+/** The cipher is the parameter; another one in its place would make another key (RFC 9709 §3). */
+function readBoundCipher({ parameters }: AlgorithmId): Result<ContentCipher> {
+  const parsed = parameters === undefined ? fail('') : parseDer(parameters)
+  const inner = parsed.ok ? readAlgorithm(parsed.value) : fail('')
+  if (parameters === undefined || !inner.ok) return fail('malformed parameters of id-alg-cek-hkdf-sha256')
+  if (inner.value.oid === CEK_HKDF_SHA256) return fail('id-alg-cek-hkdf-sha256 within itself')
+  const cipher = readContentCipher(inner.value)
+  return cipher.ok ? ok({ ...cipher.value, boundTo: parameters }) : cipher
+}
+
+/** CMS_CEK_HKDF_SHA256 (RFC 9709 §2), where the cipher asks for it; else the key itself. */
+export function keyForCipher({ boundTo }: ContentCipher, contentKey: Uint8Array): Uint8Array {
+  if (boundTo === undefined) return contentKey
+  return new Uint8Array(hkdfSync('sha256', contentKey, BINDING_SALT, boundTo, contentKey.length))
+}
+
+const BINDING_SALT = utf8('The Cryptographic Message Syntax')
 
 function readParameters(row: CipherRow, node: Node): ContentCipher | undefined {
   switch (row.mode) {

@@ -2,9 +2,8 @@
 import { Buffer } from 'node:buffer'
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { type Result, fail, ok } from '../../../base/result.ts'
-import { type AlgorithmId, isAbsentOrNull } from '../algorithms.ts'
+import { type AlgorithmId, type Weakness, isAbsentOrNull } from '../algorithms.ts'
 import { oid, sequence } from '../asn1/der-writer.ts'
-import type { Weakness } from './ciphers.ts'
 
 export interface KeyWrap {
   readonly oid: string
@@ -26,7 +25,7 @@ export const KEY_WRAPS: readonly KeyWrap[] = [
     name: '3des-wrap',
     cipher: 'des3-wrap',
     keyBytes: 24,
-    weak: { sinceYear: 2019, source: 'RFC 8551 appendix B.3' },
+    weak: { since: 2019, source: 'RFC 8551 appendix B.3' },
   },
 ]
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createCipheriv, constants, publicEncrypt, randomBytes } from 'node:crypto'
+import { constants, createCipheriv, hkdfSync, publicEncrypt, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { push } from '../../../../test/support/push.ts'
 import { type IdentityKind, smimeIdentity } from '../../../../test/support/smime-identity.ts'
@@ -181,6 +181,18 @@ test('the forged envelope opens when nothing is wrong with it', () => {
   const inPieces = [contextTagged(0, octetString(cbc(content).subarray(0, 5)), octetString(cbc(content).subarray(5)))]
   const pieces = open(forge({ encrypted: inPieces }))
   assert(pieces.kind === 'decrypted' && content.equals(pieces.content))
+})
+
+test('a cipher that the content key is bound to opens; another one in its place does not (RFC 9709)', () => {
+  const bound = sequence(oid('1.2.840.113549.1.9.16.3.31'), CBC)
+  const salt = Buffer.from('The Cryptographic Message Syntax')
+  const derived = Buffer.from(hkdfSync('sha256', contentKey, salt, CBC, 32))
+  const cipher = createCipheriv('aes-256-cbc', derived, iv)
+  const encrypted = [der(0x80, Buffer.concat([cipher.update(content), cipher.final()]))]
+  const opened = open(forge({ cipher: bound, encrypted }))
+  assert(opened.kind === 'decrypted' && content.equals(opened.content))
+  assert.equal(opened.algorithm, 'aes-256-cbc')
+  assert.deepEqual(open(forge({ encrypted })), BROKEN)
 })
 
 const lastByte = (bytes: Uint8Array, value: number): Buffer => {

@@ -13,7 +13,13 @@ import { TAG } from '../asn1/tlv.ts'
 import { ITERATIONS_MAX, type IterationBudget } from '../password-encryption.ts'
 import { ATTRIBUTE, readAttributes } from './attributes.ts'
 import { isAuthenticated } from './ciphers.ts'
-import { type ContentCipher, type DecryptionInput, decryptContent, readContentCipher } from './content-cipher.ts'
+import {
+  type ContentCipher,
+  type DecryptionInput,
+  decryptContent,
+  keyForCipher,
+  readContentCipher,
+} from './content-cipher.ts'
 import { type ContentKey, type Opener, isOwnKey } from './content-key.ts'
 import { describeEntityId, isNamedBy, type EntityId } from './entity-id.ts'
 import { type EnvelopeFrame, type RecipientInfo, readEnvelope } from './enveloped-data.ts'
@@ -98,7 +104,8 @@ export function openFrame<Content>(
  */
 function usableKey(cipher: ContentCipher, unwrapped: Uint8Array | undefined, encryptedKey: Uint8Array): Uint8Array {
   const substitute = hash('sha256', Buffer.concat([SUBSTITUTE_SECRET, encryptedKey]), 'buffer')
-  return unwrapped?.length === cipher.row.keyBytes ? unwrapped : substitute.subarray(0, cipher.row.keyBytes)
+  const key = unwrapped?.length === cipher.row.keyBytes ? unwrapped : substitute.subarray(0, cipher.row.keyBytes)
+  return keyForCipher(cipher, key)
 }
 
 const SUBSTITUTE_SECRET = randomBytes(32)

@@ -1,0 +1,85 @@
+/** docs/algorithms.md, made from the tables that the code runs by. */
+import { DIGESTS, type Weakness } from './algorithms.ts'
+import { CIPHERS, type CipherRow, isAuthenticated, isWritten } from './cms/ciphers.ts'
+import { KEMS, KEM_DERIVATIONS } from './cms/kem.ts'
+import { AGREEMENTS, SCHEMES } from './cms/key-agreement.ts'
+import type { KeyDerivation } from './cms/key-derivation.ts'
+import { KEY_WRAPS } from './cms/key-wrap.ts'
+import { ECDSA_CURVES, RSA_MODULUS_MIN_BITS, SIGNATURES, type SignatureRow } from './signature-algorithms.ts'
+
+const NOTE = `Made from the code by \`node tools/tidy.ts --write\`; not to be edited. What is read only is for old mail, or for what others write.
+What is weak is read and reported as weak, never written, and never trusted.`
+
+export function describeAlgorithms(): string {
+  return (
+    [
+      '# Algorithms of S/MIME',
+      NOTE,
+      '## Ciphers of the content',
+      table(['cipher', 'OID', 'key, bits', 'in', 'use', 'weak since'], CIPHERS.map(cipherCells)),
+      'RSA PKCS #1 v1.5 and OAEP (any digest, mask and label are read; written with SHA-256) carry the content key to RSA keys of ' +
+        `${RSA_MODULUS_MIN_BITS} bits and more; from shorter ones it is read, and weak.`,
+      '## Key agreement (KeyAgreeRecipientInfo)',
+      'Any key derivation is read with any curve.',
+      table(
+        ['key', 'written with'],
+        AGREEMENTS.map(({ name, schemeOid }) => [name, derivationName(SCHEMES.get(schemeOid))]),
+      ),
+      table(
+        ['scheme', 'key derivation'],
+        [...SCHEMES].map(([oid, derivation]) => [oid, derivationName(derivation)]),
+      ),
+      '## Key encapsulation (KEMRecipientInfo)',
+      table(
+        ['key', 'OID', 'key wrap that is written'],
+        KEMS.map(({ name, oid, wrapBytes }) => [name, oid, `aes-${wrapBytes * 8}-wrap`]),
+      ),
+      table(
+        ['key derivation', 'OID'],
+        [...KEM_DERIVATIONS].map(([oid, derivation]) => [derivationName(derivation), oid]),
+      ),
+      '## Key wraps',
+      'In key agreement, key encapsulation and under shared keys. A password wraps with AES or 3DES in CBC (RFC 3211).',
+      table(
+        ['key wrap', 'OID', 'weak since'],
+        KEY_WRAPS.map(({ name, oid, weak }) => [name, oid, since(weak)]),
+      ),
+      '## Signatures',
+      table(['signature', 'OID', 'keys', 'use', 'weak since'], SIGNATURES.map(signatureCells)),
+      `ECDSA on ${ECDSA_CURVES.map(({ name }) => name).join(', ')}.`,
+      '## Digests',
+      table(
+        ['digest', 'OID', 'weak since'],
+        DIGESTS.map(({ name, oid, weak }) => [name, oid, since(weak)]),
+      ),
+    ].join('\n\n') + '\n'
+  )
+}
+
+const cipherCells = (row: CipherRow): string[] => [
+  row.name,
+  row.oid,
+  String(row.keyBytes * 8),
+  isAuthenticated(row) ? 'AuthEnvelopedData' : 'EnvelopedData',
+  isWritten(row) ? 'read, write' : row.readOnly === undefined ? 'read' : `read: ${row.readOnly}`,
+  since(row.weak),
+]
+
+const signatureCells = ({ scheme, digest, oid, keyTypes, signs, weak }: SignatureRow): string[] => [
+  scheme === 'pure' ? keyTypes.join() : `${scheme}${digest === undefined ? '' : `-${digest}`}`,
+  oid,
+  keyTypes.join(', '),
+  signs === true ? 'sign, verify' : 'verify',
+  since(weak),
+]
+
+const derivationName = (derivation: KeyDerivation | undefined): string =>
+  derivation === undefined ? '–' : `${derivation.kind === 'x963' ? 'X9.63' : 'HKDF'} with ${derivation.digest}`
+const since = (weak: Weakness | undefined): string => (weak === undefined ? '–' : `${weak.since}: ${weak.source}`)
+
+function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, at) => Math.max(heading.length, ...rows.map((row) => (row[at] ?? '').length)))
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
+  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
