@@ -9,6 +9,7 @@ import { readProtectedHeader } from '../src/protection/protected-header.ts'
 import { parsePart } from '../src/message/parse.ts'
 import { bodyOf } from '../src/message/part.ts'
 import { type PackedRing, packCertificate, packKey, packKnown, runPeel, startWrap } from '../src/protection/jobs.ts'
+import type { EncryptionChoice, SigningChoice } from '../src/protection/standard.ts'
 import type { Layering } from '../src/protection/wrap.ts'
 import { assertSameWhenLarge } from '../test/support/large.ts'
 import { fixedIdentity } from '../test/support/smime-identity.ts'
@@ -50,10 +51,19 @@ export function target(bytes: Uint8Array): void {
 
 export function seeds(): Uint8Array[] {
   const layerings: readonly Layering[] = ['sign', 'encrypt-sign', 'sign-encrypt', 'triple']
-  return layerings.flatMap((layering) => [true, false].map((headerProtection) => wrapped(layering, headerProtection)))
+  return layerings.flatMap((layering) => [
+    wrapped(layering, true, { cipher: 'aes-256-gcm' }, {}),
+    wrapped(layering, false, { cipher: 'aes-256-gcm' }, {}),
+    wrapped(layering, true, { cipher: 'aes-256-cbc' }, { form: 'opaque' }),
+  ])
 }
 
-function wrapped(layering: Layering, headerProtection: boolean): Uint8Array {
+function wrapped(
+  layering: Layering,
+  headerProtection: boolean,
+  encryption: EncryptionChoice,
+  signing: SigningChoice,
+): Uint8Array {
   const out = new Collector()
   const copy = {
     kind: 'wrapped' as const,
@@ -61,8 +71,8 @@ function wrapped(layering: Layering, headerProtection: boolean): Uint8Array {
     standard: 'smime' as const,
     signers: [packKey(alice)],
     recipients: [packCertificate(bob.certificate)],
-    signing: {},
-    encryption: { cipher: 'aes-256-gcm' as const },
+    signing,
+    encryption,
     headerProtection,
   }
   const job = {
