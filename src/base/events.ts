@@ -33,6 +33,7 @@ export const EVENT = {
   workerReplaced: 'worker-replaced',
   keyHarvested: 'key-harvested',
   fetchFailed: 'fetch-failed',
+  keyChanged: 'key-changed',
   trouble: 'trouble',
 } as const
 
@@ -243,6 +244,16 @@ export function keyHarvested(facts: {
 /** A revocation list, an OCSP response or an issuer's certificate could not be had; it is tried again later. */
 export function fetchFailed(facts: { readonly url: string; readonly why: string }): void {
   happened(EVENT.fetchFailed, 'info', facts, `${facts.url}: ${facts.why}`)
+}
+
+/** Somebody whose key we knew has another one; `held`: it is not used before an administrator confirms it. */
+export function keyChanged(facts: {
+  readonly address: string
+  readonly fingerprint: string
+  readonly held: boolean
+}): void {
+  const what = facts.held ? 'held until it is confirmed' : 'used from now on'
+  happened(EVENT.keyChanged, facts.held ? 'warn' : 'info', facts, `${facts.address} has another key: ${what}`)
 }
 
 /** Something of ours failed: a disk, a resolver, a bug. `during` says what was tried. */

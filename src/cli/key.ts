@@ -1,6 +1,6 @@
 /** `sealpost key …` */
 import { Command, Option } from 'commander'
-import { exportKeys, importKeys, listKeys, revokeKey, rotateKeys } from '../admin/operations/keys.ts'
+import { confirmKey, exportKeys, importKeys, listKeys, revokeKey, rotateKeys } from '../admin/operations/keys.ts'
 import type { StandardName } from '../protection/standard.ts'
 import { atDesk, bytesOf, passwordFromStdin } from './desk-of.ts'
 import { type CommonOptions, command, isoTime, note, say, sayRows } from './output.ts'
@@ -20,6 +20,11 @@ export function keyCommand(): Command {
     command('rotate <address>', 'New keys for a user; the old ones still open old mail.', [
       'sealpost key rotate t-azuma@biglobe.ne.jp',
     ]).action(rotate),
+  )
+  key.addCommand(
+    command('confirm <fingerprint>', 'Use this key: its owner has told you that it is theirs.', [
+      'sealpost key confirm 5f2c…',
+    ]).action(confirm),
   )
   key.addCommand(
     command('revoke <fingerprint>', 'Never use or believe this key again.', ['sealpost key revoke 5f2c…']).action(
@@ -89,6 +94,11 @@ async function rotate(address: string, options: CommonOptions): Promise<void> {
   const rotated = await atDesk(options, (desk) => rotateKeys(desk, { address }))
   for (const key of rotated.keys) note(`new ${key.standard} key ${key.algorithm}`)
   say(options, rotated, rotated.keys.map((key) => key.fingerprint).join('\n'))
+}
+
+async function confirm(fingerprint: string, options: CommonOptions): Promise<void> {
+  const addresses = await atDesk(options, (desk) => confirmKey(desk, { fingerprint }))
+  say(options, { fingerprint, addresses, confirmed: true }, `${fingerprint} is confirmed for ${addresses.join(', ')}`)
 }
 
 async function revoke(fingerprint: string, options: CommonOptions): Promise<void> {

@@ -17,6 +17,7 @@ import { addToMailbox } from '../store/mailboxes.ts'
 import { addToQuarantine } from '../store/quarantine.ts'
 import type { BytesId, Tx } from '../store/schema.ts'
 import { addTrace } from '../store/trace.ts'
+import { tellChangedKey } from './changed-key.ts'
 import { authenticationResults, statusField, withoutForged } from './annotate.ts'
 import type { ArrivedMail, MakeHead, OpenedMail } from './arrived-mail.ts'
 import { rememberReceived } from './confidential-answers.ts'
@@ -96,7 +97,10 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
     for (const each of decided) await trace(tx, settling, each)
     return harvest(deps, tx, settling)
   })
-  for (const each of harvested) events.keyHarvested(each)
+  for (const { changed, ...each } of harvested) {
+    events.keyHarvested(each)
+    if (changed) await tellChangedKey(deps, each, { incoming, readers: decided.map(({ address }) => address) })
+  }
   for (const [index, each] of kept.entries())
     events.stored({ ...settling.mail, recipient: each.address, sizeBytes: (sealed[index] as FinishedBytes).sizeBytes })
   for (const { decision, report } of decided) {
@@ -151,7 +155,11 @@ function trace(tx: Tx, { incoming, mail }: Settling, { address, report, decision
   return addTrace(tx, { atMs: incoming.nowMs, messageId: mail.messageId, event: decision.action, detail })
 }
 
-type Harvested = Parameters<typeof events.keyHarvested>[0]
+type Harvested = Parameters<typeof events.keyHarvested>[0] & {
+  readonly address: Address
+  /** The author had another key before. */
+  readonly changed: boolean
+}
 
 /**
  * A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. For the author's
@@ -170,8 +178,8 @@ async function harvest(deps: SettleDeps, tx: Tx, settling: Settling): Promise<re
     if (address === undefined) continue
     const trust = signer.verdict === 'valid' ? 'chained' : 'candidate'
     const binding = { address, certificate, trust, source: 'harvested', nowMs: incoming.nowMs } as const
-    const { kept } = await deps.publicKeys.add(tx, binding)
-    if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust })
+    const { kept, changed } = await deps.publicKeys.add(tx, binding)
+    if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust, changed })
   }
   await learn(deps, tx, author.address, settling)
   return harvested

@@ -52,22 +52,22 @@ export class PublicKeys {
 
   /**
    * Those to which mail may be encrypted at `atMs`, best first: higher trust before lower, then the one that was issued
-   * last. Never a candidate, a revoked one, one out of its time, or one of a kind that we cannot encrypt to; and none of
-   * these hides a good one.
+   * last. Never a candidate, a revoked one, one out of its time, one of a kind that we cannot encrypt to, or one that is
+   * held; and none of these hides a good one.
    */
   async encryptionCertificates(address: Address, atMs: number): Promise<readonly Certificate[]> {
-    const known = await this.known(address)
-    const revoked = new Set(
-      known.filter((each) => each.revokedMs !== undefined).map((each) => each.certificate.keyFingerprint),
-    )
-    return known
-      .filter(({ certificate, trust }) => {
-        const inTime = certificate.notBeforeMs <= atMs && atMs <= certificate.notAfterMs
-        const usable = certificate.canEncrypt && standardNamed(certificate.standard).canEncryptTo(certificate)
-        return usable && trust !== 'candidate' && !revoked.has(certificate.keyFingerprint) && inTime
-      })
+    const usable = usableAt(await this.known(address), atMs)
+    const held = heldAmong(usable)
+    return usable
+      .filter((each) => !held.has(each))
       .toSorted((a, b) => TRUST_RANK[a.trust] - TRUST_RANK[b.trust] || byIssue(b) - byIssue(a))
       .map(({ certificate }) => certificate)
+  }
+
+  /** Fingerprints of those that would be usable, did they not come as a surprise: see `heldAmong`. */
+  async held(address: Address, atMs: number): Promise<ReadonlySet<string>> {
+    const held = heldAmong(usableAt(await this.known(address), atMs))
+    return new Set([...held].map(({ certificate }) => certificate.fingerprint))
   }
 
   /** For a user's own copy of what they send: the signer's certificate, or another of theirs where that only signs. */
@@ -79,7 +79,7 @@ export class PublicKeys {
 
   /**
    * Binds a certificate to an address. A lower trust never replaces a higher one, and a revoked one stays revoked.
-   * `changed` says that this is a new certificate for an address that had a believed one already: somebody should be told.
+   * `changed` says that an address which had a believed certificate already has another one now: somebody should be told.
    */
   async add(
     tx: Tx,
@@ -95,9 +95,11 @@ export class PublicKeys {
     const before = await certificatesOf(tx, binding.address)
     const { standard, fingerprint, encoded } = certificate
     const kept = await keepCertificate(tx, { ...rest, standard, fingerprint, encoded })
+    const believed = ({ trust, revokedMs }: CertificateRow): boolean => trust !== 'candidate' && revokedMs === null
     const changed =
-      kept === 'added' &&
-      before.some((row) => row.standard === standard && row.trust !== 'candidate' && row.revokedMs === null)
+      kept !== 'seen' &&
+      rest.trust !== 'candidate' &&
+      before.some((row) => row.standard === standard && row.fingerprint !== fingerprint && believed(row))
     return { kept, changed }
   }
 
@@ -120,6 +122,41 @@ export class PublicKeys {
     const address = parseAddress(key)
     return address === undefined ? [] : (await certificatesOf(this.#store.db, address)).flatMap(toStored)
   }
+}
+
+function usableAt(known: readonly StoredCertificate[], atMs: number): readonly StoredCertificate[] {
+  const revoked = new Set(
+    known.filter((each) => each.revokedMs !== undefined).map((each) => each.certificate.keyFingerprint),
+  )
+  return known.filter(({ certificate, trust }) => {
+    const inTime = certificate.notBeforeMs <= atMs && atMs <= certificate.notAfterMs
+    const usable = certificate.canEncrypt && standardNamed(certificate.standard).canEncryptTo(certificate)
+    return usable && trust !== 'candidate' && !revoked.has(certificate.keyFingerprint) && inTime
+  })
+}
+
+/**
+ * Changed keys are held: those that only an anchor vouches for, while another one is in its time that was known before or
+ * that an administrator has confirmed, when none of these is by the same authority. Any of many authorities could have been
+ * talked into it (decision 0030). Such a key is used when it is confirmed, or when the others have run out or are revoked.
+ */
+function heldAmong(usable: readonly StoredCertificate[]): ReadonlySet<StoredCertificate> {
+  const accepted = usable.filter(({ trust }) => trust !== 'chained')
+  const held = new Set<StoredCertificate>()
+  const chained = usable.filter(({ trust }) => trust === 'chained').toSorted((a, b) => a.firstSeenMs - b.firstSeenMs)
+  for (const one of chained) {
+    const { standard } = one.certificate
+    const before = accepted.filter(
+      (each) =>
+        each.certificate.standard === standard && (each.trust !== 'chained' || each.firstSeenMs < one.firstSeenMs),
+    )
+    const familiar = ({ certificate }: StoredCertificate): boolean =>
+      certificate.keyFingerprint === one.certificate.keyFingerprint ||
+      standardNamed(standard).sameIssuer(certificate, one.certificate)
+    if (before.length === 0 || before.some(familiar)) accepted.push(one)
+    else held.add(one)
+  }
+  return held
 }
 
 const TRUST_RANK: Readonly<Record<TrustLevel, number>> = { own: 0, confirmed: 1, chained: 2, candidate: 3 }

@@ -239,6 +239,8 @@ export interface ProtectionStandard {
   judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding
   /** Whether `encrypt` knows what to do with a key of this kind. */
   canEncryptTo(certificate: Certificate): boolean
+  /** Whether one authority vouches for both: then the later one is a renewal, no surprise. */
+  sameIssuer(a: Certificate, b: Certificate): boolean
   /** What the certificate itself says, or shows by its kind of key, of its owner's program. */
   abilitiesOf(certificate: Certificate): StatedAbilities | undefined
   /** One signature by each key; at least one. */

@@ -18,6 +18,8 @@ export interface ListedKey extends KeyNote {
   readonly notBeforeMs: number
   readonly notAfterMs: number
   readonly revokedMs?: number
+  /** Another authority's than that of the key known so far: not used before it is confirmed. */
+  readonly held: boolean
   /** 221 holds the private key. */
   readonly private: boolean
 }
@@ -28,6 +30,10 @@ export async function listKeys(desk: Desk, input: { address?: string | undefined
     input.address === undefined
       ? await desk.publicKeys.list()
       : (await desk.publicKeys.known(needAddress(input.address))).slice()
+  const nowMs = desk.clock.nowMs()
+  const heldOf = new Map<Address, ReadonlySet<string>>()
+  for (const address of new Set(stored.map((each) => each.address)))
+    heldOf.set(address, await desk.publicKeys.held(address, nowMs))
   const ours = new Set((await desk.privateKeys.list()).map((note) => note.certificate.fingerprint))
   return stored.map(({ certificate, address, trust, source, revokedMs }) => ({
     address,
@@ -38,6 +44,7 @@ export async function listKeys(desk: Desk, input: { address?: string | undefined
     notBeforeMs: certificate.notBeforeMs,
     notAfterMs: certificate.notAfterMs,
     ...(revokedMs === undefined ? {} : { revokedMs }),
+    held: heldOf.get(address)?.has(certificate.fingerprint) === true,
     private: ours.has(certificate.fingerprint),
   }))
 }
@@ -169,15 +176,31 @@ export async function rotateKeys(
   return { address, keys: made.value.certificates.map(keyNote) }
 }
 
+/** An administrator has asked its owner: it is used from now on, whoever vouches for it. Returns the addresses. */
+export async function confirmKey(desk: Desk, input: { fingerprint: string }): Promise<readonly Address[]> {
+  const fingerprint = plainFingerprint(input.fingerprint)
+  const nowMs = desk.clock.nowMs()
+  const bindings = (await desk.publicKeys.list()).filter((each) => each.certificate.fingerprint === fingerprint)
+  if (bindings.length === 0) throw new OperationRefused(noSuchKey(fingerprint))
+  await desk.store.commit(async (tx) => {
+    for (const { address, certificate } of bindings)
+      await desk.publicKeys.add(tx, { address, certificate, trust: 'confirmed', source: 'admin', nowMs })
+    await note(desk, tx, 'key confirm', fingerprint, bindings.map(({ address }) => address).join(', '))
+  })
+  return bindings.map(({ address }) => address)
+}
+
+const plainFingerprint = (text: string): string => text.toLowerCase().replaceAll(':', '')
+const noSuchKey = (fingerprint: string): string => `There is no key ${fingerprint}; "sealpost key list" names them`
+
 /** From now on nothing is encrypted to it, nothing signed with it, and no signature by it believed. */
 export async function revokeKey(desk: Desk, input: { fingerprint: string }): Promise<void> {
-  const fingerprint = input.fingerprint.toLowerCase().replaceAll(':', '')
+  const fingerprint = plainFingerprint(input.fingerprint)
   const nowMs = desk.clock.nowMs()
   await desk.store.commit(async (tx) => {
     const bindings = await desk.publicKeys.revoke(tx, fingerprint, nowMs)
     const retired = await desk.privateKeys.retire(tx, fingerprint, nowMs)
-    if (bindings + retired === 0)
-      throw new OperationRefused(`There is no key ${fingerprint}; "sealpost key list" names them`)
+    if (bindings + retired === 0) throw new OperationRefused(noSuchKey(fingerprint))
     await note(desk, tx, 'key revoke', fingerprint, `${bindings} addresses`)
   })
 }

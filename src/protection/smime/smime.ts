@@ -36,6 +36,7 @@ export const smime: ProtectionStandard = {
   openLarge: (part, ring, openSpill) => openLayer(onDisk(openSpill), part, ring),
   judge,
   canEncryptTo: (certificate) => isSmimeCertificate(certificate) && canEnvelopTo(certificate),
+  sameIssuer: (a, b) => isSmimeCertificate(a) && isSmimeCertificate(b) && a.issuerKey === b.issuerKey,
   abilitiesOf: (certificate) => (isSmimeCertificate(certificate) ? certificateAbilities(certificate) : undefined),
   sign,
   encrypt,

@@ -1,0 +1,68 @@
+/** Says that a correspondent's key has changed; tells the postmaster where it is held and a person has to ask. */
+import { randomBytes } from 'node:crypto'
+import * as events from '../base/events.ts'
+import { utf8 } from '../base/bytes.ts'
+import type { PublicKeys } from '../keys/public-keys.ts'
+import { type Address, type Domain, domainOf, parseAddress } from '../message/address.ts'
+import { entity } from '../message/build.ts'
+import { formatDate, formatMessageId } from '../message/date.ts'
+import { makeField } from '../message/header-field.ts'
+import { findAccount } from '../store/accounts.ts'
+import type { Store } from '../store/database.ts'
+import { queueNotice } from './notice.ts'
+
+interface ChangedKey {
+  readonly address: Address
+  readonly fingerprint: string
+}
+
+/** After the mail is stored. The postmasters are those of its readers' domains, where they have an account. */
+export async function tellChangedKey(
+  deps: { readonly store: Store; readonly publicKeys: PublicKeys },
+  key: ChangedKey,
+  mail: { readonly incoming: { readonly nowMs: number }; readonly readers: readonly Address[] },
+): Promise<void> {
+  const { nowMs } = mail.incoming
+  const held = (await deps.publicKeys.held(key.address, nowMs)).has(key.fingerprint)
+  events.keyChanged({ address: key.address, fingerprint: key.fingerprint, held })
+  if (!held) return
+  for (const domain of new Set(mail.readers.map(domainOf))) await noticeTo(deps.store, domain, key, nowMs)
+}
+
+async function noticeTo(store: Store, domain: Domain, key: ChangedKey, nowMs: number): Promise<void> {
+  const to = parseAddress(`postmaster@${domain}`)
+  const account = to === undefined ? undefined : await findAccount(store.db, to)
+  if (to === undefined || account?.status !== 'active') return
+  const messageId = formatMessageId(randomBytes(16), domain)
+  const fields = [
+    makeField('From', `mailer-daemon@${domain}`),
+    makeField('To', to),
+    makeField('Subject', 'A correspondent has another key'),
+    makeField('Date', formatDate(nowMs)),
+    makeField('Message-ID', messageId),
+    makeField('Auto-Submitted', 'auto-generated'),
+    makeField('MIME-Version', '1.0'),
+    makeField('Content-Type', 'text/plain; charset=utf-8'),
+    makeField('Content-Transfer-Encoding', '8bit'),
+  ]
+  const bytes = await store.bytes.seal(...entity(fields, [utf8(textAbout(key))]))
+  await store.commit((tx) => queueNotice(store, tx, { to, messageId, bytes }, nowMs))
+}
+
+const textAbout = ({ address, fingerprint }: ChangedKey): string =>
+  [
+    `A signed mail of ${address} came with a certificate by another authority than`,
+    'that of their key known so far, which is still valid. Both authorities are trusted.',
+    '',
+    `    ${fingerprint}`,
+    '',
+    'It is held: mail to them is encrypted to the key known so far. Ask them, by',
+    'another way than mail, whether the new one is theirs. If it is:',
+    '',
+    `    sealpost key confirm ${fingerprint}`,
+    '',
+    'If it is not, somebody has talked an authority into it:',
+    '',
+    `    sealpost key revoke ${fingerprint}`,
+    '',
+  ].join('\r\n')

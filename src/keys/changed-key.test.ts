@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Certificate, TrustLevel } from '../protection/standard.ts'
+import { parseCertificate } from '../protection/smime/certificate.ts'
+import { START_MS, address, openSqliteStore } from '../store/conformance/fixture.ts'
+import { type Authority, createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
+import { PublicKeys } from './public-keys.ts'
+
+const CHIEF = address('chief@bank.example')
+const DAY_MS = 24 * 60 * 60_000
+
+async function issuedBy(authority: Authority, validityDays = 365): Promise<Certificate> {
+  const { publicKey } = await generateKey('ec-p256')
+  const order = { address: CHIEF, publicKey, nowMs: START_MS, validityDays }
+  const parsed = parseCertificate(await issueMailCertificate(authority, order))
+  assert(parsed.ok)
+  return parsed.value
+}
+
+test('a key by another authority is held while the one known before is in its time', async (t) => {
+  const { store } = await openSqliteStore(t)
+  const keys = new PublicKeys(store)
+  const [usual, other] = await Promise.all(
+    ['bank.example', 'elsewhere.example'].map((domain) => createAuthority({ domain, nowMs: START_MS })),
+  )
+  assert(usual !== undefined && other !== undefined)
+  const [first, renewed, foreign] = [await issuedBy(usual, 30), await issuedBy(usual, 40), await issuedBy(other)]
+  const add = async (certificate: Certificate, trust: TrustLevel, nowMs: number): Promise<boolean> =>
+    (await store.commit((tx) => keys.add(tx, { address: CHIEF, certificate, trust, source: 'harvested', nowMs })))
+      .changed
+  const usable = async (atMs: number): Promise<string[]> =>
+    (await keys.encryptionCertificates(CHIEF, atMs)).map(({ fingerprint }) => fingerprint)
+  const held = async (atMs: number): Promise<string[]> => [...(await keys.held(CHIEF, atMs))]
+
+  assert.equal(await add(first, 'chained', START_MS), false)
+  assert.equal(await add(foreign, 'candidate', START_MS + 1), false, 'a candidate is no change')
+  assert.equal(await add(foreign, 'chained', START_MS + 2), true, 'but it is one when an anchor vouches for it')
+  assert.deepEqual(await usable(START_MS + 2), [first.fingerprint])
+  assert.deepEqual(await held(START_MS + 2), [foreign.fingerprint])
+  assert.equal(await add(renewed, 'chained', START_MS + 3), true)
+  assert.deepEqual(
+    (await usable(START_MS + 3)).toSorted(),
+    [first.fingerprint, renewed.fingerprint].toSorted(),
+    'a renewal is not held',
+  )
+
+  assert.deepEqual(
+    await usable(START_MS + 50 * DAY_MS),
+    [foreign.fingerprint],
+    'nor anything when all others have run out',
+  )
+  await store.commit((tx) => keys.revoke(tx, renewed.fingerprint, START_MS))
+  assert.deepEqual(await usable(START_MS + 35 * DAY_MS), [foreign.fingerprint], 'or are revoked')
+
+  await add(foreign, 'confirmed', START_MS + 4)
+  assert.deepEqual(await held(START_MS + 4), [first.fingerprint], 'once it is confirmed, the other one is the stranger')
+  assert.deepEqual(await usable(START_MS + 4), [foreign.fingerprint])
+})
