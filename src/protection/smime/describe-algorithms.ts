@@ -1,11 +1,18 @@
 /** docs/algorithms.md, made from the tables that the code runs by. */
-import { DIGESTS, type Weakness } from './algorithms.ts'
+import { DIGESTS, type Weakness, digestByName } from './algorithms.ts'
 import { CIPHERS, type CipherRow, isAuthenticated, isWritten } from './cms/ciphers.ts'
 import { KEMS, KEM_DERIVATIONS } from './cms/kem.ts'
 import { AGREEMENTS, SCHEMES } from './cms/key-agreement.ts'
 import type { KeyDerivation } from './cms/key-derivation.ts'
 import { KEY_WRAPS } from './cms/key-wrap.ts'
-import { ECDSA_CURVES, RSA_MODULUS_MIN_BITS, SIGNATURES, type SignatureRow } from './signature-algorithms.ts'
+import { RSA_BITS_MAX } from './public-key.ts'
+import {
+  ECDSA_CURVES,
+  RSA_MODULUS_MIN_BITS,
+  SHORT_RSA_WEAK,
+  SIGNATURES,
+  type SignatureRow,
+} from './signature-algorithms.ts'
 
 const NOTE = `Made from the code by \`node tools/tidy.ts --write\`; not to be edited. What is read only is for old mail, or for what others write.
 What is weak is read and reported as weak, never written, and never trusted.`
@@ -45,8 +52,12 @@ export function describeAlgorithms(): string {
         KEY_WRAPS.map(({ name, oid, weak }) => [name, oid, since(weak)]),
       ),
       '## Signatures',
-      table(['signature', 'OID', 'keys', 'use', 'weak since'], SIGNATURES.map(signatureCells)),
-      `ECDSA on ${ECDSA_CURVES.map(({ name }) => name).join(', ')}.`,
+      'Of messages, certificates and revocation lists. Where the name says no digest, the SignerInfo or the parameters do.',
+      table(['signature', 'OID', 'keys', 'parameters', 'use', 'weak since'], SIGNATURES.map(signatureCells)),
+      `RSA keys have ${RSA_BITS_MAX} bits at most; under ${RSA_MODULUS_MIN_BITS} they are weak (${since(SHORT_RSA_WEAK)}).`,
+      `ECDSA is done on ${ECDSA_CURVES.map(({ name }) => name).join(', ')}; a key of these signs with the digest that matches its ` +
+        'length, or a longer one that `policy.digest` names. RSA keys sign with that digest, Ed25519 and ML-DSA beside SHA-512, ' +
+        'Ed448 beside SHAKE256.',
       '## Digests',
       table(
         ['digest', 'OID', 'weak since'],
@@ -65,13 +76,20 @@ const cipherCells = (row: CipherRow): string[] => [
   since(row.weak),
 ]
 
-const signatureCells = ({ scheme, digest, oid, keyTypes, signs, weak }: SignatureRow): string[] => [
+const signatureCells = ({ scheme, digest, oid, keyTypes, parameters, signs, weak }: SignatureRow): string[] => [
   scheme === 'pure' ? keyTypes.join() : `${scheme}${digest === undefined ? '' : `-${digest}`}`,
   oid,
   keyTypes.join(', '),
+  PARAMETERS[parameters],
   signs === true ? 'sign, verify' : 'verify',
-  since(weak),
+  since(weak ?? (digest === undefined ? undefined : digestByName(digest).weak)),
 ]
+
+const PARAMETERS: Readonly<Record<SignatureRow['parameters'], string>> = {
+  absent: 'absent',
+  'absent-or-null': 'absent, NULL',
+  pss: 'any digests, any salt',
+}
 
 const derivationName = (derivation: KeyDerivation | undefined): string =>
   derivation === undefined ? '–' : `${derivation.kind === 'x963' ? 'X9.63' : 'HKDF'} with ${derivation.digest}`

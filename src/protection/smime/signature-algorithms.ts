@@ -122,7 +122,7 @@ export interface Curve {
   /** As OpenSSL names it. */
   readonly name: string
   /** Of matching strength (RFC 5753 §8, RFC 8551 §2.2). */
-  readonly digest: 'sha224' | 'sha256' | 'sha384' | 'sha512'
+  readonly digest: 'sha256' | 'sha384' | 'sha512'
 }
 
 /** Curves that ECDSA is done on. */
@@ -133,10 +133,11 @@ export const ECDSA_CURVES: readonly Curve[] = [
   { name: 'brainpoolP256r1', digest: 'sha256' },
   { name: 'brainpoolP384r1', digest: 'sha384' },
   { name: 'brainpoolP512r1', digest: 'sha512' },
-  { name: 'secp224r1', digest: 'sha224' },
+  { name: 'secp224r1', digest: 'sha256' },
 ]
 
 export const ecdsaCurveOf = (key: KeyObject): Curve | undefined =>
   ECDSA_CURVES.find(({ name }) => name === detailsOf(key)?.namedCurve)
 
 export const RSA_MODULUS_MIN_BITS = 2048
+export const SHORT_RSA_WEAK: Weakness = { since: 2014, source: 'NIST SP 800-131A' }
