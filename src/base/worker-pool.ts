@@ -11,6 +11,8 @@ export type { WorkerOutcome } from './job-thread.ts'
 
 /** Threads of streams that are kept warm for the next one. */
 const STREAM_THREADS_IDLE_MAX = 1
+/** A stream's thread makes few objects for many bytes; what it may have, V8 would take. */
+const STREAM_YOUNG_MAX_MB = 6
 const CLOSED = { kind: 'crashed', why: 'the pool was closed' } as const
 
 export interface WorkerPoolOptions {
@@ -142,6 +144,7 @@ export class WorkerPool<Job, Outcome> implements AsyncDisposable {
       script: this.#options.script,
       name: `${this.#options.name ?? 'worker'} (stream)`,
       heapMaxMb: this.#options.heapMaxMb,
+      youngMaxMb: STREAM_YOUNG_MAX_MB,
       onRoom: (idle) => {
         this.#dispatchStreams()
         const idleThreads = [...this.#streamThreads].filter((other) => other.load === 0)
