@@ -4,7 +4,8 @@
  *   node_modules/.bin/node tools/interop-table.ts          # what CI runs too; of the others what was last seen
  *   node_modules/.bin/node tools/interop-table.ts --gui    # the programs with windows, and then the tables
  *
- * Those with windows are too big to install for each run: apt-get install -y --no-install-recommends thunderbird
+ * Those with windows are too big to install for each run:
+ *   apt-get install -y --no-install-recommends thunderbird claws-mail claws-mail-smime-plugin python3-pyatspi xvfb dbus
  */
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -10,9 +10,8 @@ import {
   BODY,
   type Case,
   LAYERS,
-  type Layering,
   SUBJECT,
-  casesFor,
+  FEW_OUTBOUND,
   domainsFor,
   nameOf,
   sendAll,
@@ -33,28 +32,17 @@ const OTHER_PROGRAMS = {
 }
 
 const PLAIN = { form: 'detached', cipher: 'aes-256-cbc', from: 'rsa', to: 'rsa' } as const
-const SEALED: readonly Layering[] = ['encrypt-sign', 'sign-encrypt', 'triple']
-/** Not the whole product: each one starts a mutt. */
-const OUTBOUND: readonly Case[] = [
-  ...casesFor(['sign']),
-  ...SEALED.flatMap((layering): Case[] => [
-    { ...PLAIN, layering },
-    { ...PLAIN, layering, form: 'opaque' },
-    { ...PLAIN, layering, from: 'p256' },
-    { ...PLAIN, layering, to: 'p256' },
-    { ...PLAIN, layering, cipher: 'aes-256-gcm' },
-    { ...PLAIN, layering, headerProtection: false },
-  ]),
-  { ...PLAIN, layering: 'sign-encrypt', cipher: 'aes-128-cbc' },
-  { ...PLAIN, layering: 'sign-encrypt', keyTransport: 'rsa-oaep' },
-]
-
-/** Neither way of mutt knows smime-type=authEnveloped-data; the older one looks for a key before it has seen the inner layer. */
+/**
+ * Neither way of mutt knows smime-type=authEnveloped-data; the older one looks for a key before it has seen the inner
+ * layer, and has `openssl smime` verify, which is PKCS #7 and knows no RSA-PSS.
+ */
 const BEYOND: Readonly<Record<MuttBackend, (how: Case) => boolean>> = {
   gpgme: ({ layering, cipher, to, keyTransport }) =>
     layering !== 'sign' && (cipher === 'aes-256-gcm' || to === 'p256' || keyTransport !== undefined),
-  openssl: ({ layering, cipher, form }) =>
-    cipher === 'aes-256-gcm' || (form === 'opaque' && LAYERS[layering].join(' ').startsWith('signed encrypted')),
+  openssl: ({ layering, cipher, form, signature }) =>
+    signature !== undefined ||
+    cipher === 'aes-256-gcm' ||
+    (form === 'opaque' && LAYERS[layering].join(' ').startsWith('signed encrypted')),
 }
 
 const GOOD: Readonly<Record<MuttBackend, (from: KeyKind) => string>> = {
@@ -82,9 +70,9 @@ function muttTests(program: MuttProgram): void {
   let gpgsm: GpgsmHome
   let mails: Buffer[]
   before(async () => {
-    correspondence = stack.use(await startCorrespondence(domainsFor(OUTBOUND)))
+    correspondence = stack.use(await startCorrespondence(domainsFor(FEW_OUTBOUND)))
     gpgsm = stack.use(await makeGpgsmHome(correspondence))
-    mails = await sendAll(correspondence, OUTBOUND)
+    mails = await sendAll(correspondence, FEW_OUTBOUND)
   })
   after(() => stack.disposeAsync())
 
@@ -93,10 +81,10 @@ function muttTests(program: MuttProgram): void {
 
     test(`with ${backend}: shows what our users send, and that the signature is good`, async (t) => {
       const mutts = { rsa: await muttFor('rsa'), p256: await muttFor('p256') }
-      const screens = await eachOf([...OUTBOUND.entries()], ([index, how]) =>
+      const screens = await eachOf([...FEW_OUTBOUND.entries()], ([index, how]) =>
         mutts[how.to].show(mails[index] as Buffer),
       )
-      for (const [index, how] of OUTBOUND.entries())
+      for (const [index, how] of FEW_OUTBOUND.entries())
         await t.test(nameOf(how), () => {
           const { message = '', terminal = '' } = screens[index] ?? {}
           const opens = message.includes(`\n${SHOWN_BODY}`)
@@ -111,7 +99,7 @@ function muttTests(program: MuttProgram): void {
           record(peer, 'Sealpost to peer', how, { opens, verifies: verified > 0, shown: opens ? shown : '–' })
         })
       await t.test('and not that of what was changed on the way', async () => {
-        const changing = [...OUTBOUND.entries()].filter(
+        const changing = [...FEW_OUTBOUND.entries()].filter(
           ([, how]) => !BEYOND[backend](how) && how.from === 'rsa' && how.to === 'rsa' && how.form === 'detached',
         )
         const seen = await eachOf(changing, ([index]) => mutts.rsa.show(tampered(mails[index] as Buffer)))

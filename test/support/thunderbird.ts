@@ -113,13 +113,13 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** What both scripts need of the program; `until` gives up after ten seconds. */
+/** What both scripts need of the program; `until` gives up after ten seconds, or what it is told in twentieths. */
 const COMMON = `
   const { MailServices } = ChromeUtils.importESModule('resource:///modules/MailServices.sys.mjs')
   const main = Services.wm.getMostRecentWindow('mail:3pane')
   const pause = (ms) => new Promise((resolve) => main.setTimeout(resolve, ms))
-  const until = async (found) => {
-    for (let tries = 200; tries > 0; tries--) {
+  const until = async (found, tries = 200) => {
+    for (; tries > 0; tries--) {
       try { const value = found(); if (value) return value } catch {}
       await pause(50)
     }
@@ -138,8 +138,9 @@ const SHOW = `${COMMON}
   const tabmail = main.document.getElementById('tabmail')
   const tab = tabmail.openTab('mailMessageTab', { messageURI: folder.getUriForMsg(header) })
   const pane = await until(() => tab.chromeBrowser.contentWindow.msgLoaded && tab.chromeBrowser.contentWindow)
-  // Of a signature around what it does not know, it never says anything.
-  await until(() => pane.gReceivedSignatureCount === pane.gExpectedSignatureCount).catch(() => undefined)
+  const found = () => pane.gSignatureStatus !== -1 || pane.gEncryptionStatus !== -1
+  const done = () => found() && pane.gReceivedSignatureCount === pane.gExpectedSignatureCount
+  await until(done, 60).catch(() => undefined) // of what it does not know it says nothing
   await pause(200) // a mail that cannot be opened is replaced by a page that says so
   const { body } = pane.getMessagePaneBrowser().contentDocument
   const shown = {
