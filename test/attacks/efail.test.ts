@@ -38,7 +38,7 @@ import { parseCertificate } from '../../src/protection/smime/certificate.ts'
 import { ALICE, MALLORY } from '../support/tampering.ts'
 
 const BLOCK = 16
-const ROUNDS = 250
+const ROUNDS = 120
 const HTML = `Content-Type: text/html; charset=utf-8\r\n\r\n<html><body><p>${SECRET}</p></body></html>\r\n`
 
 const xor = (...blocks: readonly Uint8Array[]): Buffer =>

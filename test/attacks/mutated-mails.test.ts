@@ -10,7 +10,7 @@ import { protectedMail, receive } from '../support/protected-mail.ts'
 import { type IdentityKind, smimeIdentity } from '../support/smime-identity.ts'
 import { ALICE, headerOf } from '../support/tampering.ts'
 
-const SECONDS = 15
+const SECONDS = 10
 const BOB = 'bob@biglobe.example'
 const BODIES = [
   'Please pay 100 yen to account 1234567.\r\n',

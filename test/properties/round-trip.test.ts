@@ -22,8 +22,8 @@ import { SIGNED_AT_MS, receive } from '../support/protected-mail.ts'
 import { type IdentityKind, type SmimeIdentity, smimeIdentity } from '../support/smime-identity.ts'
 import { ALICE } from '../support/tampering.ts'
 
-const SECONDS = Number(process.env['ROUND_TRIP_SECONDS'] ?? 6)
-const RUNS_PER_ROW = 5
+const SECONDS = Number(process.env['ROUND_TRIP_SECONDS'] ?? 4)
+const RUNS_PER_ROW = 3
 const RUNS_MAX = 100_000_000
 const BOB = 'bob@biglobe.example'
 
