@@ -10,12 +10,14 @@ import { libcryptoRows } from './libcrypto.bench.ts'
 import { mailRows } from './mail.bench.ts'
 import { type Effort, type Row, formatRows } from './row.ts'
 import { serverRows } from './server.bench.ts'
+import { trustRows } from './trust.bench.ts'
 import { workerRows } from './worker.bench.ts'
 
 const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   mail: mailRows,
   cms: cmsRows,
   libcrypto: libcryptoRows,
+  trust: trustRows,
   worker: workerRows,
   large: largeRows,
   server: serverRows,
