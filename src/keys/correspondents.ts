@@ -3,6 +3,7 @@
  * or else what their certificate says. RFC 8551 §2.7.1.
  */
 import { type Address, addressKey, parseAddress } from '../message/address.ts'
+import { keysFor } from '../policy/recipient-keys.ts'
 import { standardNamed } from '../protection/jobs.ts'
 import type { Learned } from '../protection/learn.ts'
 import type { Abilities, Certificate, WrittenCipher, StandardName, StatedAbilities } from '../protection/standard.ts'
@@ -110,12 +111,17 @@ function merge(remembered: Remembered | undefined, certificates: readonly Certif
   return { ...known, ciphers: [...(known.ciphers.length > 0 ? known.ciphers : [DEFAULT_CIPHER]), usedCipher] }
 }
 
+/** Of each key that a mail may be encrypted to: the device with an old key may have an old program. */
 function statedBy(certificates: readonly Certificate[]): StatedAbilities | undefined {
-  for (const certificate of certificates) {
-    const stated = standardNamed(certificate.standard).abilitiesOf(certificate)
-    if (stated !== undefined) return stated
+  const [first, ...others] = keysFor('both', certificates).map((each) => standardNamed(each.standard).abilitiesOf(each))
+  if (first === undefined || others.includes(undefined)) return undefined
+  const common = <Word>(of: (stated: StatedAbilities) => readonly Word[]): readonly Word[] =>
+    of(first).filter((word) => others.every((each) => each !== undefined && of(each).includes(word)))
+  return {
+    ciphers: common((each) => each.ciphers),
+    keyTransports: common((each) => each.keyTransports),
+    signatures: common((each) => each.signatures),
   }
-  return undefined
 }
 
 /** One for each address and standard; the rows of one stand together. */

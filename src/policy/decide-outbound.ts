@@ -5,7 +5,8 @@ import type { CopyProtection } from '../protection/jobs.ts'
 import type { Abilities, Certificate, StandardName } from '../protection/standard.ts'
 import type { Layering } from '../protection/wrap.ts'
 import { chooseEncryption, chooseSigning } from './choose-algorithms.ts'
-import type { NoKeyPolicy, OutboundPolicy, RecipientKeys } from './settings.ts'
+import { keysFor } from './recipient-keys.ts'
+import type { NoKeyPolicy, OutboundPolicy } from './settings.ts'
 
 export interface RecipientFacts {
   readonly address: Address
@@ -114,17 +115,6 @@ function protectionFor(
   if (facts.answers !== 'none') return 'confidential-answer'
   return { kind: 'wrapped', standard: signingStandard, layering: 'sign', certificates: [], encryption: {}, ...common }
 }
-
-/** The best key of each kind, as the policy wants them. */
-function keysFor(wanted: RecipientKeys, certificates: readonly Certificate[]): readonly Certificate[] {
-  const quantum = certificates.find(isPostQuantum)
-  const classical = certificates.find((each) => !isPostQuantum(each))
-  if (wanted === 'post-quantum' || (wanted === 'strongest' && quantum !== undefined)) return defined(quantum)
-  return [...defined(quantum), ...defined(classical)]
-}
-
-const isPostQuantum = ({ algorithm }: Certificate): boolean => algorithm.startsWith('ml-kem')
-const defined = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])
 
 /** `bringsBack`: the reader's side is known to show the header that is inside. */
 function confidentialityOf({ subject }: OutboundPolicy, bringsBack: boolean): HeaderConfidentiality {

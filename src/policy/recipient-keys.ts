@@ -1,0 +1,14 @@
+/** Which of a recipient's keys a mail is encrypted to. */
+import type { Certificate } from '../protection/standard.ts'
+import type { RecipientKeys } from './settings.ts'
+
+/** The best key of each kind, as the policy wants them; `certificates` are best first. */
+export function keysFor(wanted: RecipientKeys, certificates: readonly Certificate[]): readonly Certificate[] {
+  const quantum = certificates.find(isPostQuantum)
+  const classical = certificates.find((each) => !isPostQuantum(each))
+  if (wanted === 'post-quantum' || (wanted === 'strongest' && quantum !== undefined)) return defined(quantum)
+  return [...defined(quantum), ...defined(classical)]
+}
+
+const isPostQuantum = ({ algorithm }: Certificate): boolean => algorithm.startsWith('ml-kem')
+const defined = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])
