@@ -100,7 +100,7 @@ function detailsOn(layers: readonly LayerReport[], found: Found, signed: boolean
   if (layers.length === 0) return { fields: {}, notes: [] }
   const encrypted = isEncrypted(layers)
   const fields = fieldStates(found.shown, found.header, { encrypted, signed })
-  return { fields, notes: notesOn(found, encrypted, signed, fields) }
+  return { fields, notes: [...weakness(layers), ...notesOn(found, encrypted, signed, fields)] }
 }
 
 type Verdict = Pick<Summary, 'signature' | 'signer' | 'reason'>
@@ -125,6 +125,9 @@ function reasonOf(errant: readonly LayerKind[]): string | null {
   if (errant.includes('signed')) return 'signed part inside changed mail: the mail around it is not protected'
   return errant.length === 0 ? null : 'encrypted part inside unprotected mail: it was left closed'
 }
+
+const weakness = (layers: readonly LayerReport[]): string[] =>
+  layers.some((layer) => layer.weak === true) ? ['It was encrypted in a way that keeps it from nobody any more.'] : []
 
 function notesOn({ shown, header, errant }: Found, encrypted: boolean, signed: boolean, fields: FieldStates): string[] {
   const open = Object.entries(fields).flatMap(([name, state]) =>

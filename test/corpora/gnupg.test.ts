@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { readKeyFile } from '../../src/keys/key-file.ts'
 import type { SmimeCertificate } from '../../src/protection/smime/certificate.ts'
+import { openEnvelope } from '../../src/protection/smime/cms/open-envelope.ts'
 import { readSignedData } from '../../src/protection/smime/cms/signed-data.ts'
 import { readPkcs12 } from '../../src/protection/smime/pkcs12.ts'
 import { findSigners } from '../../src/protection/smime/signer-findings.ts'
@@ -27,18 +28,21 @@ const certificatesIn = (files: readonly string[]): SmimeCertificate[] =>
   })
 
 /**
- * The file, what it is over when that is elsewhere, and what is wrong with it. Those of 2001 have no content-type among their
- * signed attributes, which RFC 5652 §11.1 requires: OpenSSL refuses them too, gpgsm alone takes them. samplemsgs/webde-buenemann-signed.cms is left
- * out: its octets 13 have become 10.
+ * Signatures of 2001, by the file and what they are over when that is elsewhere. None has a content-type among its signed
+ * attributes, which RFC 5652 §11.1 requires: OpenSSL refuses them too, gpgsm alone takes those that are not damaged.
+ * samplemsgs/webde-buenemann-signed.cms is left out: its octets 13 have become 10.
  */
-const signatures: readonly [file: string, content: string | undefined, why: string][] = [
-  ['text-1.osig.pem', undefined, 'signed attribute content-type is malformed or missing'],
-  ['text-1.dsig.pem', 'text-1.txt', 'signed attribute content-type is malformed or missing'],
-  ['text-1.osig-bad.pem', undefined, 'signed attribute content-type is malformed or missing'],
-  ['text-2.osig.pem', undefined, 'signed attribute content-type is malformed or missing'],
-  ['text-2.osig-bad.pem', undefined, 'signed attribute content-type is malformed or missing'],
-  ['text-1.osig-badusage.pem', undefined, 'signed attribute content-type is malformed or missing'],
+const SIGNATURES: readonly [file: string, content?: string][] = [
+  ['text-1.osig.pem'],
+  ['text-1.dsig.pem', 'text-1.txt'],
+  ['text-1.osig-bad.pem'],
+  ['text-2.osig.pem'],
+  ['text-2.osig-bad.pem'],
+  ['text-1.osig-badusage.pem'],
 ]
+
+const PRINTABLE = /^[\t\r\n -~]+$/
+const NO_CONTENT_TYPE = 'signed attribute content-type is malformed or missing'
 
 /** Files that OpenSSL cannot open either: a MAC that does not fit, and a key whose padding is none. */
 const BAD_PKCS12 = new Set(['t5793-test.pfx', 'edward.tester@demo.gnupg.com.p12'])
@@ -53,14 +57,23 @@ describe("GnuPG's S/MIME samples", { skip }, () => {
     anchors: [],
     allowWeak: true,
   }
-  for (const [file, content, why] of signatures)
-    test(`${file} is not intact: ${why}`, () => {
+  for (const [file, content] of SIGNATURES)
+    test(`${file} is not intact`, () => {
       const signedData = readSignedData(armored(file))
       assert(signedData.ok, signedData.ok ? '' : signedData.error)
       const over = content === undefined ? signedData.value.content : readFileSync(join(FOLDER, content))
       assert(over !== undefined)
       const [signer, more] = findSigners(signedData.value, over, ring)
-      assert.deepEqual([signer?.intact, signer?.why, more], [false, why, undefined])
+      assert.deepEqual([signer?.intact, signer?.why, more], [false, NO_CONTENT_TYPE, undefined])
+    })
+
+  for (const file of ['pwri-sample.cbc.p7m', 'pwri-sample.cbc-2.p7m', 'pwri-sample.gcm.p7m'])
+    test(`${file} opens with its password`, () => {
+      const bytes = readFileSync(join(FOLDER, 'samplemsgs', file))
+      const opened = openEnvelope(bytes, [{ kind: 'password', password: 'abc' }])
+      assert(opened.kind === 'decrypted', JSON.stringify(opened))
+      assert.match(Buffer.from(opened.content).toString('latin1'), PRINTABLE)
+      assert.equal(openEnvelope(bytes, [{ kind: 'password', password: 'abd' }]).kind, 'no-key')
     })
 
   const described = skip === false ? readFileSync(join(KEYS, 'Description-p12'), 'latin1').split('\n\n') : []
