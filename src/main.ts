@@ -79,7 +79,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   const workQueue = roles.includes('relay')
   // not before the reply that is being written has gone out: a lease is a commit
   const wakeQueue = (): void => void (workQueue && setImmediate(() => worker.notify()))
-  const outbound = createOutbound(outboundDeps(desk, live, pool, wakeQueue))
+  const outbound = createOutbound(outboundDeps(desk, live, pool, validation, wakeQueue))
   const parts: Part[] = []
   let endHousekeeping = (): Promise<void> => Promise.resolve()
   const stop = async (): Promise<void> => {
@@ -136,12 +136,14 @@ function outboundDeps(
   desk: Desk,
   live: LiveConfig,
   pool: ProtectionPool,
+  validation: ValidationSource,
   wakeQueue: () => void,
 ): Parameters<typeof createOutbound>[0] {
   return {
     ...desk,
     hostname: desk.config.hostname,
     pool,
+    validation,
     policyFor: (domain) => outboundPolicyFor(live.current, domain),
     rules: () => live.current.policy,
     wakeQueue,

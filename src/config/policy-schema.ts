@@ -155,6 +155,6 @@ export const policyField = z.strictObject({
     .record(domainField, perDomain)
     .prefault({})
     .describe(
-      'Other values for one domain: of the recipient for what goes out, one of ours for the `on…` settings and `revocation`. The same names as above, except `encryptToSender`, `usersMayAsk` and `alreadyProtected`. A `profile` here sets aside what is said above for all domains, but for `layering`, `headerProtection`, `subject` and `signatureForm`.',
+      'Other values for one domain: of the recipient for what goes out, one of ours for the `on…` settings; `revocation` for both. The same names as above, except `encryptToSender`, `usersMayAsk` and `alreadyProtected`. A `profile` here sets aside what is said above for all domains, but for `layering`, `headerProtection`, `subject` and `signatureForm`.',
     ),
 })

@@ -22,6 +22,7 @@ export function outboundPolicyFor(settings: PolicyFacts, domain: Domain): Outbou
     noKey: chosen('noKey'),
     recipientKeys: chosen('recipientKeys'),
     layering: own.layering ?? policy.layering,
+    revocation: own.revocation ?? policy.revocation,
     surrogate: settings.domains.includes(domain) || settings.peers.includes(domain),
     headerProtection: own.headerProtection ?? policy.headerProtection,
     subject: own.subject ?? policy.subject,

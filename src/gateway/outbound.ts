@@ -8,9 +8,11 @@ import { randomUUID } from 'node:crypto'
 import { isAscii } from 'node:buffer'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
+import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
+import type { ValidationSource } from '../keys/validation-source.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
 import { namedRecipients } from '../message/recipients.ts'
@@ -38,6 +40,7 @@ import { hiddenFromOthers, hiddenInAnswered, rememberSent } from './confidential
 import { headerFault } from './header-fault.ts'
 import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
+import { withoutRevoked } from './recipient-status.ts'
 import { type Head, askedFor, checkAuthor, messageIdOf, outgoingFields, readHead } from './submitted-header.ts'
 
 export interface OutboundDeps {
@@ -47,6 +50,8 @@ export interface OutboundDeps {
   readonly privateKeys: PrivateKeys
   readonly publicKeys: PublicKeys
   readonly correspondents: Correspondents
+  readonly anchors: TrustAnchors
+  readonly validation: ValidationSource
   readonly store: Store
   readonly domains: readonly Domain[]
   policyFor(domain: Domain): OutboundPolicy
@@ -85,7 +90,10 @@ async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<
 }
 
 async function recipientFacts(deps: OutboundDeps, address: Address, nowMs: number): Promise<RecipientFacts> {
-  return { address, ...(await deps.correspondents.get(address, nowMs)), policy: deps.policyFor(domainOf(address)) }
+  const policy = deps.policyFor(domainOf(address))
+  const known = await deps.correspondents.get(address, nowMs)
+  const certificates = await withoutRevoked(deps, address, known.certificates, policy.revocation, nowMs)
+  return { address, ...known, certificates, policy }
 }
 
 async function sayWhenRefused(mail: ReceivedMail, answered: Promise<Reply>): Promise<Reply> {

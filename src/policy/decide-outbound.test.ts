@@ -17,6 +17,7 @@ const BASE: Omit<OutboundPolicy, 'surrogate'> = {
   weakestCipher: 'aes-128-cbc',
   recipientKeys: 'both',
   signing: {},
+  revocation: 'prefer',
 }
 
 interface Recipient {

@@ -21,6 +21,7 @@ export interface OutboundPolicy {
   readonly recipientKeys: RecipientKeys
   /** As `encryption`. */
   readonly signing: SigningChoice
+  readonly revocation: RevocationRule
 }
 
 /**

@@ -16,7 +16,7 @@ import { needs } from '../support/apt.ts'
 import { type Fate, type OpensslAuthority, makeOpensslAuthority } from '../support/openssl-authority.ts'
 import { protectedMail } from '../support/protected-mail.ts'
 import { type Event, type Provider, makeProvider } from '../support/provider.ts'
-import { sendUnauthenticated } from '../support/smtp-client.ts'
+import { sendUnauthenticated, submit } from '../support/smtp-client.ts'
 import type { Entity } from '../support/x509-maker.ts'
 
 const READER = 'bob@abc.example'
@@ -26,6 +26,7 @@ describe('a certificate whose authority can be asked', needs('openssl', 'openssl
   const asked: string[] = []
   const web = createServer((request, response) => void serve(request, response))
   let origin = ''
+  let password = ''
   let provider: Provider
 
   before(async () => {
@@ -35,7 +36,8 @@ describe('a certificate whose authority can be asked', needs('openssl', 'openssl
       domains: ['abc.example'],
       config: { fetch: { waitSeconds: 2, allowNetworks: ['127.0.0.1/32'] } },
     })
-    await provider.cli(['user', 'add', READER])
+    const [added] = await provider.cli(['user', 'add', READER])
+    password = added?.['password'] as string
     await provider.cli(['trust', 'add', '-'], writeCertificatePem(authority.root.certificate.encoded))
     await provider.start()
   })
@@ -51,7 +53,7 @@ describe('a certificate whose authority can be asked', needs('openssl', 'openssl
     const path = request.url ?? ''
     asked.push(path)
     if (path === '/silent') return
-    if (path === '/ocsp') response.end(await authority.answer(await buffer(request), 'delegate'))
+    if (path.startsWith('/ocsp')) response.end(await authority.answer(await buffer(request), 'delegate'))
     else if (path.startsWith('/list')) response.end(await authority.crl())
     else if (path === '/forged') response.end(await authority.answer(await buffer(request), 'stranger'))
     else if (path === '/inside') response.writeHead(302, { location: 'http://127.0.0.2/list' }).end()
@@ -140,5 +142,18 @@ describe('a certificate whose authority can be asked', needs('openssl', 'openssl
     const before = asked.length
     assert.equal(await found('o-revoked', 'revoked', '/ocsp'), 'valid')
     assert.equal(asked.length, before)
+  })
+
+  test('mail is not encrypted to a certificate that its authority has revoked', async () => {
+    const user = (name: string, fate: Fate): Entity => makeUser(name, fate, [ocspAt(`/ocsp?${name}`)])
+    await send('w-good', user('w-good', 'good')) // `off` still: both certificates are kept as believed
+    await send('w-revoked', user('w-revoked', 'revoked'))
+    await provider.stop()
+    await provider.configure({ policy: { revocation: 'prefer' } })
+    await provider.start()
+    const to = ['w-good@xyz.example', 'w-revoked@xyz.example']
+    const message = `From: ${READER}\r\nTo: ${to.join(', ')}\r\nSubject: Hello\r\n\r\nHello\r\n`
+    const { reply } = await submit({ port: provider.ports.submission, user: READER, password, to, message })
+    assert.match(reply, /encrypted and signed for 1; only signed for w-revoked@xyz\.example/)
   })
 })
