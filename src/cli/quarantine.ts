@@ -1,5 +1,6 @@
 /** `sealpost quarantine …` */
 import { Command } from 'commander'
+import { pipeline } from 'node:stream/promises'
 import { changeQuarantined, listQuarantined, readQuarantined } from '../admin/operations/quarantine.ts'
 import { atDesk } from './desk-of.ts'
 import { type CommonOptions, command, isoTime, say, sayRows } from './output.ts'
@@ -37,9 +38,12 @@ async function list(options: CommonOptions): Promise<void> {
 }
 
 async function show(id: string, options: CommonOptions, made: Command): Promise<void> {
-  const message = await atDesk(options, (desk) => readQuarantined(desk, { id: idOf(id, made) }))
-  if (options.json === true) say(options, { id: Number(id), message: Buffer.from(message).toString('latin1') }, '')
-  else process.stdout.write(message)
+  await atDesk(options, async (desk) => {
+    const message = readQuarantined(desk, { id: idOf(id, made) })
+    if (options.json !== true) return await pipeline(message, process.stdout, { end: false })
+    const bytes = Buffer.concat(await Array.fromAsync(message))
+    say(options, { id: Number(id), message: bytes.toString('latin1') }, '')
+  })
 }
 
 async function change(kind: 'release' | 'remove', id: string, options: CommonOptions, made: Command): Promise<void> {

@@ -83,7 +83,9 @@ const queue = z.strictObject({
 const limits = z.strictObject({
   messageSizeMaxBytes: countField(65_536, 2 ** 34)
     .default(50 * 2 ** 20)
-    .describe('Larger mail is refused; offered as SIZE (RFC 1870).'),
+    .describe(
+      'Larger mail is refused; offered as SIZE (RFC 1870). Memory does not grow with it; the disk needs some four times as much for a moment.',
+    ),
   recipientsMax: countField(100, 10_000)
     .default(1_000)
     .describe('Recipients of one mail; RFC 5321 §4.5.3.1.8 asks for 100 at least.'),

@@ -10,11 +10,11 @@ export function listQuarantined(desk: Desk): Promise<readonly QuarantinedMail[]>
   return listQuarantine(desk.store.db)
 }
 
-/** The message as it arrived: still protected where it was. */
-export async function readQuarantined(desk: Desk, input: { id: number }): Promise<Uint8Array> {
+/** The message as it arrived, still protected where it was; in chunks, for it may be too large for memory. */
+export async function* readQuarantined(desk: Desk, input: { id: number }): AsyncGenerator<Uint8Array, void, undefined> {
   const mail = (await listQuarantine(desk.store.db)).find((each) => each.id === input.id)
   if (mail === undefined) throw unknown(input.id)
-  return desk.store.bytes.read(mail.bytesId)
+  yield* desk.store.bytes.stream(mail.bytesId)
 }
 
 /** `release`: into the mailboxes of its recipients, as it arrived. `remove`: gone; nobody is told. */
