@@ -80,6 +80,7 @@ describe('who may answer for an authority (RFC 6960 §4.2.2.2)', () => {
   const responder = (extensions: readonly Uint8Array[], more: Partial<Parameters<typeof makeCertificate>[0]> = {}) =>
     makeCertificate({ name: 'responder', issuer: root, serial: 9, extensions, ...more })
   const sub = makeAuthority({ name: 'sub', issuer: root })
+  const forger: Entity = { certificate: root.certificate, key: keyNamed('forger') }
   const withCrl = [makeCrl(root, { revoked: [{ serial: 9, atMs: NOW_MS - DAY_MS }] })]
   const cases: readonly [signer: Entity, verdict: string, why: string][] = [
     [responder([ocspSigning, noCheck]), 'trusted', 'one that it has certified for it'],
@@ -87,6 +88,7 @@ describe('who may answer for an authority (RFC 6960 §4.2.2.2)', () => {
     [responder([extendedKeyUsage(['2.5.29.37.0']), noCheck]), 'untrusted', 'one certified for anything'],
     [responder([noCheck]), 'untrusted', 'one without any such word'],
     [responder([ocspSigning, noCheck], { issuer: sub }), 'untrusted', 'one that a subordinate has certified'],
+    [responder([ocspSigning, noCheck], { issuer: forger }), 'untrusted', 'one that only says it was certified'],
     [responder([ocspSigning, noCheck], { notAfterMs: NOW_MS - DAY_MS }), 'untrusted', 'one out of its time'],
     [responder([ocspSigning, noCheck, keyUsage(KEY_USAGE.keyAgreement)]), 'untrusted', 'whose key may not sign'],
     [responder([ocspSigning, writeExtension('1.2.3', true, NULL), noCheck]), 'untrusted', 'a critical extension'],
