@@ -1,4 +1,5 @@
 /** The server that is killed again and again, the terminals and the foreign server that talk to it, and its peer. */
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { access, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -27,7 +28,9 @@ export const AZUMA = 't-azuma@biglobe.ne.jp'
 const NOBODY = 'nobody@biglobe.ne.jp'
 
 export async function makePeer(): Promise<Peer> {
-  const provider = await makeProvider({ domains: ['biglobe.ne.jp'], config: { protection: { threads: 1 } } })
+  // the victims are known for what they are, so that both users of one share a copy from the first mail on
+  const config = { protection: { threads: 1 }, peers: ['abc.com', 'victim1.example', 'victim2.example'] }
+  const provider = await makeProvider({ domains: ['biglobe.ne.jp'], config })
   const mailbox = await addUser(provider, AZUMA)
   return { provider, mailbox }
 }
@@ -113,6 +116,7 @@ export class Victim implements AsyncDisposable {
     const files = mails.map(({ token }) => join(this.#peer.provider.dir, `${token}.eml`))
     for (const [index, mail] of mails.entries()) await writeFile(files[index] ?? '', outgoingText(mail, from, to))
     const sealed = await this.#peer.provider.cli(['seal', ...files, '--from', from, '--to', ...to])
+    assert.equal(sealed.length, mails.length, 'one copy for both recipients')
     for (const [index, { token }] of mails.entries()) this.#sealed.set(token, String(sealed[index]?.['message']))
     await Promise.all(files.map((file) => rm(file)))
     return mails
