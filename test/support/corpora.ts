@@ -42,7 +42,7 @@ export function everybody(): PackedRing {
   const adopted = read
     .flatMap((each) => each.strayKeys)
     .flatMap((key) => {
-      const certificate = certificates.find((each) => each.publicKey.equals(createPublicKey(key)))
+      const certificate = certificates.find((each) => isSameKey(each.publicKey, createPublicKey(key)))
       return certificate === undefined ? [] : [{ key, certificate }]
     })
   const keys = [...[...read, ...homes].flatMap((each) => each.keys), ...adopted]

@@ -5,6 +5,7 @@ import { type KeyObject, createPrivateKey, createPublicKey } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { isSameKey } from '../../src/protection/smime/public-key.ts'
 
 export function readGpgsmHome(folder: string): {
   readonly certificates: readonly SmimeCertificate[]
@@ -14,7 +15,7 @@ export function readGpgsmHome(folder: string): {
   const keys = globSync(join(folder, 'private-keys-v1.d/*.key')).flatMap((file) => {
     const key = readRsaKey(readFileSync(file))
     if (key === undefined) return []
-    const certificate = certificates.find((each) => each.publicKey.equals(createPublicKey(key)))
+    const certificate = certificates.find((each) => isSameKey(each.publicKey, createPublicKey(key)))
     return certificate === undefined ? [] : [{ certificate, key }]
   })
   return { certificates, keys }
