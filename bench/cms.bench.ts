@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Collector } from '../src/base/byte-sink.ts'
 import { concatBytes } from '../src/base/bytes.ts'
-import { parseCertificate } from '../src/protection/smime/certificate.ts'
+import { parseCertificate } from '../src/protection/smime/x509/certificate.ts'
 import { envelopSink } from '../src/protection/smime/cms/envelop.ts'
 import { openEnvelope } from '../src/protection/smime/cms/open-envelope.ts'
 import { signedDataSink } from '../src/protection/smime/cms/sign.ts'

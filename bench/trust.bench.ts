@@ -1,16 +1,16 @@
 /** May a certificate be believed? Certificates a second: never seen before, known, and with revocation to be looked up. */
 import { generateKeyPairSync } from 'node:crypto'
 import { contextTagged, integer, sequence, time } from '../src/protection/smime/asn1/der-writer.ts'
-import { parseCertificate } from '../src/protection/smime/certificate.ts'
-import { EMAIL_PROTECTION } from '../src/protection/smime/extensions.ts'
-import { validatePath } from '../src/protection/smime/path-validation.ts'
+import { parseCertificate } from '../src/protection/smime/x509/certificate.ts'
+import { EMAIL_PROTECTION } from '../src/protection/smime/x509/extensions.ts'
+import { validatePath } from '../src/protection/smime/x509/path-validation.ts'
 import {
   extendedKeyUsage,
   mailboxName,
   subjectAltName,
   writeExtension,
   writeSigned,
-} from '../src/protection/smime/write-certificate.ts'
+} from '../src/protection/smime/x509/write-certificate.ts'
 import { type Entity, NOW_MS, certificateDer, makeAuthority, makeCertificate } from '../test/support/x509-maker.ts'
 import { measureInTurns } from './measure.ts'
 import type { Effort, Row } from './row.ts'

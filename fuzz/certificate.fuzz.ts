@@ -1,11 +1,11 @@
 /** Certificates and CRLs: no throw, little time, and nothing that was changed is trusted. */
 import assert from 'node:assert/strict'
-import { type SmimeCertificate, parseCertificate } from '../src/protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../src/protection/smime/x509/certificate.ts'
 import { certificateAbilities } from '../src/protection/smime/cms/capabilities.ts'
-import { parseCrl } from '../src/protection/smime/crl.ts'
-import { EMAIL_PROTECTION, EXTENSION, KEY_USAGE } from '../src/protection/smime/extensions.ts'
-import { searchPath } from '../src/protection/smime/path-search.ts'
-import { validatePath } from '../src/protection/smime/path-validation.ts'
+import { parseCrl } from '../src/protection/smime/x509/crl.ts'
+import { EMAIL_PROTECTION, EXTENSION, KEY_USAGE } from '../src/protection/smime/x509/extensions.ts'
+import { searchPath } from '../src/protection/smime/x509/path-search.ts'
+import { validatePath } from '../src/protection/smime/x509/path-validation.ts'
 import { contextTagged, integer, oid, sequence } from '../src/protection/smime/asn1/der-writer.ts'
 import {
   dnsName,
@@ -15,7 +15,7 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
   writeExtension,
-} from '../src/protection/smime/write-certificate.ts'
+} from '../src/protection/smime/x509/write-certificate.ts'
 import { NOW_MS, makeAuthority, makeCertificate, makeCrl } from '../test/support/x509-maker.ts'
 
 const CPU_MAX_US = 2_000_000

@@ -6,12 +6,12 @@ import { writeFields } from '../src/message/header-field.ts'
 import { answeredIds, messageIdIn } from '../src/message/message-ids.ts'
 import { parsePart } from '../src/message/parse.ts'
 import type { Part } from '../src/message/part.ts'
-import { carriesHeader, splitHeader } from '../src/protection/header-protection.ts'
-import { applyEdits, legacyDisplayRemoval } from '../src/protection/legacy-display.ts'
-import { legacyDisplaySink } from '../src/protection/legacy-display-sink.ts'
+import { carriesHeader, splitHeader } from '../src/protection/header/header-protection.ts'
+import { applyEdits, legacyDisplayRemoval } from '../src/protection/header/legacy-display.ts'
+import { legacyDisplaySink } from '../src/protection/header/legacy-display-sink.ts'
 import { cautionsAbout } from '../src/protection/look-alike.ts'
-import { openedFields } from '../src/protection/opened-header.ts'
-import { readProtectedHeader } from '../src/protection/protected-header.ts'
+import { openedFields } from '../src/protection/header/opened-header.ts'
+import { readProtectedHeader } from '../src/protection/header/protected-header.ts'
 
 const MS_MAX = 2_000
 const subject = parsePart(utf8('Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nKeywords: a\r\n\r\n')).fields

@@ -1,10 +1,10 @@
 /** OCSP responses: no throw, little time, and none that was changed makes anybody good or revoked. */
 import assert from 'node:assert/strict'
 import { NULL } from '../src/protection/smime/asn1/der-writer.ts'
-import { EXTENSION, OCSP_SIGNING } from '../src/protection/smime/extensions.ts'
-import { parseOcspResponse } from '../src/protection/smime/ocsp.ts'
-import { validatePath } from '../src/protection/smime/path-validation.ts'
-import { extendedKeyUsage, writeExtension } from '../src/protection/smime/write-certificate.ts'
+import { EXTENSION, OCSP_SIGNING } from '../src/protection/smime/x509/extensions.ts'
+import { parseOcspResponse } from '../src/protection/smime/x509/ocsp.ts'
+import { validatePath } from '../src/protection/smime/x509/path-validation.ts'
+import { extendedKeyUsage, writeExtension } from '../src/protection/smime/x509/write-certificate.ts'
 import { makeOcspRefusal, makeOcspResponse } from '../test/support/ocsp-maker.ts'
 import { NOW_MS, makeAuthority, makeCertificate } from '../test/support/x509-maker.ts'
 

@@ -6,8 +6,8 @@ import {
   writeCertificatePem,
   writePem,
   writePrivateKeyPem,
-} from '../src/protection/smime/pem.ts'
-import { readPkcs12, writePkcs12 } from '../src/protection/smime/pkcs12.ts'
+} from '../src/protection/smime/key-files/pem.ts'
+import { readPkcs12, writePkcs12 } from '../src/protection/smime/key-files/pkcs12.ts'
 import { RC2_128_AND_2DES, RC2_40_AND_3DES } from '../test/support/pkcs12-samples.ts'
 import { certificateDer, keyNamed } from '../test/support/x509-maker.ts'
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { Collector } from '../src/base/byte-sink.ts'
 import { concatBytes, latin1, utf8 } from '../src/base/bytes.ts'
-import { readProtectedHeader } from '../src/protection/protected-header.ts'
+import { readProtectedHeader } from '../src/protection/header/protected-header.ts'
 import { parsePart } from '../src/message/parse.ts'
 import { bodyOf } from '../src/message/part.ts'
 import { type PackedRing, packCertificate, packKey, packKnown, runPeel, startWrap } from '../src/protection/jobs.ts'

@@ -10,7 +10,7 @@ import type { InboundPolicy } from '../policy/settings.ts'
 import { type PackedRing, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
 import type { SharedSecret } from '../protection/standard.ts'
-import type { SmimeCertificate } from '../protection/smime/certificate.ts'
+import type { SmimeCertificate } from '../protection/smime/x509/certificate.ts'
 import { isSameKey } from '../protection/smime/public-key.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
 

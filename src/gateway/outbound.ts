@@ -25,7 +25,7 @@ import {
 } from '../policy/decide-outbound.ts'
 import { explainQueued, explainRefused } from '../policy/explain.ts'
 import type { OutboundPolicy } from '../policy/settings.ts'
-import { carriesHeader } from '../protection/header-protection.ts'
+import { carriesHeader } from '../protection/header/header-protection.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey } from '../protection/standard.ts'
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'

@@ -2,7 +2,7 @@
 import { fail, ok, type Result } from '../base/result.ts'
 import { readCertificate } from '../protection/jobs.ts'
 import type { Certificate } from '../protection/standard.ts'
-import { parseCertificate } from '../protection/smime/certificate.ts'
+import { parseCertificate } from '../protection/smime/x509/certificate.ts'
 import { addAnchorRow, listAnchorRows, removeAnchorRow } from '../store/anchors.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'

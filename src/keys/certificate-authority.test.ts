@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { X509Certificate, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { before, describe, test } from 'node:test'
 import { type Address, parseAddress } from '../message/address.ts'
-import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../protection/smime/x509/certificate.ts'
 import type { KeyKind } from '../protection/key-kinds.ts'
-import { EXTENSION, KEY_USAGE } from '../protection/smime/extensions.ts'
-import { validatePath } from '../protection/smime/path-validation.ts'
+import { EXTENSION, KEY_USAGE } from '../protection/smime/x509/extensions.ts'
+import { validatePath } from '../protection/smime/x509/path-validation.ts'
 import {
   type Authority,
   createAuthority,

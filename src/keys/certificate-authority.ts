@@ -1,6 +1,6 @@
 /**
  * The provider's own certificate authority: it vouches to correspondents for the keys of its users. Certificates are
- * written by our own few lines of DER (protection/smime/write-certificate.ts).
+ * written by our own few lines of DER (protection/smime/x509/write-certificate.ts).
  */
 import { type KeyObject, generateKeyPair, randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -8,9 +8,9 @@ import { domainToASCII } from 'node:url'
 import { promisify } from 'node:util'
 import { type Address, parseDomain } from '../message/address.ts'
 import type { KeyKind } from '../protection/key-kinds.ts'
-import { type SmimeCertificate, parseCertificate, usageFor } from '../protection/smime/certificate.ts'
-import { EMAIL_PROTECTION, KEY_USAGE } from '../protection/smime/extensions.ts'
-import { writeCertificatePem, writePrivateKeyPem } from '../protection/smime/pem.ts'
+import { type SmimeCertificate, parseCertificate, usageFor } from '../protection/smime/x509/certificate.ts'
+import { EMAIL_PROTECTION, KEY_USAGE } from '../protection/smime/x509/extensions.ts'
+import { writeCertificatePem, writePrivateKeyPem } from '../protection/smime/key-files/pem.ts'
 import {
   COMMON_NAME,
   DOMAIN_COMPONENT,
@@ -26,7 +26,7 @@ import {
   subjectKeyIdentifier,
   writeCertificate,
   writeName,
-} from '../protection/smime/write-certificate.ts'
+} from '../protection/smime/x509/write-certificate.ts'
 
 export interface Authority {
   /** DER. */

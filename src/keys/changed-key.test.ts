@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Certificate, TrustLevel } from '../protection/standard.ts'
-import { parseCertificate } from '../protection/smime/certificate.ts'
+import { parseCertificate } from '../protection/smime/x509/certificate.ts'
 import { START_MS, address, openSqliteStore } from '../store/conformance/fixture.ts'
 import { type Authority, createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
 import { PublicKeys } from './public-keys.ts'

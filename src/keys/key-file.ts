@@ -6,9 +6,14 @@ import { type Result, fail, ok } from '../base/result.ts'
 import { parseBer } from '../protection/smime/asn1/ber-reader.ts'
 import { readSmallInteger } from '../protection/smime/asn1/der-reader.ts'
 import { TAG } from '../protection/smime/asn1/tlv.ts'
-import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
-import { readCertificates, readPemBlocks, readPrivateKey, writeCertificatePem } from '../protection/smime/pem.ts'
-import { readPkcs12, writePkcs12 } from '../protection/smime/pkcs12.ts'
+import { type SmimeCertificate, parseCertificate } from '../protection/smime/x509/certificate.ts'
+import {
+  readCertificates,
+  readPemBlocks,
+  readPrivateKey,
+  writeCertificatePem,
+} from '../protection/smime/key-files/pem.ts'
+import { readPkcs12, writePkcs12 } from '../protection/smime/key-files/pkcs12.ts'
 import { isSameKey } from '../protection/smime/public-key.ts'
 import type { Certificate, OwnKey } from '../protection/standard.ts'
 

@@ -8,7 +8,7 @@ import { SIGNED_AT_MS, protectedMail, receive } from '../../test/support/protect
 import { parseDer } from '../protection/smime/asn1/der-reader.ts'
 import { bitString, der, sequence } from '../protection/smime/asn1/der-writer.ts'
 import { TAG } from '../protection/smime/asn1/tlv.ts'
-import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../protection/smime/x509/certificate.ts'
 import { address, openSqliteStore } from '../store/conformance/fixture.ts'
 import { createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
 import { PublicKeys } from './public-keys.ts'

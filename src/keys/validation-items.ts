@@ -1,17 +1,17 @@
 /** What can be fetched for one wish: where, with which question, and whether what came back is an answer to it. Pure. */
 import { hash } from 'node:crypto'
 import { type Result, fail, ok } from '../base/result.ts'
-import { type SmimeCertificate, parseCertificate } from '../protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../protection/smime/x509/certificate.ts'
 import { readSignedData } from '../protection/smime/cms/signed-data.ts'
-import { CRL_SIZE_MAX_BYTES, readCrlTimes } from '../protection/smime/crl.ts'
+import { CRL_SIZE_MAX_BYTES, readCrlTimes } from '../protection/smime/x509/crl.ts'
 import {
   OCSP_RESPONSE_MAX_BYTES,
   answerAbout,
   isAnswerTo,
   parseOcspResponse,
   writeOcspRequest,
-} from '../protection/smime/ocsp.ts'
-import { CLOCK_SKEW_MAX_MS } from '../protection/smime/ocsp-status.ts'
+} from '../protection/smime/x509/ocsp.ts'
+import { CLOCK_SKEW_MAX_MS } from '../protection/smime/x509/ocsp-status.ts'
 import type { StatusWish } from '../protection/standard.ts'
 import type { FetchRequest } from './http-fetch.ts'
 

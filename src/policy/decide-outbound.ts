@@ -1,6 +1,6 @@
 /** What happens to one submitted mail: who gets it protected how, and who is refused. Facts in, plan out; no I/O. */
 import { type Address, sameAddress } from '../message/address.ts'
-import type { HeaderConfidentiality } from '../protection/header-confidentiality.ts'
+import type { HeaderConfidentiality } from '../protection/header/header-confidentiality.ts'
 import type { CopyProtection } from '../protection/jobs.ts'
 import type { Abilities, Certificate, StandardName } from '../protection/standard.ts'
 import type { Layering } from '../protection/wrap.ts'

@@ -11,7 +11,7 @@ import { type LargePart, largeBodyOf, parseLargePart } from '../message/large-pa
 import { parsePart } from '../message/parse.ts'
 import { writeFields } from '../message/header-field.ts'
 import type { Defect } from '../message/part.ts'
-import type { HeaderConfidentiality } from './header-confidentiality.ts'
+import type { HeaderConfidentiality } from './header/header-confidentiality.ts'
 import { type JudgedAgain, judgeAgain } from './judge-again.ts'
 import { type PeeledAs, type Shown, peel, peelWith } from './peel.ts'
 import { type PackedPending, packPending, unpackPending } from './pending.ts'

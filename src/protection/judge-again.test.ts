@@ -16,8 +16,8 @@ import {
 } from './jobs.ts'
 import { der, oid, sequence } from './smime/asn1/der-writer.ts'
 import { context } from './smime/asn1/tlv.ts'
-import { EXTENSION } from './smime/extensions.ts'
-import { mailboxName, subjectAltName, writeExtension } from './smime/write-certificate.ts'
+import { EXTENSION } from './smime/x509/extensions.ts'
+import { mailboxName, subjectAltName, writeExtension } from './smime/x509/write-certificate.ts'
 import type { ValidationData } from './standard.ts'
 
 const access = (method: string, url: string): Uint8Array => sequence(oid(method), der(context(6), utf8(url)))

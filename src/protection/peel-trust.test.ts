@@ -10,7 +10,7 @@ import { encodeBase64Lines } from '../message/encode.ts'
 import { type PackedRing, packCertificate, packKey, packKnown, runPeel, startWrap } from './jobs.ts'
 import { contextTagged, oid, sequence } from './smime/asn1/der-writer.ts'
 import { type Node, parseDer } from './smime/asn1/der-reader.ts'
-import { mailboxName, subjectAltName } from './smime/write-certificate.ts'
+import { mailboxName, subjectAltName } from './smime/x509/write-certificate.ts'
 import type { TrustLevel } from './standard.ts'
 
 const root = makeAuthority({ name: 'Root' })

@@ -1,8 +1,8 @@
 /** The Cryptographic Summary (RFC 9787 §4.6): what a reader may believe of the whole mail, in one verdict and a reason. */
 import type { HeaderField } from '../message/part.ts'
-import { type FieldStates, fieldStates } from './field-protection.ts'
+import { type FieldStates, fieldStates } from './header/field-protection.ts'
 import { cautionsAbout } from './look-alike.ts'
-import type { ProtectedHeader } from './protected-header.ts'
+import type { ProtectedHeader } from './header/protected-header.ts'
 import type { LayerKind, SignatureVerdict, StandardName, StatedAbilities } from './standard.ts'
 
 export interface LayerReport {

@@ -6,9 +6,9 @@ import type { ByteSink } from '../base/byte-sink.ts'
 import { fromLatin1 } from '../base/bytes.ts'
 import { makeField, writeFields } from '../message/header-field.ts'
 import type { HeaderField } from '../message/part.ts'
-import type { HeaderConfidentiality } from './header-confidentiality.ts'
-import { splitHeader } from './header-protection.ts'
-import { legacyDisplaySink } from './legacy-display-sink.ts'
+import type { HeaderConfidentiality } from './header/header-confidentiality.ts'
+import { splitHeader } from './header/header-protection.ts'
+import { legacyDisplaySink } from './header/legacy-display-sink.ts'
 import type {
   Certificate,
   EncryptionChoice,

@@ -3,7 +3,7 @@
  * does not tell it there (RFC 9788 §6.1). Only a digest of the Message-ID is kept.
  */
 import { createHash } from 'node:crypto'
-import type { HeaderConfidentiality } from '../protection/header-confidentiality.ts'
+import type { HeaderConfidentiality } from '../protection/header/header-confidentiality.ts'
 import type { Db, Tx } from './schema.ts'
 
 export interface ConfidentialMail {

@@ -4,7 +4,7 @@
  */
 import type { Generated, Kysely } from 'kysely'
 import type { Address, Domain } from '../message/address.ts'
-import type { HeaderConfidentiality } from '../protection/header-confidentiality.ts'
+import type { HeaderConfidentiality } from '../protection/header/header-confidentiality.ts'
 import type { StandardName, TrustLevel } from '../protection/standard.ts'
 
 /** A row of `bytes`: one message as it was written, sealed. */

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { contextTagged, der, oid, sequence, setOf } from '../../src/protection/smime/asn1/der-writer.ts'
 import { TAG, context } from '../../src/protection/smime/asn1/tlv.ts'
-import { EXTENSION, KEY_USAGE } from '../../src/protection/smime/extensions.ts'
+import { EXTENSION, KEY_USAGE } from '../../src/protection/smime/x509/extensions.ts'
 import {
   COMMON_NAME,
   basicConstraints,
@@ -19,7 +19,7 @@ import {
   subjectAltName,
   writeExtension,
   writeName,
-} from '../../src/protection/smime/write-certificate.ts'
+} from '../../src/protection/smime/x509/write-certificate.ts'
 import { SIGNED_AT_MS, protectedMail, receive } from '../support/protected-mail.ts'
 import { ALICE, MALLORY, headerOf } from '../support/tampering.ts'
 import {
@@ -31,7 +31,7 @@ import {
   makeAuthority,
   makeCertificate,
 } from '../support/x509-maker.ts'
-import { parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 
 const TIMES = { notBeforeMs: SIGNED_AT_MS - DAY_MS, notAfterMs: SIGNED_AT_MS + DAY_MS }
 const root = makeAuthority({ name: 'root', ...TIMES })

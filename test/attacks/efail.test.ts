@@ -34,7 +34,7 @@ import { smimeIdentity } from '../support/smime-identity.ts'
 import { fetchAll } from '../support/pop3-client.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
 import { sendUnauthenticated } from '../support/smtp-client.ts'
-import { parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { ALICE, MALLORY } from '../support/tampering.ts'
 
 const BLOCK = 16

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { HOSTILE_MAILS } from '../support/hostile-mails.ts'
 import { fetchAll } from '../support/pop3-client.ts'
 import { openPieceByPiece, protectedMail, receive, receiveInMemory } from '../support/protected-mail.ts'

@@ -7,8 +7,8 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { parseCertificate } from '../../src/protection/smime/certificate.ts'
-import type { SmimeCertificate } from '../../src/protection/smime/certificate.ts'
+import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
+import type { SmimeCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { SECRET, cmsEntity, multipart } from '../support/attack.ts'
 import { cbcEncrypt, forgeEnvelope } from '../support/forge-cms.ts'
 import { fetchAll, fetchWhenThere } from '../support/pop3-client.ts'

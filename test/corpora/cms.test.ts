@@ -4,10 +4,10 @@ import { type KeyObject, createPrivateKey } from 'node:crypto'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { openEnvelope } from '../../src/protection/smime/cms/open-envelope.ts'
 import { findSigner, readSignedData, verifySigner } from '../../src/protection/smime/cms/signed-data.ts'
-import { readPkcs12 } from '../../src/protection/smime/pkcs12.ts'
+import { readPkcs12 } from '../../src/protection/smime/key-files/pkcs12.ts'
 
 const CORPORA = join(import.meta.dirname, '../../../shared/corpora')
 const skip = existsSync(CORPORA) ? false : 'no corpora'

@@ -5,10 +5,10 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { readKeyFile } from '../../src/keys/key-file.ts'
-import type { SmimeCertificate } from '../../src/protection/smime/certificate.ts'
+import type { SmimeCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { openEnvelope } from '../../src/protection/smime/cms/open-envelope.ts'
 import { readSignedData } from '../../src/protection/smime/cms/signed-data.ts'
-import { readPkcs12 } from '../../src/protection/smime/pkcs12.ts'
+import { readPkcs12 } from '../../src/protection/smime/key-files/pkcs12.ts'
 import { findSigners } from '../../src/protection/smime/signer-findings.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../shared/corpora/gnupg/tests/cms')

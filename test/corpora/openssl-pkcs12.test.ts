@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { readPkcs12 } from '../../src/protection/smime/pkcs12.ts'
+import { readPkcs12 } from '../../src/protection/smime/key-files/pkcs12.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../shared/corpora/openssl-cms/test/recipes/80-test_pkcs12_data')
 const PASSWORD = '1234'

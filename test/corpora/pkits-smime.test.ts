@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { canonicalMail } from '../../src/cli/mail-file.ts'
 import { type PackedRing, type PeelReport, packCertificate, runPeel } from '../../src/protection/jobs.ts'
-import { parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { runSealpost } from '../support/provider.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../shared/corpora/pkits-smime')

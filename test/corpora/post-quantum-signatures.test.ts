@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { readAlgorithm } from '../../src/protection/smime/algorithms.ts'
 import { parseDer } from '../../src/protection/smime/asn1/der-reader.ts'
-import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { checkSignature } from '../../src/protection/smime/check-signature.ts'
 import {
   type SignedData,
@@ -14,7 +14,7 @@ import {
   readSignedData,
   verifySigner,
 } from '../../src/protection/smime/cms/signed-data.ts'
-import { importKey } from '../../src/protection/smime/private-key.ts'
+import { importKey } from '../../src/protection/smime/key-files/private-key.ts'
 import { isSameKey } from '../../src/protection/smime/public-key.ts'
 import { SIGNATURES } from '../../src/protection/smime/signature-algorithms.ts'
 

@@ -18,7 +18,7 @@ import {
   runPeel,
   startWrap,
 } from '../../src/protection/jobs.ts'
-import type { SmimeCertificate } from '../../src/protection/smime/certificate.ts'
+import type { SmimeCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { smime } from '../../src/protection/smime/smime.ts'
 import type { EncryptionChoice, SigningChoice } from '../../src/protection/standard.ts'
 import type { Layering } from '../../src/protection/wrap.ts'

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
-import { validatePath } from '../../src/protection/smime/path-validation.ts'
-import { readCertificates, readPrivateKey } from '../../src/protection/smime/pem.ts'
-import { readPkcs12 } from '../../src/protection/smime/pkcs12.ts'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
+import { validatePath } from '../../src/protection/smime/x509/path-validation.ts'
+import { readCertificates, readPrivateKey } from '../../src/protection/smime/key-files/pem.ts'
+import { readPkcs12 } from '../../src/protection/smime/key-files/pkcs12.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../shared/corpora/rfc9216')
 const AT_MS = Date.UTC(2026, 0, 1)

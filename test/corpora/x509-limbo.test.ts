@@ -6,9 +6,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
-import { parseCrl } from '../../src/protection/smime/crl.ts'
-import { searchPath } from '../../src/protection/smime/path-search.ts'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
+import { parseCrl } from '../../src/protection/smime/x509/crl.ts'
+import { searchPath } from '../../src/protection/smime/x509/path-search.ts'
 import type { TrustFinding } from '../../src/protection/standard.ts'
 
 const FILE = join(import.meta.dirname, '../../../shared/corpora/x509-limbo/limbo.json')

@@ -12,8 +12,8 @@ import {
   issueMailCertificate,
 } from '../../src/keys/certificate-authority.ts'
 import { parseAddress } from '../../src/message/address.ts'
-import { writeCertificatePem, writePrivateKeyPem } from '../../src/protection/smime/pem.ts'
-import { readPkcs12, writePkcs12 } from '../../src/protection/smime/pkcs12.ts'
+import { writeCertificatePem, writePrivateKeyPem } from '../../src/protection/smime/key-files/pem.ts'
+import { readPkcs12, writePkcs12 } from '../../src/protection/smime/key-files/pkcs12.ts'
 import { needs } from '../support/apt.ts'
 
 const PASSWORD = 'pässwort'

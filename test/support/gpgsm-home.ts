@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer'
 import { type KeyObject, createPrivateKey, createPublicKey } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { isSameKey } from '../../src/protection/smime/public-key.ts'
 
 export function readGpgsmHome(folder: string): {

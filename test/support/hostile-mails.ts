@@ -10,7 +10,12 @@ import {
   setOf,
 } from '../../src/protection/smime/asn1/der-writer.ts'
 import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
-import { COMMON_NAME, mailboxName, subjectAltName, writeName } from '../../src/protection/smime/write-certificate.ts'
+import {
+  COMMON_NAME,
+  mailboxName,
+  subjectAltName,
+  writeName,
+} from '../../src/protection/smime/x509/write-certificate.ts'
 import { keyNamed, makeAuthority, makeCertificate } from './x509-maker.ts'
 import { encodeBase64Lines } from '../../src/message/encode.ts'
 import { ALICE } from './tampering.ts'

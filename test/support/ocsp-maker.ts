@@ -11,7 +11,7 @@ import {
 } from '../../src/protection/smime/asn1/der-writer.ts'
 import { parseDer } from '../../src/protection/smime/asn1/der-reader.ts'
 import { TAG, context } from '../../src/protection/smime/asn1/tlv.ts'
-import { writeExtension } from '../../src/protection/smime/write-certificate.ts'
+import { writeExtension } from '../../src/protection/smime/x509/write-certificate.ts'
 import { DAY_MS, type Entity, NOW_MS } from './x509-maker.ts'
 
 export interface OcspOrder {

@@ -12,7 +12,7 @@ import {
   time,
 } from '../../src/protection/smime/asn1/der-writer.ts'
 import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
-import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 
 const CURVES = {
   p256: 'prime256v1',

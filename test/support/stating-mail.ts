@@ -12,7 +12,7 @@ import {
   setOf,
   time,
 } from '../../src/protection/smime/asn1/der-writer.ts'
-import type { SmimeCertificate } from '../../src/protection/smime/certificate.ts'
+import type { SmimeCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { SMIME_CAPABILITIES } from '../../src/protection/smime/cms/capabilities.ts'
 
 const DATA = '1.2.840.113549.1.7.1'

@@ -10,7 +10,7 @@ import {
   time,
 } from '../../src/protection/smime/asn1/der-writer.ts'
 import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
-import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import {
   COMMON_NAME,
   basicConstraints,
@@ -18,7 +18,7 @@ import {
   writeExtension,
   writeName,
   writeSigned,
-} from '../../src/protection/smime/write-certificate.ts'
+} from '../../src/protection/smime/x509/write-certificate.ts'
 
 export const NOW_MS = Date.UTC(2026, 0, 1)
 export const DAY_MS = 24 * 60 * 60_000

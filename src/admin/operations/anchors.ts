@@ -1,7 +1,7 @@
 /** Trust anchors: the authorities whose certificates are believed. */
 import { writeKeyFile } from '../../keys/key-file.ts'
 import { parseDomain } from '../../message/address.ts'
-import { readCertificates } from '../../protection/smime/pem.ts'
+import { readCertificates } from '../../protection/smime/key-files/pem.ts'
 import type { Certificate } from '../../protection/standard.ts'
 import { audit } from '../../store/audit.ts'
 import type { TrustAnchor } from '../../keys/anchors.ts'

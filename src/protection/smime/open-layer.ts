@@ -5,7 +5,7 @@
 import type { Defect, Part } from '../../message/part.ts'
 import type { Result } from '../../base/result.ts'
 import type { KeyRing, Opened, OwnKey, SignerFinding } from '../standard.ts'
-import { type SmimeCertificate, isSmimeCertificate } from './certificate.ts'
+import { type SmimeCertificate, isSmimeCertificate } from './x509/certificate.ts'
 import type { Opener } from './cms/content-key.ts'
 import type { OpenedEnvelope } from './cms/open-envelope.ts'
 import type { SignedContent } from './cms/signed-content.ts'

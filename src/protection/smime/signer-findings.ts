@@ -1,6 +1,6 @@
 /** The signers of a SignedData: whose certificate it is, and whether the signature holds. Trust is decided elsewhere. */
 import type { KeyRing, SignerFinding } from '../standard.ts'
-import { type SmimeCertificate, isSmimeCertificate, parseCertificate } from './certificate.ts'
+import { type SmimeCertificate, isSmimeCertificate, parseCertificate } from './x509/certificate.ts'
 import { CONTENT_TYPE } from './cms/content-info.ts'
 import type { SignedContent } from './cms/signed-content.ts'
 import {

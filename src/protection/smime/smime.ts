@@ -15,7 +15,7 @@ import type {
   SigningChoice,
   TrustFinding,
 } from '../standard.ts'
-import { type SmimeCertificate, isSmimeCertificate, parseCertificate } from './certificate.ts'
+import { type SmimeCertificate, isSmimeCertificate, parseCertificate } from './x509/certificate.ts'
 import { certificateAbilities } from './cms/capabilities.ts'
 import { canEnvelopTo, envelopSink, envelopeFormOf } from './cms/envelop.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
@@ -23,7 +23,7 @@ import { kindOfForm, multipartSignedFields, pkcs7MimeFields, signatureFields, sm
 import { inMemory } from './in-memory.ts'
 import { onDisk } from './on-disk.ts'
 import { isSmimeKey, openLayer } from './open-layer.ts'
-import { validatePath } from './path-validation.ts'
+import { validatePath } from './x509/path-validation.ts'
 
 export const smime: ProtectionStandard = {
   name: 'smime',

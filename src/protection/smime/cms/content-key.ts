@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { SharedSecret } from '../../standard.ts'
-import type { SmimeCertificate } from '../certificate.ts'
+import type { SmimeCertificate } from '../x509/certificate.ts'
 
 /**
  * What a RecipientInfo gave. `key` is missing when it did not unwrap: that must look to the sender like every other

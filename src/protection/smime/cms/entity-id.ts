@@ -4,9 +4,9 @@ import { joinedOctets, parseBer } from '../asn1/ber-reader.ts'
 import type { Node } from '../asn1/der-reader.ts'
 import { sequence } from '../asn1/der-writer.ts'
 import { TAG, context } from '../asn1/tlv.ts'
-import type { SmimeCertificate } from '../certificate.ts'
+import type { SmimeCertificate } from '../x509/certificate.ts'
 import { Malformed } from '../malformed.ts'
-import { nameKey, readName } from '../name.ts'
+import { nameKey, readName } from '../x509/name.ts'
 
 export type EntityId =
   | {

@@ -10,7 +10,7 @@ import type { SharedSecret } from '../../standard.ts'
 import { toDer } from '../asn1/ber-reader.ts'
 import { readOid } from '../asn1/der-reader.ts'
 import { TAG } from '../asn1/tlv.ts'
-import { ITERATIONS_MAX, type IterationBudget } from '../password-encryption.ts'
+import { ITERATIONS_MAX, type IterationBudget } from '../key-files/password-encryption.ts'
 import { ATTRIBUTE, readAttributes } from './attributes.ts'
 import { isAuthenticated } from './ciphers.ts'
 import {

@@ -7,7 +7,7 @@ import { joinedOctets } from '../asn1/ber-reader.ts'
 import { type Node, parseDer } from '../asn1/der-reader.ts'
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import { Malformed } from '../malformed.ts'
-import { type IterationBudget, pbkdf2 } from '../password-encryption.ts'
+import { type IterationBudget, pbkdf2 } from '../key-files/password-encryption.ts'
 import { type ContentCipher, readContentCipher } from './content-cipher.ts'
 import type { ContentKey } from './content-key.ts'
 

@@ -6,7 +6,7 @@ import { type BerReader, type OnSlice, type Reading, readWhole } from '../asn1/b
 import { Asn1Error, type Node } from '../asn1/der-reader.ts'
 import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import { type AlgorithmId, type Digest, digestOf, readAlgorithm } from '../algorithms.ts'
-import { type SmimeCertificate, parseCertificate } from '../certificate.ts'
+import { type SmimeCertificate, parseCertificate } from '../x509/certificate.ts'
 import type { StatedAbilities } from '../../standard.ts'
 import {
   type SignatureInput,
