@@ -125,7 +125,9 @@ test('theirs opens: by a key that was agreed on beforehand', OPENSSL, () => {
     const bytes = openssl([...ENCRYPT, '-aes-256-cbc', ...named], MAIL)
     const keyId = Buffer.from('c0ffee', 'hex')
     assert.equal(opensWith(bytes, { kind: 'shared-key', keyId, key }), MAIL.toString())
-    assert.match(opensWith(bytes, { kind: 'shared-key', keyId, key: randomBytes(keyBytes) }), /"broken"/)
+    // a content key that cannot be unwrapped is replaced, and one CBC padding in 256 then looks right by chance
+    const wrong = opensWith(bytes, { kind: 'shared-key', keyId, key: randomBytes(keyBytes) })
+    assert.ok(!wrong.includes(MAIL.toString().slice(0, 40)), wrong)
     const other = { kind: 'shared-key', keyId: Buffer.from('c0ffef', 'hex'), key } as const
     assert.equal(opensWith(bytes, other), '{"kind":"no-key","recipients":["shared key c0ffee"]}')
   }

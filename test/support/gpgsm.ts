@@ -14,6 +14,7 @@ export interface GpgsmHome extends AsyncDisposable {
   run(args: readonly string[], input?: Uint8Array): Promise<Ran>
 }
 
+const BUNDLES_MAX = 4
 const AGENT_ATTEMPTS_MAX = 5
 
 /** `GNUPGHOME` holds sockets, whose paths must be short: it lies in the system's folder for temporary files. */
@@ -74,20 +75,26 @@ async function sha1Fingerprint(file: string): Promise<string> {
  */
 async function importKey(home: GpgsmHome, { kind, certificateFile, keyFile }: CorrespondentKey): Promise<void> {
   await must(home, ['--import', certificateFile])
-  if (kind === 'rsa') {
-    const old = ['-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1', '-passout', 'pass:']
-    const file = await openssl(['pkcs12', '-export', '-inkey', keyFile, '-in', certificateFile, ...old])
-    const bundle = join(home.dir, 'rsa.p12')
-    await writeFile(bundle, file)
-    await must(home, ['--pinentry-mode', 'loopback', '--passphrase-fd', '0', '--import', bundle], Buffer.from('\n'))
-    return
-  }
+  if (kind === 'rsa') return importBundle(home, keyFile, certificateFile)
   const listed = (await must(home, ['--with-colons', '--with-keygrip', '--list-keys'])).stdout.toString()
   const records = listed.split(/^(?=crt:)/m)
   const record = records.find((each) => each.includes('Correspondent with p256'))
   const keygrip = /^grp:*([0-9A-F]{40}):/m.exec(record ?? '')?.[1]
   if (keygrip === undefined) throw new Error(`gpgsm names no keygrip: ${listed}`)
   await writeFile(join(home.dir, 'private-keys-v1.d', `${keygrip}.key`), agentKey(await readFile(keyFile)))
+}
+
+/** gpgsm 2.2 cannot read every PKCS#12 file: now and then it takes one with other salts only. */
+async function importBundle(home: GpgsmHome, keyFile: string, certificateFile: string): Promise<void> {
+  const old = ['-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1', '-passout', 'pass:']
+  const bundle = join(home.dir, 'rsa.p12')
+  for (let attempt = 1; ; attempt++) {
+    await writeFile(bundle, await openssl(['pkcs12', '-export', '-inkey', keyFile, '-in', certificateFile, ...old]))
+    const how = ['--pinentry-mode', 'loopback', '--passphrase-fd', '0', '--import', bundle]
+    const { status, stderr } = await home.run(how, Buffer.from('\n'))
+    if (status === 0) return
+    if (attempt === BUNDLES_MAX) throw new Error(`gpgsm does not import ${bundle} (${status}): ${stderr}`)
+  }
 }
 
 /** A P-256 key as gpg-agent keeps one that is under no password: a canonical S-expression. */
