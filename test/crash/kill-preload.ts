@@ -39,8 +39,8 @@ let watching = false
 let killer: { readonly wake: () => void } | undefined
 
 if (isMainThread) {
-  if (process.env['CRASH_NOW'] === undefined) process.on('SIGUSR2', () => void arm())
-  else await arm()
+  process.on('SIGUSR2', () => void arm()) // also when the first plan is missed, and the process lives on
+  if (process.env['CRASH_NOW'] !== undefined) await arm()
 }
 
 async function arm(): Promise<void> {
