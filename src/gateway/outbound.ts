@@ -92,8 +92,8 @@ async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<
 async function recipientFacts(deps: OutboundDeps, address: Address, nowMs: number): Promise<RecipientFacts> {
   const policy = deps.policyFor(domainOf(address))
   const known = await deps.correspondents.get(address, nowMs)
-  const certificates = await withoutRevoked(deps, address, known.certificates, policy.revocation, nowMs)
-  return { address, ...known, certificates, policy }
+  const usable = await withoutRevoked(deps, address, known.certificates, policy.revocation, nowMs)
+  return { address, ...known, ...usable, policy }
 }
 
 async function sayWhenRefused(mail: ReceivedMail, answered: Promise<Reply>): Promise<Reply> {

@@ -3,6 +3,7 @@ import type { TrustAnchors } from '../keys/anchors.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import type { ValidationSource } from '../keys/validation-source.ts'
 import type { Address } from '../message/address.ts'
+import type { RecipientFacts } from '../policy/decide-outbound.ts'
 import { standardNamed } from '../protection/jobs.ts'
 import type { Certificate, KeyRing, RevocationRule, TrustFinding } from '../protection/standard.ts'
 
@@ -12,15 +13,18 @@ export interface RecipientStatusDeps {
   readonly validation: ValidationSource
 }
 
-/** Those of an address that may be encrypted to; under `require` only those that are known not to be revoked. */
+/**
+ * Those of an address that may be encrypted to; under `require` only those that are known not to be revoked, and
+ * `statusUnknown` when there is none for want of an answer.
+ */
 export async function withoutRevoked(
   deps: RecipientStatusDeps,
   address: Address,
   certificates: readonly Certificate[],
   rule: RevocationRule,
   atMs: number,
-): Promise<readonly Certificate[]> {
-  if (rule === 'off' || certificates.length === 0) return certificates
+): Promise<Pick<RecipientFacts, 'certificates' | 'statusUnknown'>> {
+  if (rule === 'off' || certificates.length === 0) return { certificates }
   const [known, anchors] = await Promise.all([deps.publicKeys.known(address), deps.anchors.certificates()])
   const ring: KeyRing = { decryptionKeys: [], known, anchors, revocation: rule }
   const waiting = deps.validation.startWaiting()
@@ -33,8 +37,10 @@ export async function withoutRevoked(
       return standard.judge(certificate, { carried: [] }, { ...ring, fetched }, atMs)
     }),
   )
-  return certificates.filter((_certificate, index) => {
+  const usable = certificates.filter((_certificate, index) => {
     const found = judged[index]
     return found?.trusted === true || (found?.verdict !== 'revoked' && rule !== 'require')
   })
+  const unknown = judged.some((found) => !found.trusted && found.verdict !== 'revoked')
+  return { certificates: usable, statusUnknown: usable.length === 0 && unknown }
 }

@@ -26,6 +26,7 @@ interface Recipient {
   /** Not in To or Cc. */
   readonly blind?: true
   readonly policy?: Partial<OutboundPolicy>
+  readonly statusUnknown?: boolean
 }
 
 function address(text: string): Address {
@@ -38,9 +39,10 @@ const certificateOf = (name: string) => smimeIdentity('p256', name).certificate
 
 function plan(recipients: Readonly<Record<string, Recipient>>, more: Partial<OutboundFacts> = {}): OutboundPlan {
   return decideOutbound({
-    recipients: Object.entries(recipients).map(([name, { key, abilities, policy }]) => ({
+    recipients: Object.entries(recipients).map(([name, { key, abilities, policy, statusUnknown = false }]) => ({
       address: address(name),
       certificates: key === false ? [] : [certificateOf(name)],
+      statusUnknown,
       abilities: abilities === undefined ? {} : { smime: { ...NOTHING, ...abilities } },
       policy: { ...BASE, surrogate: false, ...policy },
     })),
@@ -113,6 +115,11 @@ const rows: readonly [got: OutboundPlan, expected: readonly string[], why: strin
     plan({ [A]: {}, [B]: { blind: true, key: false } }, { alreadyProtected: true }),
     ['a+b: as it is'],
     'protected by the client',
+  ],
+  [
+    plan({ [A]: { key: false, statusUnknown: true }, [B]: { key: false } }),
+    ['b: sign', 'refused a: status-unknown'],
+    'whose key may be revoked gets nothing in clear, whatever is allowed for those without a key',
   ],
   [plan({ [A]: {} }, { senderStandards: [] }), ['refused a: no-key'], 'nobody to sign: never in clear'],
   [

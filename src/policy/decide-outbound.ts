@@ -12,6 +12,8 @@ export interface RecipientFacts {
   readonly address: Address
   /** Usable for encryption at this moment, best first (keys/public-keys.ts). */
   readonly certificates: readonly Certificate[]
+  /** There are certificates, and none may be used because nobody says whether it was revoked. */
+  readonly statusUnknown?: boolean
   /** What is known of the recipient's program, by standard (keys/correspondents.ts). */
   readonly abilities: Readonly<Partial<Record<StandardName, Abilities>>>
   readonly policy: OutboundPolicy
@@ -52,7 +54,7 @@ export interface RefusedRecipient {
 
 /** `no-key`: none that is usable. `classical-key`: none of the kind that is asked for. `weak-cipher`: no strong one is read.
  * `confidential-answer`: no key, and it would tell what another mail had hidden. */
-export type RefusalReason = 'no-key' | 'classical-key' | 'weak-cipher' | 'confidential-answer'
+export type RefusalReason = 'no-key' | 'status-unknown' | 'classical-key' | 'weak-cipher' | 'confidential-answer'
 
 export function decideOutbound(facts: OutboundFacts): OutboundPlan {
   const everyone = facts.recipients.map((recipient) => recipient.address)
@@ -84,7 +86,7 @@ function demandsEncryption({ noKey, recipientKeys }: OutboundPolicy, asked: NoKe
 type Wrapped = Extract<CopyProtection, { readonly kind: 'wrapped' }>
 
 function protectionFor(
-  { certificates, abilities, policy }: RecipientFacts,
+  { certificates, statusUnknown, abilities, policy }: RecipientFacts,
   facts: Pick<OutboundFacts, 'senderStandards' | 'asked' | 'answers'>,
 ): Wrapped | RefusalReason {
   const [signingStandard] = facts.senderStandards
@@ -111,6 +113,8 @@ function protectionFor(
     const layering = layeringOf(policy, known)
     return { kind: 'wrapped', standard, layering, certificates: keys, encryption, ...common }
   }
+  // never in the clear because an authority is out of reach, or is kept out of reach
+  if (statusUnknown === true) return 'status-unknown'
   if (signingStandard === undefined || demandsEncryption(policy, facts.asked)) return 'no-key'
   if (facts.answers !== 'none') return 'confidential-answer'
   return { kind: 'wrapped', standard: signingStandard, layering: 'sign', certificates: [], encryption: {}, ...common }

@@ -90,6 +90,11 @@ const REFUSALS: Readonly<Record<RefusalReason, { briefly: string; atLength(names
     atLength: (names) =>
       `Encryption is required, and no key is known for ${names}; ask them for their certificate, or the postmaster to import it`,
   },
+  'status-unknown': {
+    briefly: 'nobody says whether their key was revoked',
+    atLength: (names) =>
+      `It is not known whether the key of ${names} was revoked, for its authority gives no answer; try again later, or ask the postmaster`,
+  },
   'confidential-answer': {
     briefly: 'no key known, and it answers a mail whose subject was hidden on its way',
     atLength: (names) =>
