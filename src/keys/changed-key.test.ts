@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { Certificate, TrustLevel } from '../protection/standard.ts'
 import { parseCertificate } from '../protection/smime/x509/certificate.ts'
 import { START_MS, address, openSqliteStore } from '../store/conformance/fixture.ts'
 import { type Authority, createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
-import { PublicKeys } from './public-keys.ts'
+import { type CertificateSource, PublicKeys } from './public-keys.ts'
 
 const CHIEF = address('chief@bank.example')
 const DAY_MS = 24 * 60 * 60_000
@@ -55,4 +55,35 @@ test('a key by another authority is held while the one known before is in its ti
   await add(foreign, 'confirmed', START_MS + 4)
   assert.deepEqual(await held(START_MS + 4), [first.fingerprint], 'once it is confirmed, the other one is the stranger')
   assert.deepEqual(await usable(START_MS + 4), [foreign.fingerprint])
+})
+
+describe('a key that was found, after another one', () => {
+  type Seen = readonly [trust: TrustLevel, source: CertificateSource]
+  const cases: readonly [before: Seen, now: Seen, used: 'old' | 'both', why: string][] = [
+    [['found', 'wkd'], ['found', 'wkd'], 'both', 'by the same domain, whose word it is'],
+    [['found', 'vks'], ['found', 'wkd'], 'both', 'by the domain, where a server had one'],
+    [['found', 'vks'], ['found', 'vks'], 'both', 'by the same kind of server'],
+    [['found', 'wkd'], ['found', 'vks'], 'old', 'by a server, where the domain had one'],
+    [['confirmed', 'admin'], ['found', 'wkd'], 'old', 'where an administrator has confirmed one'],
+    [['chained', 'harvested'], ['found', 'wkd'], 'old', 'where an authority vouches for another'],
+  ]
+  for (const [before, now, used, why] of cases)
+    test(why, async (t) => {
+      const { store } = await openSqliteStore(t)
+      const keys = new PublicKeys(store)
+      const authority = await createAuthority({ domain: 'bank.example', nowMs: START_MS })
+      const [old, fresh] = [await issuedBy(authority, 30), await issuedBy(authority, 40)]
+      const seen: readonly [Certificate, Seen][] = [
+        [old, before],
+        [fresh, now],
+      ]
+      for (const [at, [certificate, [trust, source]]] of seen.entries())
+        await store.commit((tx) => keys.add(tx, { address: CHIEF, certificate, trust, source, nowMs: START_MS + at }))
+      const usable = await keys.encryptionCertificates(CHIEF, START_MS + 2)
+      const wanted = used === 'both' ? [old, fresh] : [old]
+      assert.deepEqual(
+        usable.map(({ fingerprint }) => fingerprint).toSorted(),
+        wanted.map(({ fingerprint }) => fingerprint).toSorted(),
+      )
+    })
 })

@@ -1,18 +1,15 @@
 /**
- * The one place that speaks HTTP as a client: fetches what certificates point to. Whoever can get a certificate issued
- * chooses the address, so everything is bounded, and nothing that is not on the Internet at large is reached. What comes
- * back is believed for its own signature only.
+ * The one place that speaks HTTP as a client: fetches what certificates point to, and keys of correspondents. Whoever can
+ * get a certificate issued or be written to chooses the address, so everything is bounded, and nothing that is not on the
+ * Internet at large is reached.
  */
-import { lookup as systemLookup } from 'node:dns'
-import type { LookupAddress } from 'node:dns'
-import { Resolver } from 'node:dns/promises'
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { type BlockList, isIP } from 'node:net'
-import { promisify } from 'node:util'
 import { concatBytes } from '../base/bytes.ts'
 import { foreignText } from '../base/limits.ts'
 import { type Result, fail, ok } from '../base/result.ts'
+import { type LookUpHost, createLookUp } from './host-names.ts'
 import { isPublicAddress, isWithin } from './public-address.ts'
 
 /** One fetch, with all its redirects. */
@@ -27,6 +24,10 @@ export interface FetchRequest {
   /** Sent by POST; a GET without. */
   readonly body?: { readonly type: string; readonly bytes: Uint8Array }
   readonly sizeMaxBytes: number
+  /** Nothing is asked, nor followed, without TLS to a host whose certificate is verified. */
+  readonly httpsOnly?: boolean
+  /** That there is nothing (404, 410) is an answer too: no bytes. */
+  readonly emptyWhenAbsent?: boolean
 }
 
 /** The whole body of a 200, or one sentence why there is none. Never rejects. */
@@ -40,7 +41,7 @@ export interface FetchOptions {
 }
 
 export function createFetch(options: FetchOptions): Fetch {
-  const resolve = resolverOf(options.resolver)
+  const resolve = createLookUp(options.resolver)
   const mayReach = (address: string): boolean => isPublicAddress(address) || isWithin(options.allowed, address)
   return async (wanted, signal) => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
@@ -54,36 +55,23 @@ export function createFetch(options: FetchOptions): Fetch {
   }
 }
 
-type Resolve = (host: string) => Promise<readonly LookupAddress[]>
-
 interface Reach {
-  readonly resolve: Resolve
+  readonly resolve: LookUpHost
   mayReach(address: string): boolean
   readonly allowed: BlockList
   readonly signal: AbortSignal
 }
 
-function resolverOf(server: string | undefined): Resolve {
-  if (server === undefined) return (host) => promisify(systemLookup)(host, { all: true })
-  const resolver = new Resolver({ timeout: 3000, tries: 2 })
-  resolver.setServers([server])
-  return async (host) => {
-    const found = await Promise.allSettled([resolver.resolve6(host), resolver.resolve4(host)])
-    return found.flatMap((each, index) =>
-      each.status === 'fulfilled' ? each.value.map((address) => ({ address, family: index === 0 ? 6 : 4 })) : [],
-    )
-  }
-}
-
 async function follow(wanted: FetchRequest, reach: Reach): Promise<Result<Uint8Array>> {
   let url = URL.parse(wanted.url)
   for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
-    const refusal = await refusalOf(url, reach)
+    const refusal = await refusalOf(url, wanted, reach)
     if (url === null || refusal !== undefined) return fail(refusal ?? 'it is no URL')
     const response = await send(url, wanted, reach)
     const status = response.statusCode ?? 0
     if (status === 200) return readBody(response, wanted.sizeMaxBytes)
     response.destroy()
+    if (wanted.emptyWhenAbsent === true && (status === 404 || status === 410)) return ok(new Uint8Array(0))
     const again = status === 307 || status === 308 || (wanted.body === undefined && status >= 301 && status <= 303)
     if (!again || response.headers.location === undefined) return fail(`the server answered ${status}`)
     url = URL.parse(response.headers.location, url)
@@ -92,8 +80,13 @@ async function follow(wanted: FetchRequest, reach: Reach): Promise<Result<Uint8A
 }
 
 /** Before anything is sent; the addresses are looked at once more when the connection is made. */
-async function refusalOf(url: URL | null, { resolve, mayReach, allowed }: Reach): Promise<string | undefined> {
+async function refusalOf(
+  url: URL | null,
+  { httpsOnly }: FetchRequest,
+  { resolve, mayReach, allowed }: Reach,
+): Promise<string | undefined> {
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return 'it is no http URL'
+  if (httpsOnly === true && url.protocol === 'http:') return 'it is not protected by TLS'
   if (url.username !== '' || url.password !== '') return 'the URL has a name or a password in it'
   const host = hostOf(url)
   const addresses = isIP(host) === 0 ? (await resolve(host)).map(({ address }) => address) : [host]

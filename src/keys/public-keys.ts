@@ -19,7 +19,7 @@ import { ChangeCache } from './change-cache.ts'
 const CACHE_ADDRESSES_MAX = 10_000
 
 /** Where a certificate came from. */
-export type CertificateSource = 'own' | 'admin' | 'chain' | 'harvested'
+export type CertificateSource = 'own' | 'admin' | 'chain' | 'wkd' | 'vks' | 'hkp' | 'harvested'
 
 /** A certificate as 222 holds it for one address. */
 export interface StoredCertificate extends KnownCertificate {
@@ -136,30 +136,37 @@ function usableAt(known: readonly StoredCertificate[], atMs: number): readonly S
 }
 
 /**
- * Changed keys are held: those that only an anchor vouches for, while another one is in its time that was known before or
- * that an administrator has confirmed, when none of these is by the same authority. Any of many authorities could have been
- * talked into it (decision 0030). Such a key is used when it is confirmed, or when the others have run out or are revoked.
+ * Changed keys are held: those that only an anchor vouches for, or that were only found, while another one is in its time
+ * that was known before or that an administrator has confirmed, when none of these is by the same authority. Any of many
+ * authorities could have been talked into it (decisions 0030, 0046). Such a key is used when it is confirmed, or when the
+ * others have run out or are revoked.
  */
 function heldAmong(usable: readonly StoredCertificate[]): ReadonlySet<StoredCertificate> {
-  const accepted = usable.filter(({ trust }) => trust !== 'chained')
+  const isSettled = ({ trust }: StoredCertificate): boolean => trust === 'own' || trust === 'confirmed'
+  const accepted = usable.filter(isSettled)
+  const vouchedFor = usable.filter((each) => !isSettled(each)).toSorted((a, b) => a.firstSeenMs - b.firstSeenMs)
   const held = new Set<StoredCertificate>()
-  const chained = usable.filter(({ trust }) => trust === 'chained').toSorted((a, b) => a.firstSeenMs - b.firstSeenMs)
-  for (const one of chained) {
-    const { standard } = one.certificate
+  for (const one of vouchedFor) {
     const before = accepted.filter(
       (each) =>
-        each.certificate.standard === standard && (each.trust !== 'chained' || each.firstSeenMs < one.firstSeenMs),
+        each.certificate.standard === one.certificate.standard &&
+        (isSettled(each) || each.firstSeenMs < one.firstSeenMs),
     )
-    const familiar = ({ certificate }: StoredCertificate): boolean =>
-      certificate.keyFingerprint === one.certificate.keyFingerprint ||
-      standardNamed(standard).sameIssuer(certificate, one.certificate)
-    if (before.length === 0 || before.some(familiar)) accepted.push(one)
+    if (before.length === 0 || before.some((each) => isVouchedAlike(each, one))) accepted.push(one)
     else held.add(one)
   }
   return held
 }
 
-const TRUST_RANK: Readonly<Record<TrustLevel, number>> = { own: 0, confirmed: 1, chained: 2, candidate: 3 }
+/** Whether who vouched for `before` vouches for `one` too, or somebody who knows better does. */
+function isVouchedAlike(before: StoredCertificate, one: StoredCertificate): boolean {
+  if (before.certificate.keyFingerprint === one.certificate.keyFingerprint) return true
+  if (one.trust === 'chained' && before.trust === 'chained')
+    return standardNamed(one.certificate.standard).sameIssuer(before.certificate, one.certificate)
+  return one.trust === 'found' && before.trust === 'found' && (one.source === 'wkd' || one.source === before.source)
+}
+
+const TRUST_RANK: Readonly<Record<TrustLevel, number>> = { own: 0, confirmed: 1, chained: 2, found: 3, candidate: 4 }
 
 const byIssue = ({ certificate }: StoredCertificate): number => certificate.notBeforeMs
 

@@ -46,8 +46,11 @@ export interface OwnKey {
   readonly key: KeyObject
 }
 
-/** Why a certificate of 222 is believed (behaviour.md, "Keys"). `candidate` is never used to encrypt. */
-export type TrustLevel = 'own' | 'confirmed' | 'chained' | 'candidate'
+/**
+ * Why a certificate of 222 is believed (behaviour.md, "Keys"). `found`: looked up where the owner of the domain, or of the
+ * address, has put it. `candidate` is never used to encrypt.
+ */
+export type TrustLevel = 'own' | 'confirmed' | 'chained' | 'found' | 'candidate'
 
 export interface KnownCertificate {
   readonly certificate: Certificate

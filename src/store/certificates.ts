@@ -11,7 +11,7 @@ export interface CertificateRow {
   readonly fingerprint: string
   readonly encoded: Uint8Array
   readonly trust: TrustLevel
-  /** Where it came from when it got this trust: `own`, `admin`, `chain`, `harvested` … */
+  /** Where it came from when it got this trust: `own`, `admin`, `chain`, `wkd` … */
   readonly source: string
   readonly firstSeenMs: number
   readonly lastSeenMs: number
@@ -19,7 +19,7 @@ export interface CertificateRow {
 }
 
 /** Higher beats lower; a binding never sinks by itself. */
-const TRUST_ORDER: Readonly<Record<TrustLevel, number>> = { own: 3, confirmed: 2, chained: 1, candidate: 0 }
+const TRUST_ORDER: Readonly<Record<TrustLevel, number>> = { own: 4, confirmed: 3, chained: 2, found: 1, candidate: 0 }
 
 /** Of one address: who sends mail in somebody's name, signed by ever new keys, shall not fill the store. */
 export const CANDIDATES_MAX = 20

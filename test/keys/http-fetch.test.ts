@@ -79,6 +79,18 @@ describe('a fetch', () => {
     assert.equal(await fetchIt({ body, url: `${origin}/to?/` }), 'the server answered 302')
   })
 
+  test('that there is nothing, where that is an answer', async () => {
+    const asked = { url: `${origin}/missing`, emptyWhenAbsent: true }
+    assert.equal(await fetchIt(asked), 'ok ')
+    assert.equal(await fetchIt({ ...asked, url: `${origin}/to?/missing` }), 'ok ')
+  })
+
+  test('nothing without TLS, where that is demanded', async () => {
+    const before = hits
+    assert.equal(await fetchIt({ httpsOnly: true }), 'it is not protected by TLS')
+    assert.equal(hits, before)
+  })
+
   for (const path of ['/silent', '/drip'])
     test(`a server that is slow: ${path}`, async () => {
       assert.equal(await fetchIt({ url: `${origin}${path}` }, 200), 'it took too long')
