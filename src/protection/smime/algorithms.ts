@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type AsymmetricKeyDetails, type Hash, type KeyObject, createHash, hash } from 'node:crypto'
 import { type Result, fail, ok } from '../../base/result.ts'
+import type { Weakness } from '../weakness.ts'
 import { type Node, parseDer, readOid, readSmallInteger } from './asn1/der-reader.ts'
 import { integer, oid, sequence } from './asn1/der-writer.ts'
 import { TAG } from './asn1/tlv.ts'
@@ -10,14 +11,6 @@ import { TAG } from './asn1/tlv.ts'
 export interface AlgorithmId {
   readonly oid: string
   readonly parameters?: Uint8Array
-}
-
-/** What has it proves nothing any more, whatever it was worth when it was made: read in old mail, never trusted. */
-export interface Weakness {
-  /** Year. */
-  readonly since: number
-  /** Who says so. */
-  readonly source: string
 }
 
 export type DigestName =

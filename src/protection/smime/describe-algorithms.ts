@@ -1,5 +1,6 @@
 /** docs/algorithms.md, made from the tables that the code runs by. */
-import { DIGESTS, type Weakness, digestByName } from './algorithms.ts'
+import type { Weakness } from '../weakness.ts'
+import { DIGESTS, digestByName } from './algorithms.ts'
 import { CIPHERS, type CipherRow, isAuthenticated, isWritten } from './cms/ciphers.ts'
 import { KEMS, KEM_DERIVATIONS } from './cms/kem.ts'
 import { AGREEMENTS, SCHEMES } from './cms/key-agreement.ts'

@@ -3,7 +3,8 @@
  * when it is weak. RFC 3370, RFC 4055, RFC 5754, RFC 5758, RFC 8410, RFC 8419, RFC 8702, RFC 9814, RFC 9881, RFC 9882.
  */
 import type { KeyObject } from 'node:crypto'
-import { type DigestName, RSA_ENCRYPTION, type Weakness, detailsOf } from './algorithms.ts'
+import type { Weakness } from '../weakness.ts'
+import { type DigestName, RSA_ENCRYPTION, detailsOf } from './algorithms.ts'
 
 /** `pure`: the whole message goes into the algorithm, which hashes as it sees fit (EdDSA, ML-DSA, SLH-DSA). */
 export type SignatureScheme = 'rsa-pkcs1' | 'rsa-pss' | 'ecdsa' | 'dsa' | 'pure'

@@ -2,7 +2,7 @@
  * Ciphers of the content, one row each: RFC 3565 (AES-CBC), RFC 5084 (AES-GCM, AES-CCM), RFC 8103 (ChaCha20-Poly1305),
  * RFC 3370 (3DES, RC2). What we may write, and what is only read, because old mail was sealed with it.
  */
-import type { Weakness } from '../algorithms.ts'
+import type { Weakness } from '../../weakness.ts'
 
 export type CipherMode = 'cbc' | 'gcm' | 'ccm' | 'chacha20' | 'rc2-cbc'
 

@@ -2,7 +2,8 @@
 import { Buffer } from 'node:buffer'
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { type Result, fail, ok } from '../../../base/result.ts'
-import { type AlgorithmId, type Weakness, isAbsentOrNull } from '../algorithms.ts'
+import type { Weakness } from '../../weakness.ts'
+import { type AlgorithmId, isAbsentOrNull } from '../algorithms.ts'
 import { oid, sequence } from '../asn1/der-writer.ts'
 
 export interface KeyWrap {
