@@ -48,7 +48,7 @@ const outbound = {
     .enum(['auto', ...CIPHERS_BEST_FIRST])
     .default('auto')
     .describe(
-      'Of the content. `auto` as the `profile`; `default` takes the strongest that all recipients of a copy are known to read, from their signed mail or their certificates, and for strangers AES-256-CBC, which every program reads.',
+      'Of the content. `auto` as the `profile`; `default` takes the strongest that all recipients of a copy are known to read, from their signed mail or their certificates, and for strangers AES-256-CBC, which every program reads. It counts in the standard that has it: CBC, GCM and ChaCha20 are of S/MIME, CFB and OCB of OpenPGP.',
     ),
   weakestCipher: z
     .enum(['auto', ...CIPHERS_BEST_FIRST])

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type IdentityKind, smimeIdentity } from '../../test/support/smime-identity.ts'
 import type { Learned } from '../protection/learn.ts'
 import type { TrustLevel } from '../protection/standard.ts'
-import { OUR_ABILITIES } from '../protection/strength.ts'
+import { smime } from '../protection/smime/smime.ts'
 import { address, openSqliteStore } from '../store/conformance/fixture.ts'
 import { Correspondents, SIGNED_AHEAD_MAX_MS } from './correspondents.ts'
 import { PublicKeys } from './public-keys.ts'
@@ -35,7 +35,7 @@ test('of a stranger nothing is known; of our own users everything', async (t) =>
   await add('p256', 'confirmed')
   assert.equal(await abilities(), undefined, 'a certificate that says nothing')
   await add('rsa-2048', 'own')
-  assert.deepEqual(await abilities(), OUR_ABILITIES)
+  assert.deepEqual(await abilities(), smime.abilities)
 })
 
 test('a key that only new programs know says what they read, where there is no other key beside it', async (t) => {

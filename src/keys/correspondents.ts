@@ -7,7 +7,7 @@ import { keysFor } from '../policy/recipient-keys.ts'
 import { standardNamed } from '../protection/jobs.ts'
 import type { Learned } from '../protection/learn.ts'
 import type { Abilities, Certificate, WrittenCipher, StandardName, StatedAbilities } from '../protection/standard.ts'
-import { DEFAULT_CIPHER, OUR_ABILITIES, wordsAmong } from '../protection/strength.ts'
+import { CIPHERS_BEST_FIRST, KEY_TRANSPORTS, SIGNATURES, wordsAmong } from '../protection/strength.ts'
 import { type AbilityRow, abilitiesOf, forgetAbilities, keepAbilities, listAbilities } from '../store/abilities.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
@@ -64,8 +64,9 @@ export class Correspondents {
     for (const standard of new Set([...known, ...remembered].map((each) => standardOf(each)))) {
       const own = known.some((each) => each.trust === 'own' && each.certificate.standard === standard)
       const merged = own
-        ? OUR_ABILITIES
+        ? standardNamed(standard).abilities
         : merge(
+            standard,
             remembered.find((each) => each.standard === standard),
             certificates.filter((each) => each.standard === standard),
           )
@@ -102,13 +103,18 @@ export class Correspondents {
 const standardOf = (known: { standard: StandardName } | { certificate: Certificate }): StandardName =>
   'certificate' in known ? known.certificate.standard : known.standard
 
-function merge(remembered: Remembered | undefined, certificates: readonly Certificate[]): Abilities | undefined {
+function merge(
+  standard: StandardName,
+  remembered: Remembered | undefined,
+  certificates: readonly Certificate[],
+): Abilities | undefined {
   const stated = remembered?.ciphers === undefined ? statedBy(certificates) : undefined
   if (remembered === undefined && stated === undefined) return undefined
   const { usedCipher, ...known } = { ciphers: [], keyTransports: [], signatures: [], ...stated, ...remembered }
   if (usedCipher === undefined || known.ciphers.includes(usedCipher)) return known
   // having used one is no reason to read none of the others
-  return { ...known, ciphers: [...(known.ciphers.length > 0 ? known.ciphers : [DEFAULT_CIPHER]), usedCipher] }
+  const others = known.ciphers.length > 0 ? known.ciphers : [standardNamed(standard).commonCipher]
+  return { ...known, ciphers: [...others, usedCipher] }
 }
 
 /** Of each key that a mail may be encrypted to: the device with an old key may have an old program. */
@@ -141,13 +147,13 @@ function withFact(before: Remembered, { fact, value }: AbilityRow): Remembered {
       const written = value as Readonly<Record<keyof StatedAbilities, unknown>>
       return {
         ...before,
-        ciphers: wordsAmong(OUR_ABILITIES.ciphers, written.ciphers),
-        keyTransports: wordsAmong(OUR_ABILITIES.keyTransports, written.keyTransports),
-        signatures: wordsAmong(OUR_ABILITIES.signatures, written.signatures),
+        ciphers: wordsAmong(CIPHERS_BEST_FIRST, written.ciphers),
+        keyTransports: wordsAmong(KEY_TRANSPORTS, written.keyTransports),
+        signatures: wordsAmong(SIGNATURES, written.signatures),
       }
     }
     case 'cipher': {
-      const [usedCipher] = wordsAmong(OUR_ABILITIES.ciphers, [value])
+      const [usedCipher] = wordsAmong(CIPHERS_BEST_FIRST, [value])
       return usedCipher === undefined ? before : { ...before, usedCipher }
     }
     case 'outer-signature':

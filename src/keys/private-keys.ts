@@ -1,16 +1,13 @@
 /**
  * The private-key store (221), the vault: the only place where private keys are seen (invariant 6). Outside they are
- * handles; at rest each is PKCS#8 (RFC 5958), sealed under a data key and bound to its owner and its certificate.
+ * handles; at rest each is in its standard's own encoding, sealed under a data key and bound to its owner and its certificate.
  */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { utf8 } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
-import { fail, ok, type Result } from '../base/result.ts'
+import { ok, type Result } from '../base/result.ts'
 import { addressKey, type Address, type Domain } from '../message/address.ts'
-import { readCertificate } from '../protection/jobs.ts'
+import { readCertificate, standardNamed } from '../protection/jobs.ts'
 import type { Certificate, OwnKey } from '../protection/standard.ts'
-import { parseCertificate } from '../protection/smime/x509/certificate.ts'
-import { isSameKey } from '../protection/smime/public-key.ts'
 import { openSmall, sealSmall } from '../store/bytes/sealing.ts'
 import type { Store } from '../store/database.ts'
 import {
@@ -42,13 +39,7 @@ export interface PrivateKeyNote {
   readonly retiredMs?: number
 }
 
-interface NewKey {
-  readonly certificate: Certificate
-  /** Intermediate certificates that go out with a signature, without the anchor. */
-  readonly chain: readonly Certificate[]
-  readonly key: KeyObject
-  readonly nowMs: number
-}
+type NewKey = OwnKey & { readonly nowMs: number }
 
 export class PrivateKeys {
   readonly #store: Store
@@ -143,15 +134,14 @@ export class PrivateKeys {
     purpose: PrivateKeyRow['purpose'],
     owner: string,
     ownerKey: string,
-    { certificate, chain, key, nowMs }: NewKey,
+    entry: NewKey,
   ): Promise<Result<'added' | 'known'>> {
-    const parsed = parseCertificate(certificate.encoded)
-    if (!parsed.ok) return parsed
-    if (key.type !== 'private' || !isSameKey(parsed.value.publicKey, createPublicKey(key)))
-      return fail(`The private key does not belong to the certificate ${certificate.fingerprint}`)
-    const dataKey = this.#store.dataKeys.current()
-    const plain = key.export({ format: 'der', type: 'pkcs8' })
+    const { certificate, chain, nowMs } = entry
     const { standard, fingerprint } = certificate
+    const secret = standardNamed(standard).writeSecret(entry)
+    if (!secret.ok) return secret
+    const { value: plain } = secret
+    const dataKey = this.#store.dataKeys.current()
     const sealed = sealSmall(dataKey, 'private-key', plain, boundTo(purpose, ownerKey, fingerprint))
     plain.fill(0)
     const added = await addPrivateKeyRow(tx, {
@@ -182,17 +172,14 @@ export class PrivateKeys {
     if (!certificate.ok) throw new Error(`Private key of ${row.owner}: its certificate cannot be read`)
     const dataKey = await this.#store.dataKeys.byId(row.dataKeyId)
     const plain = openSmall(dataKey, 'private-key', row.sealed, boundTo(row.purpose, row.ownerKey, row.fingerprint))
-    const key = createPrivateKey({
-      key: Buffer.from(plain.buffer, plain.byteOffset, plain.length),
-      format: 'der',
-      type: 'pkcs8',
-    })
+    const keys = standardNamed(row.standard).readSecret(certificate.value, plain)
     plain.fill(0)
+    if (!keys.ok) throw new Error(`Private key of ${row.owner}: ${keys.error}`)
     const chain = row.chain.flatMap((encoded) => {
       const decoded = readCertificate({ standard: row.standard, encoded })
       return decoded.ok ? [decoded.value] : []
     })
-    return { certificate: certificate.value, chain, key, createdMs: row.createdMs, ...retired(row) }
+    return { certificate: certificate.value, chain, ...keys.value, createdMs: row.createdMs, ...retired(row) }
   }
 }
 

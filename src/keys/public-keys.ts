@@ -161,7 +161,7 @@ function heldAmong(usable: readonly StoredCertificate[]): ReadonlySet<StoredCert
 /** Whether who vouched for `before` vouches for `one` too, or somebody who knows better does. */
 function isVouchedAlike(before: StoredCertificate, one: StoredCertificate): boolean {
   if (before.certificate.keyFingerprint === one.certificate.keyFingerprint) return true
-  if (one.trust === 'chained' && before.trust === 'chained')
+  if (one.trust === 'chained')
     return standardNamed(one.certificate.standard).sameIssuer(before.certificate, one.certificate)
   return one.trust === 'found' && before.trust === 'found' && (one.source === 'wkd' || one.source === before.source)
 }

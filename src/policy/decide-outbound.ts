@@ -1,7 +1,7 @@
 /** What happens to one submitted mail: who gets it protected how, and who is refused. Facts in, plan out; no I/O. */
 import { type Address, sameAddress } from '../message/address.ts'
 import type { HeaderConfidentiality } from '../protection/header/header-confidentiality.ts'
-import type { CopyProtection } from '../protection/jobs.ts'
+import { type CopyProtection, standardNamed } from '../protection/jobs.ts'
 import type { Abilities, Certificate, StandardName } from '../protection/standard.ts'
 import type { Layering } from '../protection/wrap.ts'
 import { chooseEncryption, chooseSigning } from './choose-algorithms.ts'
@@ -108,7 +108,7 @@ function protectionFor(
   }
   if (standard !== undefined && keys.length === 0) return 'classical-key'
   if (standard !== undefined) {
-    const encryption = chooseEncryption(policy, [known])
+    const encryption = chooseEncryption(policy, standardNamed(standard), [known])
     if (encryption === undefined) return 'weak-cipher'
     const layering = layeringOf(policy, known)
     return { kind: 'wrapped', standard, layering, certificates: keys, encryption, ...common }
@@ -169,7 +169,7 @@ function join(
   const known = abilities[standard]
   for (const group of groups) {
     const readers = [...group.readers, known]
-    const common = layering === 'sign' ? {} : chooseEncryption(policy, readers)
+    const common = layering === 'sign' ? {} : chooseEncryption(policy, standardNamed(standard), readers)
     if (group.key !== key || common === undefined) continue
     group.recipients.push(address)
     group.readers.push(known)

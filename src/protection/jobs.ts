@@ -2,7 +2,6 @@
  * The work of protection as data: what a worker thread is given and what it gives back. Keys travel as handles,
  * certificates in their encoding, so that a job is cheap to post and each thread keeps its own parsed certificates.
  */
-import type { KeyObject } from 'node:crypto'
 import type { ByteRange, OpenSpill } from '../base/byte-range.ts'
 import type { ByteSink } from '../base/byte-sink.ts'
 import { concatBytes } from '../base/bytes.ts'
@@ -24,6 +23,7 @@ import type {
   KeyRing,
   KnownCertificate,
   OwnKey,
+  SecretKeys,
   ProtectionStandard,
   RevocationRule,
   SharedSecret,
@@ -57,9 +57,8 @@ export interface PackedCertificate {
   readonly encoded: Uint8Array
 }
 
-export interface PackedKey extends PackedCertificate {
+export interface PackedKey extends PackedCertificate, SecretKeys {
   readonly chain: readonly PackedCertificate[]
-  readonly key: KeyObject
 }
 
 export interface PackedRing {
@@ -265,8 +264,10 @@ export const packCertificate = ({ standard, encoded }: Certificate): PackedCerti
 export const packKey = (own: OwnKey): PackedKey => ({
   ...packCertificate(own.certificate),
   chain: own.chain.map(packCertificate),
-  key: own.key,
+  ...secretKeysOf(own),
 })
+
+const secretKeysOf = ({ key, subkeys }: SecretKeys): SecretKeys => (subkeys === undefined ? { key } : { key, subkeys })
 
 export const packKnown = ({ certificate, trust, revokedMs }: KnownCertificate): PackedRing['known'][number] => ({
   ...packCertificate(certificate),
@@ -282,7 +283,11 @@ export function unpackCertificate(packed: PackedCertificate): Certificate {
 }
 
 function unpackKey(packed: PackedKey): OwnKey {
-  return { certificate: unpackCertificate(packed), chain: packed.chain.map(unpackCertificate), key: packed.key }
+  return {
+    certificate: unpackCertificate(packed),
+    chain: packed.chain.map(unpackCertificate),
+    ...secretKeysOf(packed),
+  }
 }
 
 function unpackRing(ring: PackedRing): KeyRing {

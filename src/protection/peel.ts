@@ -188,32 +188,17 @@ function shownOf<P>(
 function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Opened<P>, judging: Judging): void {
   const report = { standard: standard.name, form: opened.form }
   switch (opened.kind) {
-    case 'signed': {
-      const judged = opened.signers.map((finding) => judgeSigner(standard, finding, judging))
-      const layer = layerOf(judged)
-      if (judged.some(({ wishes }) => wishes !== undefined))
-        progress.pending.push({ layer: progress.layers.length, standard: standard.name, judged })
-      progress.layers.push({ kind: 'signed', ...report, ...layer })
-      for (const each of judged) {
-        const { finding, verdict } = each
-        const { certificate: own, carried } = finding
-        if (!finding.intact || own === undefined) continue
-        for (const certificate of [own, ...certificatesForAnswers(standard, each, judging)])
-          progress.signers.push({ certificate, carried, verdict })
-      }
-      if (layer.verdict === 'invalid' || layer.verdict === 'mismatch' || layer.verdict === 'revoked')
-        progress.end = 'failed'
-      else progress.payload = opened.inner
-      if (layer.verdict !== 'unknown-key') progress.unproven = undefined
+    case 'signed':
+      takeSigned(progress, standard, opened, judging)
       return
-    }
     case 'decrypted': {
       const weak = opened.weak === true ? { weak: true } : {}
       const { algorithm } = opened
       const layer = { kind: 'encrypted', ...report, algorithm, ...weak, verdict: 'decrypted' } as const
       progress.layers.push(layer)
       progress.unproven = opened.authenticated ? undefined : layer
-      progress.payload = opened.inner
+      if (opened.signers === undefined) progress.payload = opened.inner
+      else takeSigned(progress, standard, { ...opened, signers: opened.signers }, judging)
       return
     }
     case 'decompressed':
@@ -233,6 +218,30 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
       progress.end = opened.layer === 'compressed' ? 'packed' : 'failed'
     }
   }
+}
+
+function takeSigned<P>(
+  progress: Progress<P>,
+  standard: ProtectionStandard,
+  { form, inner, signers }: Pick<Extract<Opened<P>, { kind: 'signed' }>, 'form' | 'inner' | 'signers'>,
+  judging: Judging,
+): void {
+  const judged = signers.map((finding) => judgeSigner(standard, finding, judging))
+  const layer = layerOf(judged)
+  if (judged.some(({ wishes }) => wishes !== undefined))
+    progress.pending.push({ layer: progress.layers.length, standard: standard.name, judged })
+  progress.layers.push({ kind: 'signed', standard: standard.name, form, ...layer })
+  for (const each of judged) {
+    const { finding, verdict } = each
+    const { certificate: own, carried } = finding
+    if (!finding.intact || own === undefined) continue
+    for (const certificate of [own, ...certificatesForAnswers(standard, each, judging)])
+      progress.signers.push({ certificate, carried, verdict })
+  }
+  if (layer.verdict === 'invalid' || layer.verdict === 'mismatch' || layer.verdict === 'revoked')
+    progress.end = 'failed'
+  else progress.payload = inner
+  if (layer.verdict !== 'unknown-key') progress.unproven = undefined
 }
 
 /** The reader sees the protected From; an outer one that names somebody else was put there by somebody else. */

@@ -1,5 +1,5 @@
 /**
- * The one interface behind which S/MIME, and later OpenPGP, live. `peel.ts` and `wrap.ts` know only the list of
+ * The one interface behind which S/MIME and OpenPGP live. `peel.ts` and `wrap.ts` know only the list of
  * standards; no other file asks which standard it is dealing with.
  */
 import type { KeyObject } from 'node:crypto'
@@ -43,8 +43,22 @@ export interface OwnKey {
   readonly certificate: Certificate
   /** What goes out with a signature: intermediate certificates without the anchor, and the owner's for encryption. */
   readonly chain: readonly Certificate[]
+  /** The certificate's own; of one with several keys the primary's. */
   readonly key: KeyObject
+  /** Of a certificate with several keys (OpenPGP): each of them whose private half is here, the primary included. */
+  readonly subkeys?: readonly ComponentKey[]
 }
+
+/** One of the keys of a certificate. */
+export interface ComponentKey {
+  /** Lower-case hex. */
+  readonly fingerprint: string
+  /** One; two where a classical and a post-quantum key work together. */
+  readonly handles: readonly KeyObject[]
+}
+
+/** The private keys of a certificate, without what belongs to it in the message. */
+export type SecretKeys = Pick<OwnKey, 'key' | 'subkeys'>
 
 /**
  * Why a certificate of 222 is believed (behaviour.md, "Keys"). `found`: looked up where the owner of the domain, or of the
@@ -151,12 +165,14 @@ export type Opened<P = Part> =
       readonly form: string
       readonly inner: P
       readonly algorithm: string
-      /** True when a tag proved that nothing was changed (AEAD); CBC proves nothing. */
+      /** True when a tag, or a digest inside, proved that nothing was changed; CBC proves nothing. */
       readonly authenticated: boolean
       /** Its algorithm or key protects nobody any more. */
       readonly weak?: boolean
       /** Fingerprint of the certificate whose key opened it; missing when it was no certified key. */
       readonly openedBy?: string
+      /** The signatures over what is inside, where one layer is made of both (OpenPGP). Missing: none of them. */
+      readonly signers?: readonly SignerFinding[]
     }
   | { readonly kind: 'decompressed'; readonly form: string; readonly inner: P; readonly algorithm: string }
   /** Looked like a layer and is none, such as certificates that nobody signed. */
@@ -175,9 +191,11 @@ export type TrustFinding = { readonly wishes?: readonly ValidationWish[] } & (
   | { readonly trusted: false; readonly verdict: 'untrusted' | 'expired' | 'revoked'; readonly why: string }
 )
 
-/** Ciphers that may be asked for. What is only read for the sake of old mail is not among them. */
-export type WrittenCipher =
-  'aes-128-cbc' | 'aes-192-cbc' | 'aes-256-cbc' | 'aes-128-gcm' | 'aes-192-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
+/**
+ * Ciphers that may be asked for: in S/MIME CBC, GCM and ChaCha20; in OpenPGP CFB with the digest inside (SEIPD version 1) and
+ * OCB (version 2), which whoever reads version 2 can. What is only read for the sake of old mail is not among them.
+ */
+export type WrittenCipher = `aes-${128 | 192 | 256}-${'cbc' | 'cfb' | 'gcm' | 'ocb'}` | 'chacha20-poly1305'
 
 /** What an encryption layer uses; `undefined` fields mean the standard's default for correspondents of unknown ability. */
 export interface EncryptionChoice {
@@ -227,6 +245,10 @@ export interface ProtectedSink {
 
 export interface ProtectionStandard {
   readonly name: StandardName
+  /** All that `sign` and `encrypt` can be asked for, which `open` also reads. */
+  readonly abilities: Abilities
+  /** What every program of this standard decrypts; for those of whom nothing is known. */
+  readonly commonCipher: WrittenCipher
   /** Reads one public key in the standard's own encoding (`Certificate.encoded`). */
   readCertificate(encoded: Uint8Array): Result<Certificate>
   /**
@@ -249,4 +271,31 @@ export interface ProtectionStandard {
   /** One signature by each key; at least one. */
   sign(keys: readonly OwnKey[], choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink
   encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, out: ByteSink): ProtectedSink
+  /** Signs, then encrypts, in one layer: where the standard has such a thing, its programs expect it. */
+  signAndEncrypt?(
+    signing: Signing,
+    recipients: readonly Certificate[],
+    choice: EncryptionChoice,
+    out: ByteSink,
+  ): ProtectedSink
+  /** As the vault seals them: PKCS #8, or a transferable secret key. An error when they are not the certificate's. */
+  writeSecret(own: SecretKeys & Pick<OwnKey, 'certificate'>): Result<Uint8Array>
+  /** Of what `writeSecret` wrote. An error when they are not the certificate's. */
+  readSecret(certificate: Certificate, secret: Uint8Array): Result<SecretKeys>
+  /**
+   * The same certificate with what a newer copy of it says: further subkeys, another expiry, revocations; nothing that was
+   * known is lost. Missing where a certificate never changes. An error when they are not the same.
+   */
+  merge?(known: Certificate, update: Certificate): Result<Certificate>
+  /** What tells the readers of the author's mail how to answer encrypted (Autocrypt). */
+  headerFieldsOf?(own: Certificate, author: Address, preferEncrypt: boolean): readonly HeaderField[]
+  /** Public keys that a part brings along: in its header (Autocrypt), or as its body (application/pgp-keys). Not believed. */
+  certificatesIn?(part: Part): readonly Certificate[]
+}
+
+/** What `sign` is given. */
+export interface Signing {
+  readonly keys: readonly OwnKey[]
+  readonly choice: SigningChoice
+  readonly timeMs: number
 }

@@ -37,7 +37,8 @@ export interface WrapPlan {
   readonly signingTimeMs: number
 }
 
-type Step = 'sign' | 'encrypt'
+/** `both`: one layer that is signed inside and encrypted. */
+type Step = 'sign' | 'encrypt' | 'both'
 
 /** From the payload outwards. */
 const STEPS: Readonly<Record<Layering, readonly Step[]>> = {
@@ -49,7 +50,8 @@ const STEPS: Readonly<Record<Layering, readonly Step[]>> = {
 
 /**
  * Returns the sink for the body of the message whose header fields are `fields`; the protected message comes out of
- * `out`, beginning with `trace` and its own header.
+ * `out`, beginning with `trace` and its own header. What is to be signed and then encrypted is one layer where the
+ * standard has such a thing, also as the inside of a `triple`.
  */
 export function wrap(
   standard: ProtectionStandard,
@@ -58,7 +60,7 @@ export function wrap(
   plan: WrapPlan,
   out: ByteSink,
 ): ByteSink {
-  const outermostFirst = STEPS[plan.layering].toReversed()
+  const outermostFirst = stepsOf(plan.layering, standard).toReversed()
   const hp = plan.layering === 'sign' ? 'clear' : 'cipher'
   const scheme = plan.headerProtection ? hp : undefined
   const { inner, outer, hidden } = splitHeader(fields, scheme, plan.confidentiality ?? 'none')
@@ -75,10 +77,25 @@ export function wrap(
   return payload
 }
 
+function stepsOf(layering: Layering, { signAndEncrypt }: ProtectionStandard): readonly Step[] {
+  const [first, second, ...others] = STEPS[layering]
+  if (signAndEncrypt === undefined || first !== 'sign' || second !== 'encrypt') return STEPS[layering]
+  return ['both', ...others]
+}
+
 function layerSink(standard: ProtectionStandard, step: Step, plan: WrapPlan, out: ByteSink): ProtectedSink {
-  return step === 'sign'
-    ? standard.sign(plan.signers, plan.signing, plan.signingTimeMs, out)
-    : standard.encrypt(plan.recipients, plan.encryption, out)
+  const { signers, signing, signingTimeMs, recipients, encryption } = plan
+  switch (step) {
+    case 'sign':
+      return standard.sign(signers, signing, signingTimeMs, out)
+    case 'encrypt':
+      return standard.encrypt(recipients, encryption, out)
+    case 'both': {
+      if (standard.signAndEncrypt === undefined) throw new TypeError(`${standard.name} has no such layer`)
+      const how = { keys: signers, choice: signing, timeMs: signingTimeMs }
+      return standard.signAndEncrypt(how, recipients, encryption, out)
+    }
+  }
 }
 
 function writeHeader(out: ByteSink, fields: readonly HeaderField[]): void {

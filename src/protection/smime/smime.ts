@@ -15,18 +15,29 @@ import type {
   SigningChoice,
   TrustFinding,
 } from '../standard.ts'
+import { CIPHERS_BEST_FIRST, KEY_TRANSPORTS, SIGNATURES } from '../strength.ts'
 import { type SmimeCertificate, isSmimeCertificate, parseCertificate } from './x509/certificate.ts'
 import { certificateAbilities } from './cms/capabilities.ts'
+import { CIPHERS } from './cms/ciphers.ts'
 import { canEnvelopTo, envelopSink, envelopeFormOf } from './cms/envelop.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
 import { kindOfForm, multipartSignedFields, pkcs7MimeFields, signatureFields, smimeFormOf } from './mime-forms.ts'
 import { inMemory } from './in-memory.ts'
 import { onDisk } from './on-disk.ts'
 import { isSmimeKey, openLayer } from './open-layer.ts'
+import { readSecret, writeSecret } from './secret-key.ts'
 import { validatePath } from './x509/path-validation.ts'
 
 export const smime: ProtectionStandard = {
   name: 'smime',
+  abilities: {
+    ciphers: CIPHERS_BEST_FIRST.filter((name) => CIPHERS.some((row) => row.name === name)),
+    keyTransports: KEY_TRANSPORTS,
+    signatures: SIGNATURES,
+    outerSignature: true,
+    headerProtection: true,
+  },
+  commonCipher: 'aes-256-cbc',
   readCertificate: parseCertificate,
   recognise(part, by = 'label') {
     const form = smimeFormOf(part, by)
@@ -40,6 +51,8 @@ export const smime: ProtectionStandard = {
   abilitiesOf: (certificate) => (isSmimeCertificate(certificate) ? certificateAbilities(certificate) : undefined),
   sign,
   encrypt,
+  writeSecret,
+  readSecret,
 }
 
 /** Trust is decided here and nowhere else: confirmed by name, or chained to an anchor (RFC 5280 §6). */
