@@ -1,9 +1,8 @@
 /** S/MIME (RFC 8551) as a ProtectionStandard: MIME forms outside, our CMS inside, path validation for trust. */
-import { randomBytes } from 'node:crypto'
 import { type ByteSink, Collector } from '../../base/byte-sink.ts'
-import { concatBytes, fromLatin1 } from '../../base/bytes.ts'
+import { concatBytes } from '../../base/bytes.ts'
 import { base64LineSink, encodeBase64Lines } from '../../message/encode.ts'
-import { writeFields } from '../../message/header-field.ts'
+import { multipartSignedSink, signedBoundary } from '../multipart-signed.ts'
 import type {
   CameWith,
   Certificate,
@@ -103,12 +102,13 @@ function sign(own: readonly OwnKey[], choice: SigningChoice, signingTimeMs: numb
     const sink = signedDataSink({ keys, detached: false, choice, signingTimeMs }, base64LineSink(out))
     return { fields: pkcs7MimeFields('signed-data'), sink }
   }
-  const boundary = `=_sealpost-${randomBytes(16).toString('hex')}`
+  const boundary = signedBoundary()
   const signature = new Collector()
   const signer = signedDataSink({ keys, detached: true, choice, signingTimeMs }, signature)
+  const body = (): Uint8Array => encodeBase64Lines(concatBytes(signature.take()))
   return {
     fields: multipartSignedFields(micalgOf(keys, choice), boundary),
-    sink: new DetachedSink(boundary, signer, signature, out),
+    sink: multipartSignedSink({ boundary, signer, fields: signatureFields(), body }, out),
   }
 }
 
@@ -119,40 +119,5 @@ function encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, o
   return {
     fields: pkcs7MimeFields(envelopeFormOf(choice)),
     sink: envelopSink({ recipients: certificates, choice }, base64LineSink(out)),
-  }
-}
-
-/** Writes `multipart/signed`: the content passes through to the signer and to the output alike (RFC 8551 §3.5.3). */
-class DetachedSink implements ByteSink {
-  readonly #boundary: string
-  readonly #signer: ByteSink
-  readonly #signature: Collector
-  readonly #out: ByteSink
-  #begun = false
-
-  constructor(boundary: string, signer: ByteSink, signature: Collector, out: ByteSink) {
-    this.#boundary = boundary
-    this.#signer = signer
-    this.#signature = signature
-    this.#out = out
-  }
-
-  write(chunk: Uint8Array): void {
-    if (!this.#begun) {
-      this.#begun = true
-      this.#out.write(fromLatin1(`--${this.#boundary}\r\n`))
-    }
-    this.#signer.write(chunk)
-    this.#out.write(chunk)
-  }
-
-  end(): void {
-    this.#signer.end()
-    this.#out.write(fromLatin1(`\r\n--${this.#boundary}\r\n`))
-    this.#out.write(writeFields(signatureFields()))
-    this.#out.write(fromLatin1('\r\n'))
-    this.#out.write(encodeBase64Lines(concatBytes(this.#signature.take())))
-    this.#out.write(fromLatin1(`\r\n--${this.#boundary}--\r\n`))
-    this.#out.end()
   }
 }
