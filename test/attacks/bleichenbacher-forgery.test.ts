@@ -10,7 +10,7 @@ import { rawSign, toBytes, toNumber } from '../support/raw-rsa.ts'
 import { NULL, der, integer, octetString, oid, sequence } from '../../src/protection/smime/asn1/der-writer.ts'
 import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
 import { parseDer } from '../../src/protection/smime/asn1/der-reader.ts'
-import { attempt } from '../../src/protection/smime/malformed.ts'
+import { attempt } from '../../src/protection/malformed.ts'
 import { readPublicKey } from '../../src/protection/smime/public-key.ts'
 import { verifySignature } from '../../src/protection/smime/check-signature.ts'
 

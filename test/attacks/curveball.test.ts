@@ -10,7 +10,7 @@ import { bitString, der, integer, octetString, oid, sequence } from '../../src/p
 import { parseDer } from '../../src/protection/smime/asn1/der-reader.ts'
 import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
 import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
-import { attempt } from '../../src/protection/smime/malformed.ts'
+import { attempt } from '../../src/protection/malformed.ts'
 import { readPublicKey } from '../../src/protection/smime/public-key.ts'
 import { smimeIdentity } from '../support/smime-identity.ts'
 

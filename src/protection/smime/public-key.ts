@@ -2,7 +2,8 @@
 import { type KeyObject, createPublicKey } from 'node:crypto'
 import { type Node, readOid } from './asn1/der-reader.ts'
 import { TAG } from './asn1/tlv.ts'
-import { Malformed, expectTag, oidOf } from './malformed.ts'
+import { Malformed } from '../malformed.ts'
+import { expectTag, oidOf } from './asn1/der-fields.ts'
 
 export const RSA_BITS_MAX = 8192
 export const RSA_EXPONENT_MAX = 2n ** 64n // one signature check with a larger one costs as much as hundreds

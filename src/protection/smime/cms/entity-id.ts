@@ -5,7 +5,7 @@ import type { Node } from '../asn1/der-reader.ts'
 import { sequence } from '../asn1/der-writer.ts'
 import { TAG, context } from '../asn1/tlv.ts'
 import type { SmimeCertificate } from '../x509/certificate.ts'
-import { Malformed } from '../malformed.ts'
+import { Malformed } from '../../malformed.ts'
 import { nameKey, readName } from '../x509/name.ts'
 
 export type EntityId =

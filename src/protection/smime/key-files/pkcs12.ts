@@ -8,7 +8,8 @@ import { NULL, contextTagged, der, integer, octetString, oid, sequence, setOf } 
 import { TAG, context, contextConstructed } from '../asn1/tlv.ts'
 import { digestByName, readDigestAlgorithm } from '../algorithms.ts'
 import { parseCertificate } from '../x509/certificate.ts'
-import { Malformed, attempt, expectTag, need, oidOf } from '../malformed.ts'
+import { Malformed, attempt, need } from '../../malformed.ts'
+import { expectTag, oidOf } from '../asn1/der-fields.ts'
 import {
   ITERATIONS_MAX,
   ITERATIONS_WRITTEN,

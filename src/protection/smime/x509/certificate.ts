@@ -21,7 +21,8 @@ import {
   readSubjectKeyId,
 } from './extensions.ts'
 import type { GeneralName } from './general-name.ts'
-import { Malformed, attempt, derNode, expectTag, need, oidOf } from '../malformed.ts'
+import { Malformed, attempt, need } from '../../malformed.ts'
+import { derNode, expectTag, oidOf } from '../asn1/der-fields.ts'
 import { type DistinguishedName, EMAIL_ADDRESS, describeName, nameKey, readName } from './name.ts'
 import { readPublicKey } from '../public-key.ts'
 import { SIGNATURES } from '../signature-algorithms.ts'

@@ -7,7 +7,8 @@ import { readSmallInteger } from '../asn1/der-reader.ts'
 import { TAG } from '../asn1/tlv.ts'
 import { readExtensions, readInstant } from './certificate.ts'
 import { readGeneralNames } from './general-name.ts'
-import { Malformed, derNode, need } from '../malformed.ts'
+import { Malformed, need } from '../../malformed.ts'
+import { derNode } from '../asn1/der-fields.ts'
 import { nameKey } from './name.ts'
 
 const ENTRY_EXTENSION = { reason: '2.5.29.21', invalidityDate: '2.5.29.24', certificateIssuer: '2.5.29.29' } as const

@@ -7,7 +7,8 @@ import { type CrlEntries, readEntries } from './crl-entries.ts'
 import { type Extension, readExtensions, readInstant } from './certificate.ts'
 import { EXTENSION, bitsOf, readAuthorityKeyId, readBoolean } from './extensions.ts'
 import { type GeneralName, readGeneralNames } from './general-name.ts'
-import { Malformed, attempt, derNode } from '../malformed.ts'
+import { Malformed, attempt } from '../../malformed.ts'
+import { derNode } from '../asn1/der-fields.ts'
 import { nameKey, readName, relativeNameKey } from './name.ts'
 
 export const CRL_SIZE_MAX_BYTES = 32 * 2 ** 20

@@ -2,7 +2,8 @@
 import { readSmallInteger } from '../asn1/der-reader.ts'
 import { TAG, context } from '../asn1/tlv.ts'
 import { type GeneralName, readGeneralNames } from './general-name.ts'
-import { Malformed, derNode, expectTag, need, oidOf } from '../malformed.ts'
+import { Malformed, need } from '../../malformed.ts'
+import { derNode, expectTag, oidOf } from '../asn1/der-fields.ts'
 
 export const EXTENSION = {
   subjectKeyId: '2.5.29.14',

@@ -1,7 +1,8 @@
 /** GeneralName (RFC 5280 §4.2.1.6): what a subjectAltName holds and a name constraint limits. */
 import type { Node } from '../asn1/der-reader.ts'
 import { TAG, context, contextConstructed } from '../asn1/tlv.ts'
-import { Malformed, expectTag, oidOf } from '../malformed.ts'
+import { Malformed } from '../../malformed.ts'
+import { expectTag, oidOf } from '../asn1/der-fields.ts'
 import { type DistinguishedName, readDirectoryString, readName } from './name.ts'
 
 /** SmtpUTF8Mailbox (RFC 9598 §3). */

@@ -6,7 +6,8 @@ import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import { type SmimeCertificate, findExtension, subjectAddresses } from './certificate.ts'
 import { EXTENSION, readAltNames } from './extensions.ts'
 import { type GeneralName, readGeneralName } from './general-name.ts'
-import { Malformed, derNode, expectTag } from '../malformed.ts'
+import { Malformed } from '../../malformed.ts'
+import { derNode, expectTag } from '../asn1/der-fields.ts'
 import { readName } from './name.ts'
 
 export const CONSTRAINT_COMPARISONS_MAX = 100_000 // a path; names × subtrees is otherwise quadratic

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { der, oid, sequence, setOf } from '../asn1/der-writer.ts'
 import { TAG } from '../asn1/tlv.ts'
-import { attempt, derNode } from '../malformed.ts'
+import { attempt } from '../../malformed.ts'
+import { derNode } from '../asn1/der-fields.ts'
 import { describeName, nameKey, readName } from './name.ts'
 
 type Attribute = readonly [type: string, tag: number, content: Uint8Array | string]

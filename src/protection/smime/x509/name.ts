@@ -3,7 +3,8 @@ import { Buffer } from 'node:buffer'
 import { hex } from '../../../base/bytes.ts'
 import type { Node } from '../asn1/der-reader.ts'
 import { TAG } from '../asn1/tlv.ts'
-import { Malformed, expectTag, oidOf } from '../malformed.ts'
+import { Malformed } from '../../malformed.ts'
+import { expectTag, oidOf } from '../asn1/der-fields.ts'
 
 export const NAME_TEXT_MAX = 512 // characters of a name that are shown
 const NAME_ATTRIBUTES_MAX = 100

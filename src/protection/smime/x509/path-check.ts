@@ -10,7 +10,7 @@ import {
   readBasicConstraints,
   readExtendedKeyUsage,
 } from './extensions.ts'
-import { attempt } from '../malformed.ts'
+import { attempt } from '../../malformed.ts'
 import {
   CONSTRAINT_COMPARISONS_MAX,
   type NameConstraints,

@@ -6,7 +6,8 @@ import { readSmallInteger } from '../asn1/der-reader.ts'
 import { TAG, context } from '../asn1/tlv.ts'
 import { type SmimeCertificate, findExtension } from './certificate.ts'
 import { EXTENSION } from './extensions.ts'
-import { Malformed, derNode, expectTag, need, oidOf } from '../malformed.ts'
+import { Malformed, need } from '../../malformed.ts'
+import { derNode, expectTag, oidOf } from '../asn1/der-fields.ts'
 
 export const ANY_POLICY = '2.5.29.32.0'
 export const POLICIES_MAX = 128 // in one certificate

@@ -2,7 +2,7 @@
 import type { StatusWish } from '../../standard.ts'
 import type { SmimeCertificate } from './certificate.ts'
 import { readCrlStatus } from './crl-status.ts'
-import { attempt } from '../malformed.ts'
+import { attempt } from '../../malformed.ts'
 import { readOcspStatus } from './ocsp-status.ts'
 import { type PathProblem, subjectOf, untrusted } from './path-check.ts'
 import type { RevocationStatus, StatusContext } from './status-context.ts'

@@ -3,7 +3,8 @@ import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import { type SmimeCertificate, findExtension } from './certificate.ts'
 import { EXTENSION } from './extensions.ts'
 import { type GeneralName, readGeneralName, readGeneralNames } from './general-name.ts'
-import { attempt, derNode, expectTag, oidOf } from '../malformed.ts'
+import { attempt } from '../../malformed.ts'
+import { derNode, expectTag, oidOf } from '../asn1/der-fields.ts'
 
 /** Of each kind, in the order of the certificate; more are ignored. */
 const SOURCES_MAX = 4

@@ -1,28 +1,10 @@
-/** How the readers of small structures (X.509, CRL, PKCS#12) leave early: thrown inside, a Result outside. */
-import { hex } from '../../base/bytes.ts'
-import { type Result, fail, ok } from '../../base/result.ts'
-import { type Node, parseDer, readOid } from './asn1/der-reader.ts'
-import { TAG } from './asn1/tlv.ts'
+/** Fields of small structures in DER, taken by the tag they must have; thrown as Malformed where they do not. */
+import { hex } from '../../../base/bytes.ts'
+import { Malformed } from '../../malformed.ts'
+import { type Node, parseDer, readOid } from './der-reader.ts'
+import { TAG } from './tlv.ts'
 
 const OID_MAX_BYTES = 128
-
-/** The peer's structure is wrong. Never leaves a public function: `attempt` turns it into a Result. */
-export class Malformed extends Error {}
-
-export function attempt<T>(read: () => T): Result<T> {
-  try {
-    return ok(read())
-  } catch (error) {
-    if (error instanceof Malformed) return fail(error.message)
-    throw error
-  }
-}
-
-/** The value, or Malformed with `why` when it is missing. */
-export function need<T>(value: T | undefined, why: string): T {
-  if (value === undefined) throw new Malformed(why)
-  return value
-}
 
 /** Parses one element that fills `bytes` and has this tag. */
 export function derNode(bytes: Uint8Array, tag: number, what: string): Node {
