@@ -98,3 +98,31 @@ test('one by a key that nobody knows is shown, and said to be', () => {
   assert.equal(summary.signature, 'untrusted')
   assert.ok(message)
 })
+
+test('a layer amid something that it does not protect says nothing of the mail, and nothing below it is opened', () => {
+  const amid: ProtectionStandard = {
+    ...oneLayer,
+    open(part, ring) {
+      const opened = oneLayer.open(part, ring)
+      return opened.kind === 'decrypted' || opened.kind === 'signed' ? { ...opened, partial: true } : opened
+    },
+  }
+  const valid = peeled(amid, mail(amid, 'sign-encrypt'))
+  assert.equal(valid.summary.signature, 'none')
+  assert.equal(valid.summary.encrypted, false)
+  assert.equal(valid.summary.reason, 'only a part of it was protected')
+  assert.deepEqual(valid.summary.notes, [
+    'A part of it came encrypted; nothing else did.',
+    'A part of it has a valid signature by alice@example.com, which covers nothing else.',
+  ])
+  assert.deepEqual(valid.signers, [])
+  assert.match(latin1(concatBytes(valid.message ?? [])), /the words/)
+
+  const somebodyElses = peeled(amid, mail(amid, 'triple', mallory))
+  assert.deepEqual(
+    somebodyElses.layers.map(({ kind, verdict }) => `${kind} ${verdict}`),
+    ['signed mismatch'],
+  )
+  assert.equal(somebodyElses.summary.signature, 'none')
+  assert.ok(somebodyElses.message)
+})

@@ -116,7 +116,7 @@ export function peelWith<P>(
   const opened = open && payload !== message ? reach.preview(payload) : undefined
   const inside = open ? reach.lookInside(payload, protectionOf) : { errant: [], defects: [] }
   const header =
-    opened && layers.some(({ kind }) => PROTECTING.has(kind))
+    opened && layers.some(({ kind, partial }) => PROTECTING.has(kind) && partial !== true)
       ? readProtectedHeader(opened, {
           outside: preview.fields,
           encrypted: layers.some(({ kind }) => kind === 'encrypted'),
@@ -194,11 +194,19 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
     case 'decrypted': {
       const weak = opened.weak === true ? { weak: true } : {}
       const { algorithm } = opened
-      const layer = { kind: 'encrypted', ...report, algorithm, ...weak, verdict: 'decrypted' } as const
+      const layer = {
+        kind: 'encrypted',
+        ...report,
+        algorithm,
+        ...weak,
+        verdict: 'decrypted',
+        ...partOf(opened),
+      } as const
       progress.layers.push(layer)
       progress.unproven = opened.authenticated ? undefined : layer
       if (opened.signers === undefined) progress.payload = opened.inner
       else takeSigned(progress, standard, { ...opened, signers: opened.signers }, judging)
+      if (opened.partial === true) progress.end = 'packed'
       return
     }
     case 'decompressed':
@@ -223,11 +231,19 @@ function take<P>(progress: Progress<P>, standard: ProtectionStandard, opened: Op
 function takeSigned<P>(
   progress: Progress<P>,
   standard: ProtectionStandard,
-  { form, inner, signers }: Pick<Extract<Opened<P>, { kind: 'signed' }>, 'form' | 'inner' | 'signers'>,
+  opened: Pick<Extract<Opened<P>, { kind: 'signed' }>, 'form' | 'inner' | 'signers' | 'partial'>,
   judging: Judging,
 ): void {
-  const judged = signers.map((finding) => judgeSigner(standard, finding, judging))
+  const { form, inner } = opened
+  const judged = opened.signers.map((finding) => judgeSigner(standard, finding, judging))
   const layer = layerOf(judged)
+  if (opened.partial === true) {
+    // whoever put signed words into a mail of theirs proves nothing, and what is wrong with them spoils nothing else
+    progress.layers.push({ kind: 'signed', standard: standard.name, form, ...layer, partial: true })
+    progress.payload = inner
+    progress.end = 'packed'
+    return
+  }
   if (judged.some(({ wishes }) => wishes !== undefined))
     progress.pending.push({ layer: progress.layers.length, standard: standard.name, judged })
   progress.layers.push({ kind: 'signed', standard: standard.name, form, ...layer })
@@ -243,6 +259,9 @@ function takeSigned<P>(
   else progress.payload = inner
   if (layer.verdict !== 'unknown-key') progress.unproven = undefined
 }
+
+const partOf = ({ partial }: { readonly partial?: boolean }): { readonly partial?: true } =>
+  partial === true ? { partial } : {}
 
 /** The reader sees the protected From; an outer one that names somebody else was put there by somebody else. */
 function conflictOf(outer: Author, header: ProtectedHeader | undefined): string | undefined {

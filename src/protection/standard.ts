@@ -159,7 +159,14 @@ export type CameWith = Pick<SignerFinding, 'carried' | 'carriedCrls' | 'carriedO
 
 /** What opening one Cryptographic Layer (RFC 9787 §4.1) gave. Hostile input yields `broken` and why; it never throws. */
 export type Opened<P = Part> =
-  | { readonly kind: 'signed'; readonly form: string; readonly inner: P; readonly signers: readonly SignerFinding[] }
+  | {
+      readonly kind: 'signed'
+      readonly form: string
+      readonly inner: P
+      readonly signers: readonly SignerFinding[]
+      /** It stood amid something that it does not protect: `inner` shows both, apart. */
+      readonly partial?: boolean
+    }
   | {
       readonly kind: 'decrypted'
       readonly form: string
@@ -173,6 +180,8 @@ export type Opened<P = Part> =
       readonly openedBy?: string
       /** The signatures over what is inside, where one layer is made of both (OpenPGP). Missing: none of them. */
       readonly signers?: readonly SignerFinding[]
+      /** It stood amid something that it does not protect: `inner` shows both, apart. */
+      readonly partial?: boolean
     }
   | { readonly kind: 'decompressed'; readonly form: string; readonly inner: P; readonly algorithm: string }
   /** Looked like a layer and is none, such as certificates that nobody signed. */

@@ -20,6 +20,8 @@ export interface LayerReport {
   /** What the signer's program says that it can do. */
   readonly states?: StatedAbilities
   readonly why?: string
+  /** It stood amid something that it does not protect: of the mail as a whole it says nothing. */
+  readonly partial?: boolean
 }
 
 export interface Summary {
@@ -94,13 +96,16 @@ export const NOTHING_SHOWN: Outlook = {
   otherwise: { fields: {}, notes: [] },
 }
 
-const isEncrypted = (layers: readonly LayerReport[]): boolean => layers.some((layer) => layer.kind === 'encrypted')
+const isEncrypted = (layers: readonly LayerReport[]): boolean => wholly(layers).some(({ kind }) => kind === 'encrypted')
+
+const wholly = (layers: readonly LayerReport[]): readonly LayerReport[] =>
+  layers.filter(({ partial }) => partial !== true)
 
 function detailsOn(layers: readonly LayerReport[], found: Found, signed: boolean): Details {
-  if (layers.length === 0) return { fields: {}, notes: [] }
+  if (wholly(layers).length === 0) return { fields: {}, notes: layers.length === 0 ? [] : notesOnPart(layers) }
   const encrypted = isEncrypted(layers)
   const fields = fieldStates(found.shown, found.header, { encrypted, signed })
-  return { fields, notes: [...weakness(layers), ...notesOn(found, encrypted, signed, fields)] }
+  return { fields, notes: [...weakness(layers), ...notesOnPart(layers), ...notesOn(found, encrypted, signed, fields)] }
 }
 
 type Verdict = Pick<Summary, 'signature' | 'signer' | 'reason'>
@@ -108,10 +113,10 @@ type Verdict = Pick<Summary, 'signature' | 'signer' | 'reason'>
 function verdictOn(layers: readonly LayerReport[], { conflict, errant }: Pick<Found, 'conflict' | 'errant'>): Verdict {
   const tampered = layers.find((layer) => layer.kind === 'encrypted' && layer.verdict === 'broken')
   if (tampered !== undefined) return { signature: 'invalid', signer: null, reason: tampered.why ?? null }
-  const signed = layers.filter((layer) => layer.kind === 'signed')
+  const signed = wholly(layers).filter((layer) => layer.kind === 'signed')
   if (signed.length === 0 && conflict !== undefined) return { signature: 'mismatch', signer: null, reason: conflict }
   if (signed.length === 0)
-    return { signature: 'none', signer: null, reason: isEncrypted(layers) ? null : reasonOf(errant) }
+    return { signature: 'none', signer: null, reason: isEncrypted(layers) ? null : reasonOf(layers, errant) }
   const signature = worst(signed.map((layer) => layer.verdict as SignatureVerdict))
   const speaking = signed.find((layer) => layer.verdict === signature)
   const signer = speaking?.signer ?? null
@@ -121,13 +126,24 @@ function verdictOn(layers: readonly LayerReport[], { conflict, errant }: Pick<Fo
 }
 
 /** A mailing list that adds a footer makes such mail, and so does whoever puts somebody's signed words into their own. */
-function reasonOf(errant: readonly LayerKind[]): string | null {
+function reasonOf(layers: readonly LayerReport[], errant: readonly LayerKind[]): string | null {
+  if (layers.some(({ partial }) => partial === true)) return 'only a part of it was protected'
   if (errant.includes('signed')) return 'signed part inside changed mail: the mail around it is not protected'
   return errant.length === 0 ? null : 'encrypted part inside unprotected mail: it was left closed'
 }
 
 const weakness = (layers: readonly LayerReport[]): string[] =>
   layers.some((layer) => layer.weak === true) ? ['It was encrypted in a way that keeps it from nobody any more.'] : []
+
+function notesOnPart(layers: readonly LayerReport[]): string[] {
+  return layers
+    .filter(({ partial }) => partial === true)
+    .map(({ kind, signer, verdict }) => {
+      if (kind !== 'signed') return 'A part of it came encrypted; nothing else did.'
+      if (verdict !== 'valid') return 'A part of it has a signature of which it is not known what it is worth.'
+      return `A part of it has a valid signature by ${signer ?? 'nobody'}, which covers nothing else.`
+    })
+}
 
 function notesOn({ shown, header, errant }: Found, encrypted: boolean, signed: boolean, fields: FieldStates): string[] {
   const open = Object.entries(fields).flatMap(([name, state]) =>
