@@ -56,19 +56,18 @@ async function sealMail(
   const from = needAddress(options.from)
   const nowMs = desk.clock.nowMs()
   const signers = await desk.privateKeys.signingKeys(from)
-  const [signer] = signers
-  if (signer === undefined) throw new OperationRefused(`There is no private key of ${from} here`)
+  if (signers.length === 0) throw new OperationRefused(`There is no private key of ${from} here`)
+  const certificates = signers.map(({ certificate }) => certificate)
   const author = authorOf(message)
   if ('problem' in author) throw new OperationRefused(`It cannot be signed: ${author.problem}`)
   if (!sameAddress(author.address, from))
     throw new OperationRefused(`It is a mail of ${author.address}, and ${from} cannot sign it`)
   const named = namedRecipients(message)
   const recipients = await Promise.all(
-    (options.to?.map(needAddress) ?? named).map(async (address) => ({
-      address,
-      ...(await desk.correspondents.get(address, nowMs)),
-      policy: outboundPolicyFor(desk.config, domainOf(address)),
-    })),
+    (options.to?.map(needAddress) ?? named).map(async (address) => {
+      const policy = outboundPolicyFor(desk.config, domainOf(address))
+      return { address, ...(await desk.correspondents.get(address, nowMs, policy.standards)), policy }
+    }),
   )
   if (recipients.length === 0) throw new OperationRefused('Nobody to seal it for: name recipients with --to')
   const plan = decideOutbound({
@@ -77,10 +76,10 @@ async function sealMail(
     asked: undefined,
     alreadyProtected: false,
     answers: 'none',
-    senderStandards: [signer.certificate.standard],
-    senderCertificate: desk.config.policy.encryptToSender
-      ? await desk.publicKeys.certificateOfSender(signer.certificate, from, nowMs)
-      : undefined,
+    senderStandards: [...new Set(certificates.map(({ standard }) => standard))],
+    senderCertificates: desk.config.policy.encryptToSender
+      ? await desk.publicKeys.certificatesOfSender(certificates, from, nowMs)
+      : [],
   })
   if (plan.refused.length > 0) throw new OperationRefused(explainRefused(plan.refused))
   const outputs = plan.copies.map(() => new Collector())

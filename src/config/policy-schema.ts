@@ -2,12 +2,21 @@
 import { z } from 'zod'
 import { PROFILE_NAMES } from '../policy/profiles.ts'
 import { CIPHERS_BEST_FIRST } from '../protection/strength.ts'
+import type { StandardName } from '../protection/standard.ts'
 import { domainField } from './fields.ts'
 
 const deliverOrRefuse = z.enum(['deliver', 'refuse'])
 
 /** Each with its default; `perDomain` takes the same without defaults. */
 const outbound = {
+  standards: z
+    .array(z.enum(['smime', 'openpgp']))
+    .min(1)
+    .transform((given): readonly StandardName[] => [...new Set(given)])
+    .prefault(['smime', 'openpgp'])
+    .describe(
+      'What may be used, the preferred first. A recipient with keys of both is written to in the standard of the more trusted key, and of equally trusted ones in the first standard; it also signs mail that is not encrypted.',
+    ),
   profile: z
     .enum(PROFILE_NAMES)
     .default('default')
@@ -113,6 +122,7 @@ const revocation = z
   )
 
 const perDomain = z.strictObject({
+  standards: outbound.standards.unwrap().optional(),
   profile: outbound.profile.unwrap().optional(),
   noKey: outbound.noKey.unwrap().optional(),
   recipientKeys: outbound.recipientKeys.unwrap().optional(),

@@ -19,6 +19,7 @@ export function outboundPolicyFor(settings: PolicyFacts, domain: Domain): Outbou
   const [cipher, keyTransport] = [chosen('cipher'), chosen('keyTransport')]
   const [signature, digest] = [chosen('signature'), chosen('digest')]
   return {
+    standards: own.standards ?? policy.standards,
     noKey: chosen('noKey'),
     recipientKeys: chosen('recipientKeys'),
     layering: own.layering ?? policy.layering,

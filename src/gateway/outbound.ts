@@ -91,7 +91,7 @@ async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<
 
 async function recipientFacts(deps: OutboundDeps, address: Address, nowMs: number): Promise<RecipientFacts> {
   const policy = deps.policyFor(domainOf(address))
-  const known = await deps.correspondents.get(address, nowMs)
+  const known = await deps.correspondents.get(address, nowMs, policy.standards)
   const usable = await withoutRevoked(deps, address, known.certificates, policy.revocation, nowMs)
   return { address, ...known, ...usable, policy }
 }
@@ -116,9 +116,8 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   const messageId = messageIdOf(fields)
 
   const signers = await deps.privateKeys.signingKeys(login)
-  const [signer] = signers
-  if (signer === undefined) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
-  const plan = await planFor(deps, head, mail.envelope, { address: login, signer }, nowMs)
+  if (signers.length === 0) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
+  const plan = await planFor(deps, head, mail.envelope, { address: login, signers }, nowMs)
   if ('code' in plan) return plan
   if (plan.copies.length === 0) return reply(554, '5.7.5', explainRefused(plan.refused))
   if (plan.copies.some(hidesHeader) && !carriesHeader(fields))
@@ -166,10 +165,11 @@ async function planFor(
   deps: OutboundDeps,
   { part, preview }: Head,
   envelope: SmtpEnvelope,
-  { address: sender, signer }: { address: Address; signer: OwnKey },
+  { address: sender, signers }: { address: Address; signers: readonly OwnKey[] },
   nowMs: number,
 ): Promise<OutboundPlan | Reply> {
   const rules = deps.rules()
+  const certificates = signers.map(({ certificate }) => certificate)
   const recipients = await Promise.all(envelope.rcptTo.map(({ address }) => recipientFacts(deps, address, nowMs)))
   const isEncrypted = (by: 'label' | 'content'): boolean =>
     STANDARDS.some((standard) => standard.recognise(preview, by) === 'encrypted')
@@ -188,10 +188,10 @@ async function planFor(
     asked: rules.usersMayAsk ? askedFor(part) : undefined,
     alreadyProtected,
     answers: await hiddenInAnswered(deps.store, sender, part.fields),
-    senderStandards: [signer.certificate.standard],
-    senderCertificate: rules.encryptToSender
-      ? await deps.publicKeys.certificateOfSender(signer.certificate, sender, nowMs)
-      : undefined,
+    senderStandards: [...new Set(certificates.map(({ standard }) => standard))],
+    senderCertificates: rules.encryptToSender
+      ? await deps.publicKeys.certificatesOfSender(certificates, sender, nowMs)
+      : [],
   })
 }
 

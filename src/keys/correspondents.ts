@@ -55,9 +55,12 @@ export class Correspondents {
     })
   }
 
-  /** Of what a mail said and of what the certificate says, the mail counts; our own users can do what we can. */
-  async get(address: Address, atMs: number): Promise<Correspondent> {
-    const certificates = await this.#publicKeys.encryptionCertificates(address, atMs)
+  /**
+   * Of what a mail said and of what the certificate says, the mail counts; our own users can do what we can. `standards`:
+   * which of equally trusted keys are the better ones.
+   */
+  async get(address: Address, atMs: number, standards: readonly StandardName[] = []): Promise<Correspondent> {
+    const certificates = await this.#publicKeys.encryptionCertificates(address, atMs, standards)
     const known = await this.#publicKeys.known(address)
     const remembered = await this.#cache.get(addressKey(address))
     const abilities: Partial<Record<StandardName, Abilities>> = {}

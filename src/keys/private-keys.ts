@@ -58,8 +58,8 @@ export class PrivateKeys {
   }
 
   /**
-   * Those that are used now: the newest that signs and what was made together with it, in the order in which they were
-   * made; not retired, their certificates in their time.
+   * Those that are used now: of each standard the newest that signs and what was made together with it, in the order in
+   * which they were made; not retired, their certificates in their time.
    */
   async currentKeys(address: Address): Promise<readonly OwnKey[]> {
     const nowMs = this.#clock.nowMs()
@@ -67,26 +67,31 @@ export class PrivateKeys {
       ({ certificate, retiredMs }) =>
         retiredMs === undefined && certificate.notBeforeMs <= nowMs && nowMs <= certificate.notAfterMs,
     )
-    const newest = usable.find(({ certificate }) => certificate.canSign)
-    return usable.filter(({ createdMs }) => createdMs === newest?.createdMs).toReversed()
+    const ofOneStandard = Map.groupBy(usable, ({ certificate }) => certificate.standard).values()
+    return [...ofOneStandard].flatMap((own) => {
+      const newest = own.find(({ certificate }) => certificate.canSign)
+      return own.filter(({ createdMs }) => createdMs === newest?.createdMs).toReversed()
+    })
   }
 
   /**
-   * The current keys that sign, one of each kind. Certificates that only decrypt go out with the signatures, so that whoever
-   * answers can encrypt.
+   * The current keys that sign, one of each kind and standard. Certificates that only decrypt go out with the signatures, so
+   * that whoever answers can encrypt.
    */
   async signingKeys(address: Address): Promise<readonly OwnKey[]> {
     const current = await this.currentKeys(address)
     const signing = Map.groupBy(
       current.filter(({ certificate }) => certificate.canSign),
-      ({ key }) => key.asymmetricKeyType,
+      ({ certificate, key }) => `${certificate.standard} ${key.asymmetricKeyType}`,
     )
     const forAnswers = current
       .map(({ certificate }) => certificate)
       .filter(({ canSign, canEncrypt }) => canEncrypt && !canSign)
+    const alike = ({ certificate }: OwnKey): readonly Certificate[] =>
+      forAnswers.filter(({ standard }) => standard === certificate.standard)
     return [...signing.values()]
       .flatMap((ofOneKind) => ofOneKind.slice(0, 1))
-      .map((own) => ({ ...own, chain: [...own.chain, ...forAnswers] }))
+      .map((own) => ({ ...own, chain: [...own.chain, ...alike(own)] }))
   }
 
   /** Every one this address ever had, newest first, retired and expired ones included; nobody else's (invariant 11). */

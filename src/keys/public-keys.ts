@@ -1,7 +1,7 @@
 /** The public-key store (222): which certificates are known for an address, local or not, and which may be used. */
 import { addressKey, parseAddress, type Address } from '../message/address.ts'
 import { readCertificate, standardNamed } from '../protection/jobs.ts'
-import type { Certificate, KnownCertificate, TrustLevel } from '../protection/standard.ts'
+import type { Certificate, KnownCertificate, StandardName, TrustLevel } from '../protection/standard.ts'
 import {
   certificatesOf,
   keepCertificate,
@@ -51,16 +51,25 @@ export class PublicKeys {
   }
 
   /**
-   * Those to which mail may be encrypted at `atMs`, best first: higher trust before lower, then the one that was issued
-   * last. Never a candidate, a revoked one, one out of its time, one of a kind that we cannot encrypt to, or one that is
+   * Those to which mail may be encrypted at `atMs`, best first: higher trust before lower, then in the order of `standards`,
+   * then the one that was issued last. Never a candidate, a revoked one, one out of its time, one of a kind that we cannot encrypt to, or one that is
    * held; and none of these hides a good one.
    */
-  async encryptionCertificates(address: Address, atMs: number): Promise<readonly Certificate[]> {
+  async encryptionCertificates(
+    address: Address,
+    atMs: number,
+    standards: readonly StandardName[] = [],
+  ): Promise<readonly Certificate[]> {
     const usable = usableAt(await this.known(address), atMs)
     const held = heldAmong(usable)
     return usable
       .filter((each) => !held.has(each))
-      .toSorted((a, b) => TRUST_RANK[a.trust] - TRUST_RANK[b.trust] || byIssue(b) - byIssue(a))
+      .toSorted(
+        (a, b) =>
+          TRUST_RANK[a.trust] - TRUST_RANK[b.trust] ||
+          standards.indexOf(a.certificate.standard) - standards.indexOf(b.certificate.standard) ||
+          byIssue(b) - byIssue(a),
+      )
       .map(({ certificate }) => certificate)
   }
 
@@ -70,11 +79,20 @@ export class PublicKeys {
     return new Set([...held].map(({ certificate }) => certificate.fingerprint))
   }
 
-  /** For a user's own copy of what they send: the signer's certificate, or another of theirs where that only signs. */
-  async certificateOfSender(signer: Certificate, sender: Address, atMs: number): Promise<Certificate | undefined> {
+  /**
+   * For a user's own copy of what they send, one of each standard that they sign in: the first signer's certificate, or
+   * another of theirs where that only signs.
+   */
+  async certificatesOfSender(
+    signers: readonly Certificate[],
+    sender: Address,
+    atMs: number,
+  ): Promise<readonly Certificate[]> {
     const usable = await this.encryptionCertificates(sender, atMs)
-    const ours = usable.filter(({ standard }) => standard === signer.standard)
-    return ours.find(({ fingerprint }) => fingerprint === signer.fingerprint) ?? ours[0]
+    return [...Map.groupBy(signers, ({ standard }) => standard)].flatMap(([standard, [signer]]) => {
+      const ours = usable.filter((each) => each.standard === standard)
+      return ours.find(({ fingerprint }) => fingerprint === signer?.fingerprint) ?? ours.slice(0, 1)
+    })
   }
 
   /**

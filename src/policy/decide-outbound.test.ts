@@ -9,6 +9,7 @@ import type { OutboundPolicy } from './settings.ts'
 const NOTHING: Abilities = { ciphers: [], keyTransports: [], signatures: [] }
 const SENDER = 'azuma@here.example'
 const BASE: Omit<OutboundPolicy, 'surrogate'> = {
+  standards: ['smime', 'openpgp'],
   noKey: 'prefer',
   layering: 'auto',
   headerProtection: true,
@@ -51,7 +52,7 @@ function plan(recipients: Readonly<Record<string, Recipient>>, more: Partial<Out
     alreadyProtected: false,
     answers: 'none',
     senderStandards: ['smime'],
-    senderCertificate: certificateOf(SENDER),
+    senderCertificates: [certificateOf(SENDER)],
     ...more,
   })
 }
@@ -109,7 +110,7 @@ const rows: readonly [got: OutboundPlan, expected: readonly string[], why: strin
     ['refused a: no-key'],
     'a user cannot ask for less',
   ],
-  [plan({ [A]: {} }, { senderCertificate: undefined }), ['a: sign-encrypt a'], 'no copy for the sender'],
+  [plan({ [A]: {} }, { senderCertificates: [] }), ['a: sign-encrypt a'], 'no copy for the sender'],
   [plan({ [SENDER]: {} }), ['azuma: sign-encrypt azuma'], 'a note to oneself names one key once'],
   [
     plan({ [A]: {}, [B]: { blind: true, key: false } }, { alreadyProtected: true }),

@@ -31,8 +31,8 @@ export interface OutboundFacts {
   readonly answers: HeaderConfidentiality
   /** Standards that the sender has a signing key for. */
   readonly senderStandards: readonly StandardName[]
-  /** The sender's own certificate, when copies are encrypted to the sender as well. */
-  readonly senderCertificate: Certificate | undefined
+  /** The sender's own, one of each standard, when copies are encrypted to the sender as well. */
+  readonly senderCertificates: readonly Certificate[]
 }
 
 /** One protected message and who receives it. */
@@ -85,39 +85,56 @@ function demandsEncryption({ noKey, recipientKeys }: OutboundPolicy, asked: NoKe
 
 type Wrapped = Extract<CopyProtection, { readonly kind: 'wrapped' }>
 
-function protectionFor(
-  { certificates, statusUnknown, abilities, policy }: RecipientFacts,
-  facts: Pick<OutboundFacts, 'senderStandards' | 'asked' | 'answers'>,
-): Wrapped | RefusalReason {
-  const [signingStandard] = facts.senderStandards
-  const standard = certificates.find((each) => facts.senderStandards.includes(each.standard))?.standard
-  const keys = keysFor(
-    policy.recipientKeys,
-    certificates.filter((each) => each.standard === standard),
-  )
-  const known = abilities[standard ?? signingStandard ?? 'smime']
-  const signing = chooseSigning(policy, [known])
-  const bringsBack = policy.surrogate || known?.headerProtection === true
-  const confidentiality = stricter(confidentialityOf(policy, bringsBack), facts.answers)
-  const legacyDisplay = confidentiality !== 'none' && !bringsBack
-  const common = {
-    signing,
-    headerProtection: policy.headerProtection || facts.answers !== 'none',
-    confidentiality,
-    legacyDisplay,
-  }
-  if (standard !== undefined && keys.length === 0) return 'classical-key'
-  if (standard !== undefined) {
-    const encryption = chooseEncryption(policy, standardNamed(standard), [known])
-    if (encryption === undefined) return 'weak-cipher'
-    const layering = layeringOf(policy, known)
-    return { kind: 'wrapped', standard, layering, certificates: keys, encryption, ...common }
-  }
+type Circumstances = Pick<OutboundFacts, 'senderStandards' | 'asked' | 'answers'>
+
+/** The standard of the best key, as long as it gives what the policy asks for; else the other one. */
+function protectionFor(recipient: RecipientFacts, facts: Circumstances): Wrapped | RefusalReason {
+  const { certificates, statusUnknown, policy } = recipient
+  const usable = policy.standards.filter((each) => facts.senderStandards.includes(each))
+  const ofKeys = [...new Set(certificates.map((each) => each.standard))].filter((each) => usable.includes(each))
+  const tried = ofKeys.map((standard) => encryptedIn(standard, recipient, facts))
+  const [first] = tried
+  if (first !== undefined) return tried.find((each) => typeof each !== 'string') ?? first
   // never in the clear because an authority is out of reach, or is kept out of reach
   if (statusUnknown === true) return 'status-unknown'
-  if (signingStandard === undefined || demandsEncryption(policy, facts.asked)) return 'no-key'
+  const [standard] = usable
+  if (standard === undefined || demandsEncryption(policy, facts.asked)) return 'no-key'
   if (facts.answers !== 'none') return 'confidential-answer'
-  return { kind: 'wrapped', standard: signingStandard, layering: 'sign', certificates: [], encryption: {}, ...common }
+  return { ...commonIn(standard, recipient, facts), layering: 'sign', certificates: [], encryption: {} }
+}
+
+function encryptedIn(
+  standard: StandardName,
+  recipient: RecipientFacts,
+  facts: Circumstances,
+): Wrapped | 'classical-key' | 'weak-cipher' {
+  const { abilities, policy } = recipient
+  const known = abilities[standard]
+  const ofStandard = recipient.certificates.filter((each) => each.standard === standard)
+  const certificates = keysFor(policy.recipientKeys, ofStandard)
+  if (certificates.length === 0) return 'classical-key'
+  const encryption = chooseEncryption(policy, standardNamed(standard), [known])
+  if (encryption === undefined) return 'weak-cipher'
+  return { ...commonIn(standard, recipient, facts), layering: layeringOf(policy, known), certificates, encryption }
+}
+
+/** What does not depend on whether it is encrypted. */
+function commonIn(
+  standard: StandardName,
+  { abilities, policy }: RecipientFacts,
+  { answers }: Circumstances,
+): Omit<Wrapped, 'layering' | 'certificates' | 'encryption'> {
+  const known = abilities[standard]
+  const bringsBack = policy.surrogate || known?.headerProtection === true
+  const confidentiality = stricter(confidentialityOf(policy, bringsBack), answers)
+  return {
+    kind: 'wrapped',
+    standard,
+    signing: chooseSigning(policy, [known]),
+    headerProtection: policy.headerProtection || answers !== 'none',
+    confidentiality,
+    legacyDisplay: confidentiality !== 'none' && !bringsBack,
+  }
 }
 
 /** `bringsBack`: the reader's side is known to show the header that is inside. */
@@ -187,9 +204,9 @@ function join(
 /** The sender can open the copy as well, except a blind recipient's: that one names no other key. */
 function withSender(copy: Copy, facts: OutboundFacts): Copy {
   const { protection } = copy
-  const own = facts.senderCertificate
-  if (protection.kind === 'as-is' || protection.layering === 'sign' || own?.standard !== protection.standard)
-    return copy
+  if (protection.kind === 'as-is' || protection.layering === 'sign') return copy
+  const own = facts.senderCertificates.find((each) => each.standard === protection.standard)
+  if (own === undefined) return copy
   const named = copy.recipients.some((each) => facts.named.some((address) => sameAddress(address, each)))
   if (!named || protection.certificates.some((each) => each.fingerprint === own.fingerprint)) return copy
   return { ...copy, protection: { ...protection, certificates: [...protection.certificates, own] } }

@@ -10,5 +10,6 @@ export function keysFor(wanted: RecipientKeys, certificates: readonly Certificat
   return [...defined(quantum), ...defined(classical)]
 }
 
-const isPostQuantum = ({ algorithm }: Certificate): boolean => algorithm.startsWith('ml-kem')
+/** Of two keys that work together, each with its name, one is enough. */
+const isPostQuantum = ({ algorithm }: Certificate): boolean => algorithm.includes('ml-kem')
 const defined = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])

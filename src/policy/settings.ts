@@ -1,11 +1,22 @@
 /** What a postmaster may decide, with the words of docs/operating/configuration.md; defaults are in config/schema.ts. */
-import type { EncryptionChoice, RevocationRule, SigningChoice, WrittenCipher } from '../protection/standard.ts'
+import type {
+  EncryptionChoice,
+  RevocationRule,
+  SigningChoice,
+  StandardName,
+  WrittenCipher,
+} from '../protection/standard.ts'
 
 export type NoKeyPolicy = 'prefer' | 'require'
 export type LayeringPolicy = 'auto' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
 
 /** For mail to one recipient domain. */
 export interface OutboundPolicy {
+  /**
+   * Those that may be used, the preferred first: the first that the sender has signs mail that is not encrypted; of equally
+   * trusted keys the first's is taken.
+   */
+  readonly standards: readonly StandardName[]
   /** Recipient without a usable key: `prefer` sends signed only, `require` refuses that recipient. */
   readonly noKey: NoKeyPolicy
   readonly layering: LayeringPolicy

@@ -103,11 +103,12 @@ export type CopyProtection =
       readonly legacyDisplay?: boolean
     }
 
-/** `signers`: the keys that the sender signs with, the first first; the protection says whether all of them do. */
+/** `signers`: the keys that the sender signs with, the best of each standard first; the protection says whether all of them do. */
 export function packCopy(protection: CopyProtection, signers: readonly OwnKey[]): PackedCopy {
   if (protection.kind === 'as-is') return protection
   const { certificates, ...rest } = protection
-  const signing = protection.signing.signers === 'all' ? signers : signers.slice(0, 1)
+  const able = signers.filter(({ certificate }) => certificate.standard === protection.standard)
+  const signing = protection.signing.signers === 'all' ? able : able.slice(0, 1)
   return { ...rest, signers: signing.map(packKey), recipients: certificates.map(packCertificate) }
 }
 
