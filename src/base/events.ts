@@ -34,6 +34,7 @@ export const EVENT = {
   keyHarvested: 'key-harvested',
   fetchFailed: 'fetch-failed',
   keyChanged: 'key-changed',
+  keyLookedUp: 'key-looked-up',
   trouble: 'trouble',
 } as const
 
@@ -254,6 +255,19 @@ export function keyChanged(facts: {
 }): void {
   const what = facts.held ? 'held until it is confirmed' : 'used from now on'
   happened(EVENT.keyChanged, facts.held ? 'warn' : 'info', facts, `${facts.address} has another key: ${what}`)
+}
+
+/** A source on the network was asked for keys of an address; what it had goes into 222 with that source. */
+export function keyLookedUp(facts: {
+  readonly address: string
+  readonly source: string
+  readonly outcome: 'found' | 'absent' | 'failed'
+  readonly fingerprints: readonly string[]
+  readonly why?: string
+}): void {
+  const why = facts.why === undefined ? '' : `: ${facts.why}`
+  const level = facts.outcome === 'absent' ? 'debug' : 'info'
+  happened(EVENT.keyLookedUp, level, facts, `keys of ${facts.address} ${facts.outcome} by ${facts.source}${why}`)
 }
 
 /** Something of ours failed: a disk, a resolver, a bug. `during` says what was tried. */

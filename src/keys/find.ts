@@ -1,0 +1,169 @@
+/**
+ * The one ordered way to a correspondent's certificates (decision 0046): what 222 holds by a higher level of trust, else
+ * what the sources on the network have, each asked when those before it had nothing. What is found goes into 222 with its
+ * source and level; whoever encrypts or verifies reads 222 and nothing else.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../base/clock.ts'
+import * as events from '../base/events.ts'
+import { type Address, type Domain, addressKey, domainOf } from '../message/address.ts'
+import type { Certificate } from '../protection/standard.ts'
+import type { Store } from '../store/database.ts'
+import type { KeySource } from './key-sources.ts'
+import type { PublicKeys, StoredCertificate } from './public-keys.ts'
+
+/** One look-up at all its sources; whoever waits for it waits less. */
+export const LOOK_UP_MAX_MS = 20_000
+/** A key that was not seen at its source for so long is looked up again before it is used: it may be revoked by now. */
+export const REFRESH_MS = 24 * 60 * 60_000
+/** That there is no key is believed for so long. */
+export const ABSENT_KEPT_MS = 60 * 60_000
+/** After the first failure of all sources, doubled with each one that follows. */
+const RETRY_FIRST_MS = 60_000
+const RETRY_MAX_MS = 60 * 60_000
+const ANSWERS_MAX = 10_000
+/** Of one answer; more are left out. */
+const CERTIFICATES_MAX = 8
+
+export interface KeyFinderOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly publicKeys: PublicKeys
+  /** In the order in which they are asked. */
+  readonly sources: readonly KeySource[]
+  /** Of our own users 222 knows all there is. */
+  isOwnDomain(domain: Domain): boolean
+  /** What one mail may wait. */
+  readonly waitMs: number
+  /** An address that had a believed key has another one now. */
+  readonly onChanged: (key: { readonly address: Address; readonly fingerprint: string }) => Promise<void>
+}
+
+interface Answer {
+  readonly untilMs: number
+  readonly failures: number
+}
+
+export class KeyFinder {
+  readonly #options: KeyFinderOptions
+  /** Look-ups that need not be repeated yet, in order of last use. */
+  readonly #answers = new Map<string, Answer>()
+  readonly #running = new Map<string, Promise<boolean>>()
+  readonly #stopped = new AbortController()
+
+  constructor(options: KeyFinderOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Before mail is encrypted to the address: looks up what is missing, or has not been seen for long. Resolves when 222 is
+   * as good as it gets in time, never later than `waitMs`; never rejects.
+   */
+  async prepare(address: Address, atMs: number): Promise<void> {
+    const { publicKeys, sources, waitMs } = this.#options
+    if (waitMs === 0 || this.#asksNobody(address)) return
+    const usable = await publicKeys.encryptionCertificates(address, atMs)
+    const known = (await publicKeys.known(address)).filter(({ certificate }) =>
+      usable.some(({ fingerprint }) => fingerprint === certificate.fingerprint),
+    )
+    const isOld = ({ certificate, lastSeenMs, trust }: StoredCertificate): boolean =>
+      trust !== 'own' &&
+      sources.some(({ standard }) => standard === certificate.standard) &&
+      lastSeenMs + REFRESH_MS < atMs
+    if (known.length === 0 || known.some(isOld)) await this.#inTime(this.#lookUp(address))
+  }
+
+  /** For a signature by an unknown key: whether 222 knows more of the address now. Waits as `prepare`; never rejects. */
+  async learn(address: Address): Promise<boolean> {
+    return !this.#asksNobody(address) && (await this.#inTime(this.#lookUp(address))) === true
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    this.#stopped.abort()
+  }
+
+  #asksNobody(address: Address): boolean {
+    return this.#options.sources.length === 0 || this.#options.isOwnDomain(domainOf(address))
+  }
+
+  async #inTime<T>(work: Promise<T>): Promise<T | undefined> {
+    const over = new AbortController()
+    const timer = sleep(this.#options.waitMs, undefined, { signal: over.signal }).catch(() => undefined)
+    const done = await Promise.race([work, timer])
+    over.abort()
+    return done
+  }
+
+  /** One look-up for all who ask at once, and none where the last one still counts. Whether 222 has something new. */
+  #lookUp(address: Address): Promise<boolean> {
+    const key = addressKey(address)
+    if ((this.#answers.get(key)?.untilMs ?? 0) > this.#options.clock.nowMs()) return Promise.resolve(false)
+    const running =
+      this.#running.get(key) ??
+      this.#ask(address)
+        .catch((error: unknown) => {
+          events.trouble({ during: `looking up keys of ${address}`, error })
+          return false
+        })
+        .finally(() => this.#running.delete(key))
+    this.#running.set(key, running)
+    return running
+  }
+
+  async #ask(address: Address): Promise<boolean> {
+    const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(LOOK_UP_MAX_MS)])
+    let failed = false
+    let isNew = false
+    for (const source of this.#options.sources) {
+      const answer = await source.ask(address, signal)
+      if (signal.aborted && !answer.ok) break
+      const certificates = answer.ok ? source.read(answer.value, address).slice(0, CERTIFICATES_MAX) : []
+      const outcome = answer.ok ? (certificates.length > 0 ? 'found' : 'absent') : 'failed'
+      const fingerprints = certificates.map(({ fingerprint }) => fingerprint)
+      const why = answer.ok ? {} : { why: answer.error }
+      events.keyLookedUp({ address, source: source.name, outcome, fingerprints, ...why })
+      failed ||= !answer.ok
+      isNew = (await this.#keep(address, source, certificates)) || isNew
+      if (await this.#suffices(address, fingerprints)) {
+        failed = false
+        break
+      }
+    }
+    this.#remember(addressKey(address), failed || this.#stopped.signal.aborted)
+    return isNew
+  }
+
+  async #keep(address: Address, source: KeySource, certificates: readonly Certificate[]): Promise<boolean> {
+    if (certificates.length === 0) return false
+    const { store, publicKeys, clock, onChanged } = this.#options
+    const { trust, name } = source
+    const nowMs = clock.nowMs()
+    const kept = await store.commit(async (tx) => {
+      const results = []
+      for (const certificate of certificates) {
+        const result = await publicKeys.add(tx, { address, certificate, trust, source: name, nowMs })
+        results.push({ ...result, fingerprint: certificate.fingerprint })
+      }
+      return results
+    })
+    for (const { fingerprint } of kept.filter(({ changed }) => changed)) await onChanged({ address, fingerprint })
+    return kept.some((each) => each.kept !== 'seen')
+  }
+
+  /** Whether mail may be encrypted to one of these. */
+  async #suffices(address: Address, fingerprints: readonly string[]): Promise<boolean> {
+    const { publicKeys, clock } = this.#options
+    const usable = await publicKeys.encryptionCertificates(address, clock.nowMs())
+    return usable.some(({ fingerprint }) => fingerprints.includes(fingerprint))
+  }
+
+  #remember(key: string, failed: boolean): void {
+    const failures = failed ? (this.#answers.get(key)?.failures ?? 0) + 1 : 0
+    const keptMs = failed ? Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_MAX_MS) : ABSENT_KEPT_MS
+    this.#answers.delete(key)
+    this.#answers.set(key, { untilMs: this.#options.clock.nowMs() + keptMs, failures })
+    const oldest = this.#answers.keys().next()
+    if (this.#answers.size > ANSWERS_MAX && !oldest.done) this.#answers.delete(oldest.value)
+  }
+}
