@@ -33,8 +33,8 @@ export const PACKET = {
 
 /** A key flooded with other people's signatures has tens of thousands of packets. */
 export const PACKETS_MAX = 100_000
-/** Parts that one body is cut into. */
-const PARTS_MAX = 100_000
+/** Parts that one body is cut into: 128 MiB in the shortest that may be written. */
+const PARTS_MAX = 2 ** 18
 
 const DATA_PACKETS: ReadonlySet<number> = new Set([
   PACKET.COMPRESSED,
@@ -64,7 +64,7 @@ export function checkedHeader(header: PacketHeader): PacketHeader {
   return header
 }
 
-const CUT_OFF = 'the packet ends too early'
+export const CUT_OFF = 'the packet ends too early'
 
 function readBody(bytes: Uint8Array, start: number, { length }: PacketHeader): { body: Uint8Array; end: number } {
   if (length.kind === 'indeterminate') return { body: bytes.subarray(start), end: bytes.length }

@@ -4,6 +4,7 @@
  * for as an `element` is kept; the octets of long strings are handed on in slices.
  */
 import { Buffer } from 'node:buffer'
+import { Gather } from '../../../base/gather.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { type BerHeader, LENGTH_OCTETS_MAX, plainView, readBerHeader } from './ber-reader.ts'
 import { Asn1Error } from './der-reader.ts'
@@ -13,10 +14,6 @@ import { ASN1_DEPTH_MAX, ASN1_NODES_MAX, CONSTRUCTED, TAG } from './tlv.ts'
 export type Reading<T> = Generator<undefined, T, undefined>
 
 export type OnSlice = (slice: Uint8Array) => void
-
-/** Pieces of a string that are shorter are gathered before they are handed on, lest a slice cost more than its octets. */
-const PIECE_MIN_BYTES = 512
-const GATHER_BYTES = 16 * 2 ** 10
 
 interface Frame {
   /** Offset in the input behind which nothing of this element lies; its exact end when the length is definite. */
@@ -257,32 +254,3 @@ export class BerReader {
 
 const END_OF_CONTENTS = Uint8Array.of(0, 0)
 const ignoreSlice = (): void => {}
-
-/** Copies short pieces together; hands long ones on as they are. */
-class Gather {
-  readonly #onSlice: OnSlice
-  #buffer: Uint8Array | undefined
-  #used = 0
-
-  constructor(onSlice: OnSlice) {
-    this.#onSlice = onSlice
-  }
-
-  take(slice: Uint8Array): void {
-    if (slice.length >= PIECE_MIN_BYTES) {
-      this.flush()
-      this.#onSlice(slice)
-      return
-    }
-    if (this.#used + slice.length > GATHER_BYTES) this.flush()
-    this.#buffer ??= new Uint8Array(GATHER_BYTES)
-    this.#buffer.set(slice, this.#used)
-    this.#used += slice.length
-  }
-
-  flush(): void {
-    if (this.#buffer !== undefined && this.#used > 0) this.#onSlice(this.#buffer.subarray(0, this.#used))
-    this.#buffer = undefined
-    this.#used = 0
-  }
-}
