@@ -29,6 +29,7 @@ import { mxAgent } from './receive/mx.ts'
 import { startListener } from './receive/receive.ts'
 import { submissionAgent } from './receive/submission.ts'
 import type { Agent } from './receive/agent.ts'
+import { createDnsClient } from './base/dns-client.ts'
 import { MxResolver } from './relay/mx.ts'
 import { Relay } from './relay/relay.ts'
 import { type Routes, parseRoutes } from './relay/route.ts'
@@ -214,7 +215,11 @@ function relayOf(live: LiveConfig): Relay {
     },
     resolver: new MxResolver({
       ownNames: [hostname],
-      ...(dns.resolver === null ? {} : { resolver: dns.resolver }),
+      ask: createDnsClient({
+        ...(dns.resolver === null ? {} : { server: dns.resolver }),
+        ...(dns.trustValidation === null ? {} : { trustValidation: dns.trustValidation }),
+      }),
+      hostsFile: dns.resolver === null,
       random: Math.random,
       allowLocalAddresses: relay.allowLocalAddresses,
     }),

@@ -174,6 +174,13 @@ export const configSchema = z.strictObject({
         .nullable()
         .default(null)
         .describe("`address:port` of the name server to ask; `null` is the system's."),
+      trustValidation: z
+        .boolean()
+        .nullable()
+        .default(null)
+        .describe(
+          'Whether the name server is believed when it says that it has validated an answer (DNSSEC), which DANE asks for; `null`: when it is on this machine. Say `true` only of one that is reached over a line nobody else can write to.',
+        ),
     })
     .prefault({})
     .describe('Names.'),

@@ -4,13 +4,17 @@
  */
 // oxlint-disable no-underscore-dangle -- the library's own names, all of them in `Inner`
 import assert from 'node:assert/strict'
+import type { X509Certificate } from 'node:crypto'
 import { isIP, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import { fail, ok, type Result } from '../base/result.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import type { TlsFacts } from '../protocol/smtp-session.ts'
+import { matchChain } from './dane.ts'
+import type { Verify } from './tls-policy.ts'
 import { LineEndCheck } from './line-ends.ts'
 import { parseRemoteReply, REPLY_MAX_BYTES } from './remote-reply.ts'
 import { BareLineEnd, endingOf, resultsOf, type Ending, type Failure, type Stage } from './ending.ts'
@@ -23,10 +27,12 @@ export interface ConnectTo {
   readonly port: number
   /** Name for SNI, certificate and reports; the address when the route has no name. */
   readonly hostName: string
+  /** Whose mail it takes: a certificate that DANE vouches for may name it too. */
+  readonly domain: string
   /** What we call ourselves in EHLO. */
   readonly helo: string
   readonly tls: 'off' | 'if-offered' | 'always'
-  readonly verify: boolean
+  readonly verify: Verify
   /** Trust anchors in PEM; Node's own when missing. */
   readonly anchorsPem?: readonly string[]
   readonly timeouts: RelayTimeouts
@@ -67,7 +73,11 @@ export async function openConnection(to: ConnectTo): Promise<Opened> {
     socketTimeout: to.timeouts.commandMs,
     maxResponseSize: REPLY_MAX_BYTES,
     // RFC 8996: nothing older. Without `verify` the certificate proves nothing and is not asked to (RFC 7435)
-    tls: { rejectUnauthorized: to.verify, minVersion: 'TLSv1.2', ...(to.anchorsPem && { ca: [...to.anchorsPem] }) },
+    tls: {
+      rejectUnauthorized: to.verify === 'name',
+      minVersion: 'TLSv1.2',
+      ...(to.anchorsPem && { ca: [...to.anchorsPem] }),
+    },
   })
   const failure = await new Promise<Failure | undefined>((resolve) => {
     // the library's own limits end with the greeting; this one holds whatever trickles in
@@ -82,7 +92,13 @@ export async function openConnection(to: ConnectTo): Promise<Opened> {
     smtp.on('error', settle) // stays: a later error must find a listener
     smtp.connect((error) => settle(error))
   })
-  if (failure === undefined) return { kind: 'open', connection: new RelayConnection(smtp, to) }
+  if (failure === undefined) {
+    const proof = typeof to.verify === 'string' ? ok(undefined) : provesItself(smtp._socket || undefined, to)
+    if (proof.ok) return { kind: 'open', connection: new RelayConnection(smtp, to) }
+    smtp.close()
+    const why = reply(454, '4.7.5', `${where(to)} is not believed: ${proof.error}`)
+    return { kind: 'closed', stage: 'tls', reply: why, remoteSaid: false }
+  }
   const stage = smtp.upgrading === true || failure.code === 'ETLS' ? 'tls' : 'hello'
   smtp.close()
   const said = failure.response === undefined ? undefined : parseRemoteReply(failure.response)
@@ -112,7 +128,7 @@ export class RelayConnection {
     this.#inner = innerOf(smtp)
     this.#timeouts = to.timeouts
     this.hostName = to.hostName
-    this.tls = tlsOf(this.#socket())
+    this.tls = tlsOf(this.#socket(), typeof to.verify !== 'string')
     const sendCommand = this.#inner._sendCommand.bind(smtp)
     this.#inner._sendCommand = (line, logLine) => sendCommand(this.#withParameters(line), logLine)
     smtp.once('end', () => this.#end())
@@ -309,10 +325,22 @@ function innerOf(smtp: SMTPConnection): Inner {
   return inner
 }
 
-function tlsOf(socket: Socket | undefined): (TlsFacts & { readonly verified: boolean }) | undefined {
+function tlsOf(socket: Socket | undefined, proven: boolean): (TlsFacts & { readonly verified: boolean }) | undefined {
   if (!(socket instanceof TLSSocket)) return undefined
   const cipher = socket.getCipher()
-  return { protocol: socket.getProtocol() ?? 'unknown', cipher: cipher.standardName, verified: socket.authorized }
+  return {
+    protocol: socket.getProtocol() ?? 'unknown',
+    cipher: cipher.standardName,
+    verified: proven || socket.authorized,
+  }
+}
+
+/** Against what the host's domain has signed (RFC 7672 §3.2); nothing has been sent but EHLO. */
+function provesItself(socket: Socket | undefined, { verify, hostName, domain }: ConnectTo): Result<void> {
+  if (typeof verify === 'string' || !(socket instanceof TLSSocket)) return fail('there is no TLS')
+  const chain: X509Certificate[] = []
+  for (let at = socket.getPeerX509Certificate(); at && !chain.includes(at); at = at.issuerCertificate) chain.push(at)
+  return matchChain(chain, verify.tlsa, [hostName, domain], Date.now())
 }
 
 const where = (to: ConnectTo): string =>

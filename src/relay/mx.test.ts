@@ -3,10 +3,20 @@ import { test } from 'node:test'
 import { startScriptedDns, type DnsTable } from '../../test/support/scripted-dns.ts'
 import { deliver, mail, pieces, BODY, text } from '../../test/support/relay-bench.ts'
 import { startScriptedSmtp } from '../../test/support/scripted-smtp.ts'
+import { createDnsClient } from '../base/dns-client.ts'
 import { replyText } from '../protocol/smtp-reply.ts'
 import { isLocalAddress, mailHostsOf, MX_HOSTS_MAX, MxResolver, type MxOptions, type MxRecord } from './mx.ts'
 
-const options: MxOptions = { ownNames: ['us.example'], random: () => 0.5, allowLocalAddresses: false }
+const options: MxOptions = {
+  ownNames: ['us.example'],
+  ask: () => Promise.resolve({ kind: 'trouble', why: 'nobody was to be asked' }),
+  hostsFile: true,
+  random: () => 0.5,
+  allowLocalAddresses: false,
+}
+
+const asking = (server: string, changes: Partial<MxOptions> = {}): MxResolver =>
+  new MxResolver({ ...options, ask: createDnsClient({ server }), hostsFile: false, ...changes })
 
 const lists: readonly [
   records: readonly (readonly [number, string])[],
@@ -61,7 +71,7 @@ for (const [records, expected, why] of lists)
   test(`MX list: ${why}`, () => {
     const hosts = mailHostsOf(
       'x',
-      records.map(([preference, exchange]): MxRecord => ({ preference, exchange })),
+      { records: records.map(([preference, exchange]): MxRecord => ({ preference, exchange })), secure: false },
       options,
     )
     assert.deepEqual(hosts.kind === 'hosts' ? hosts.names : replyText(hosts.reply), expected)
@@ -73,7 +83,7 @@ test('equals are shuffled (RFC 5321 §5.1), preferences are not', () => {
     .concat([{ preference: 1, exchange: 'first' }])
   const orders = new Set<string>()
   for (let i = 0; i < 200; i++) {
-    const hosts = mailHostsOf('x', records, { ...options, random: Math.random })
+    const hosts = mailHostsOf('x', { records, secure: false }, { ...options, random: Math.random })
     assert.ok(hosts.kind === 'hosts' && hosts.names[0] === 'first')
     orders.add(hosts.names.join(' '))
   }
@@ -82,7 +92,7 @@ test('equals are shuffled (RFC 5321 §5.1), preferences are not', () => {
 
 test('a list of any length is cut', () => {
   const records = Array.from({ length: 1000 }, (_, i) => ({ preference: i, exchange: `h${i}.x` }))
-  const hosts = mailHostsOf('x', records, options)
+  const hosts = mailHostsOf('x', { records, secure: false }, options)
   assert.ok(hosts.kind === 'hosts' && hosts.names.length === MX_HOSTS_MAX)
 })
 
@@ -121,12 +131,12 @@ const lookUps: readonly [domain: string, expected: string, why: string][] = [
   ['plain.example', 'plain.example', 'no MX: the domain itself'],
   ['null.example', '556 5.1.10 The domain null.example takes no mail (null MX)', 'RFC 7505'],
   ['nowhere.example', '550 5.1.2 There is no domain nowhere.example', 'permanent'],
-  ['broken.example', '451 4.4.3 DNS does not answer for broken.example: ESERVFAIL', 'temporary'],
+  ['broken.example', '451 4.4.3 DNS does not answer for broken.example: SERVFAIL', 'temporary'],
 ]
 for (const [domain, expected, why] of lookUps)
   test(`DNS, ${domain}: ${why}`, async () => {
     await using dns = await startScriptedDns(table)
-    const hosts = await new MxResolver({ ...options, resolver: dns.resolver }).mailHosts(domain)
+    const hosts = await asking(dns.resolver).mailHosts(domain)
     assert.equal(hosts.kind === 'hosts' ? hosts.names.join(' ') : replyText(hosts.reply), expected)
   })
 
@@ -138,13 +148,13 @@ const hosts: readonly [host: string, expected: string, why: string][] = [
     'nobody makes us talk to ourselves',
   ],
   ['gone.example', '550 5.4.4 Mail host gone.example has no address', 'dangling'],
-  ['broken.example', '451 4.4.3 DNS does not answer for broken.example: ESERVFAIL', 'temporary'],
+  ['broken.example', '451 4.4.3 DNS does not answer for broken.example: SERVFAIL', 'temporary'],
   ['192.0.2.9', '192.0.2.9', 'a literal is its own address'],
 ]
 for (const [host, expected, why] of hosts)
   test(`addresses of ${host}: ${why}`, async () => {
     await using dns = await startScriptedDns(table)
-    const found = await new MxResolver({ ...options, resolver: dns.resolver }).addresses(host)
+    const found = await asking(dns.resolver).addresses(host)
     assert.equal(found.kind === 'addresses' ? found.addresses.join(' ') : replyText(found.reply), expected)
   })
 
@@ -160,12 +170,7 @@ test('a host that is down leaves the mail to the next one; the mail arrives', as
     },
     a: { 'down.example': ['127.0.0.2'], 'up.example': ['127.0.0.1'] },
   })
-  const resolver = new MxResolver({
-    ownNames: [],
-    random: Math.random,
-    resolver: dns.resolver,
-    allowLocalAddresses: true,
-  })
+  const resolver = asking(dns.resolver, { ownNames: [], allowLocalAddresses: true })
   const failed: string[] = []
   const events = { sessionOpened: () => {}, hostFailed: ({ host }: { host: string }) => void failed.push(host) }
   const content = (): AsyncIterable<Uint8Array> => pieces(BODY, 100)
@@ -177,22 +182,17 @@ test('a host that is down leaves the mail to the next one; the mail arrives', as
 
 test('a name server that does not answer puts the mail off', async () => {
   await using dns = await startScriptedDns({ broken: ['b.example'] })
-  const resolver = new MxResolver({
-    ownNames: [],
-    random: Math.random,
-    resolver: dns.resolver,
-    allowLocalAddresses: true,
-  })
+  const resolver = asking(dns.resolver, { ownNames: [], allowLocalAddresses: true })
   const [result] = await deliver(1, mail(), undefined, { routes: new Map(), resolver })
   assert.equal(result?.outcome, 'deferred')
   assert.match(text(result), /^451 4\.4\.3/)
 })
 
 test('a configured next hop may be a name in the hosts file; one that does not resolve puts the mail off', async () => {
-  const resolver = new MxResolver({ ...options })
+  const resolver = new MxResolver(options)
   const found = await resolver.nextHopAddresses('localhost')
   assert.ok(found.kind === 'addresses' && found.addresses.length > 0)
   await using dns = await startScriptedDns({})
-  const none = await new MxResolver({ ...options, resolver: dns.resolver }).nextHopAddresses('smarthost.example')
+  const none = await asking(dns.resolver).nextHopAddresses('smarthost.example')
   assert.equal(none.kind, 'deferred')
 })

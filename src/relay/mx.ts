@@ -1,62 +1,52 @@
 /** Which hosts take mail for a domain: MX look-up (RFC 5321 §5.1). The only DNS of the relay. */
-import { lookup, Resolver } from 'node:dns/promises'
+import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
+import type { DnsAnswer, DnsAsk, DnsRecords, TlsaRecord } from '../base/dns-client.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 
-export interface MxRecord {
-  readonly preference: number
-  /** Lower-case, without the root dot; '' is the root. */
-  readonly exchange: string
-}
+export type MxRecord = DnsRecords['MX']
 
-/** Hosts in the order to try, or why there are none. */
+/** Hosts in the order to try, or why there are none. `secure`: signed DNS says so (RFC 7672 §2.2.1). */
 export type MailHosts =
-  | { readonly kind: 'hosts'; readonly names: readonly string[] }
+  | { readonly kind: 'hosts'; readonly names: readonly string[]; readonly secure: boolean }
   | { readonly kind: 'failed' | 'deferred'; readonly reply: Reply }
 
 export type HostAddresses =
-  | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
+  | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly secure: boolean }
   | { readonly kind: 'failed' | 'deferred'; readonly reply: Reply }
 
 export interface MxOptions {
   /** Our own names: an MX list that holds one of them is cut there (RFC 5321 §5.1). */
   readonly ownNames: readonly string[]
-  /** `dns.resolver`: address or address:port; the system's resolvers when missing. */
-  readonly resolver?: string
+  readonly ask: DnsAsk
+  /** Names of configured next hops may stand in the system's hosts file. */
+  readonly hostsFile: boolean
   /** Uniform in [0, 1). */
   readonly random: () => number
   /** Addresses on this host and link are no place for a stranger's MX to point to; tests use them. */
   readonly allowLocalAddresses: boolean
 }
 
-export const DNS_TIMEOUT_MS = 5_000
-export const DNS_TRIES = 3
 /** An MX list longer than this is cut. */
 export const MX_HOSTS_MAX = 10
 /** Addresses of one host that are tried, IPv6 and IPv4 in turn (RFC 5321 §5.1 asks for two at least). */
 export const HOST_ADDRESSES_MAX = 4
 
 export class MxResolver {
-  readonly #resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES })
   readonly #options: MxOptions
 
   constructor(options: MxOptions) {
     this.#options = options
-    if (options.resolver !== undefined) this.#resolver.setServers([options.resolver])
   }
 
   /** Mail hosts of a domain name; the domain itself when it has no MX record (RFC 5321 §5.1). */
   async mailHosts(domain: string): Promise<MailHosts> {
-    const answer = await this.#ask(() => this.#resolver.resolveMx(domain))
+    const answer = await this.#options.ask(domain, 'MX')
     switch (answer.kind) {
       case 'records':
-        return mailHostsOf(
-          domain,
-          answer.records.map((mx) => ({ preference: mx.priority, exchange: hostName(mx.exchange) })),
-          this.#options,
-        )
+        return mailHostsOf(domain, answer, this.#options)
       case 'none':
-        return { kind: 'hosts', names: [domain] }
+        return { kind: 'hosts', names: [domain], secure: answer.secure }
       case 'no-domain':
         return { kind: 'failed', reply: reply(550, '5.1.2', `There is no domain ${domain}`) }
       case 'trouble':
@@ -66,14 +56,13 @@ export class MxResolver {
 
   /** Addresses of a host, IPv6 and IPv4 in turn. An IP address is its own. */
   async addresses(host: string): Promise<HostAddresses> {
-    if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host] }
-    const [v6, v4] = await Promise.all([
-      this.#ask(() => this.#resolver.resolve6(host)),
-      this.#ask(() => this.#resolver.resolve4(host)),
-    ])
+    if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host], secure: false }
+    const { ask } = this.#options
+    const [v6, v4] = await Promise.all([ask(host, 'AAAA'), ask(host, 'A')])
+    const secure = [v6, v4].every((answer) => answer.kind !== 'trouble' && answer.secure)
     const found = interleave(v6.kind === 'records' ? v6.records : [], v4.kind === 'records' ? v4.records : [])
     const usable = found.filter((address) => this.#options.allowLocalAddresses || !isLocalAddress(address))
-    if (usable.length > 0) return { kind: 'addresses', addresses: usable.slice(0, HOST_ADDRESSES_MAX) }
+    if (usable.length > 0) return { kind: 'addresses', addresses: usable.slice(0, HOST_ADDRESSES_MAX), secure }
     const trouble = [v6, v4].find((answer) => answer.kind === 'trouble')
     if (trouble !== undefined)
       return { kind: 'deferred', reply: reply(451, '4.4.3', `DNS does not answer for ${host}: ${trouble.why}`) }
@@ -86,38 +75,31 @@ export class MxResolver {
    * file. What does not resolve is put off: the operator will notice, and nothing is lost.
    */
   async nextHopAddresses(host: string): Promise<HostAddresses> {
-    if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host] }
-    try {
-      const found =
-        this.#options.resolver === undefined || !host.includes('.')
-          ? (await lookup(host, { all: true })).map((one) => one.address)
-          : (await Promise.allSettled([this.#resolver.resolve6(host), this.#resolver.resolve4(host)])).flatMap((one) =>
-              one.status === 'fulfilled' ? one.value : [],
-            )
-      if (found.length > 0) return { kind: 'addresses', addresses: found.slice(0, HOST_ADDRESSES_MAX) }
-    } catch {
-      // said below
-    }
+    if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host], secure: false }
+    const { ask, hostsFile } = this.#options
+    const found =
+      hostsFile || !host.includes('.')
+        ? await lookup(host, { all: true }).then(
+            (all) => all.map((one) => one.address),
+            () => [],
+          )
+        : (await Promise.all([ask(host, 'AAAA'), ask(host, 'A')])).flatMap((answer) =>
+            answer.kind === 'records' ? answer.records : [],
+          )
+    if (found.length > 0) return { kind: 'addresses', addresses: found.slice(0, HOST_ADDRESSES_MAX), secure: false }
     return { kind: 'deferred', reply: reply(451, '4.4.4', `The configured next hop ${host} has no address`) }
   }
 
-  async #ask<T>(question: () => Promise<T[]>): Promise<Answer<T>> {
-    try {
-      const records = await question()
-      return records.length > 0 ? { kind: 'records', records } : { kind: 'none' }
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EUNKNOWN'
-      if (code === 'ENODATA') return { kind: 'none' }
-      if (code === 'ENOTFOUND') return { kind: 'no-domain' }
-      return { kind: 'trouble', why: code }
-    }
+  /** What signed DNS says of the host's certificate (RFC 7672 §2.2.3). */
+  tlsaRecords(host: string, port: number): Promise<DnsAnswer<TlsaRecord>> {
+    return this.#options.ask(`_${port}._tcp.${host}`, 'TLSA')
   }
 }
 
 /** From MX records to hosts in order: equals shuffled, ourselves and what is behind us dropped (RFC 5321 §5.1). Pure. */
 export function mailHostsOf(
   domain: string,
-  records: readonly MxRecord[],
+  { records, secure }: { readonly records: readonly MxRecord[]; readonly secure: boolean },
   options: Pick<MxOptions, 'ownNames' | 'random'>,
 ): MailHosts {
   // RFC 7505 §3: one record, the root as exchange
@@ -131,18 +113,13 @@ export function mailHostsOf(
   const before = own === undefined ? ordered : ordered.filter((mx) => mx.preference < own.preference)
   if (before.length === 0)
     return { kind: 'failed', reply: reply(554, '5.4.6', `Mail for ${domain} would loop back to this host`) }
-  return { kind: 'hosts', names: [...new Set(before.map((mx) => mx.exchange))].slice(0, MX_HOSTS_MAX) }
+  return { kind: 'hosts', names: [...new Set(before.map((mx) => mx.exchange))].slice(0, MX_HOSTS_MAX), secure }
 }
 
 /** Loopback, unspecified, link-local, multicast: never where a mail host of the Internet lives. */
 export function isLocalAddress(address: string): boolean {
   return LOCAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
-
-type Answer<T> =
-  | { readonly kind: 'records'; readonly records: readonly T[] }
-  | { readonly kind: 'none' | 'no-domain' }
-  | { readonly kind: 'trouble'; readonly why: string }
 
 const LOCAL = new BlockList()
 LOCAL.addSubnet('0.0.0.0', 8, 'ipv4')
@@ -152,8 +129,6 @@ LOCAL.addSubnet('224.0.0.0', 3, 'ipv4')
 LOCAL.addSubnet('::', 127, 'ipv6')
 LOCAL.addSubnet('fe80::', 10, 'ipv6')
 LOCAL.addSubnet('ff00::', 8, 'ipv6')
-
-const hostName = (exchange: string): string => exchange.toLowerCase().replace(/\.$/, '')
 
 function interleave(a: readonly string[], b: readonly string[]): string[] {
   return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => [a[i], b[i]])

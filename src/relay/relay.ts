@@ -1,4 +1,7 @@
 /** Takes one message to the next hop of one domain: route, hosts in order, TLS, session, transaction, verdicts. */
+import { hex } from '../base/bytes.ts'
+import type { TlsaRecord } from '../base/dns-client.ts'
+import type { Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import type { ForwardPath } from '../protocol/smtp-envelope.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
@@ -8,13 +11,13 @@ import { ConnectionPool, POOL_LIMITS, type PoolLimits } from './pool.ts'
 import { isTooManyRecipients, outcomeOf } from './remote-reply.ts'
 import { routeOf, SMTP_PORT, type Routes } from './route.ts'
 import { RELAY_TIMEOUTS, type RelayTimeouts } from './timeouts.ts'
-import { tlsVerdict, type HopTls, type TlsVerdict } from './tls-policy.ts'
+import { tlsVerdict, type HopTls, type TlsFactsOfHost, type TlsVerdict } from './tls-policy.ts'
 
 export interface RelayDeps {
   /** Our name in EHLO (RFC 5321 §4.1.1.1). */
   readonly helo: string
   readonly routes: Routes
-  readonly resolver: Pick<MxResolver, 'mailHosts' | 'addresses' | 'nextHopAddresses'>
+  readonly resolver: Pick<MxResolver, 'mailHosts' | 'addresses' | 'nextHopAddresses' | 'tlsaRecords'>
   /** Asked once per message. */
   readonly hopTls: (domain: string) => HopTls
   /** A readable message may go on in the clear after a failed handshake (docs/decisions/0010-relay-tls.md). */
@@ -65,8 +68,7 @@ export class Relay {
   async deliver(mail: OutgoingMail, content: ContentSource): Promise<readonly RecipientResult[]> {
     const hosts = await this.#hosts(mail)
     if (hosts.kind !== 'hosts') return allRecipients(mail.recipients, hosts.kind, hosts.reply)
-    const verdict = tlsVerdict(mail, this.#deps.hopTls(mail.domain), this.#deps.clearAllowed)
-    const found = await this.#firstSession(hosts, verdict)
+    const found = await this.#firstSession(hosts, mail)
     if (found.kind === 'trouble') return allRecipients(mail.recipients, found.outcome, found.reply, found.remote)
     return this.#sendAll(found, mail, content)
   }
@@ -81,7 +83,7 @@ export class Relay {
     const route = routeOf(mail.domain, this.#deps.routes)
     switch (route.kind) {
       case 'host':
-        return { kind: 'hosts', names: [route.host], port: route.port, configured: true }
+        return { kind: 'hosts', names: [route.host], port: route.port, configured: true, secure: false }
       case 'mx': {
         const hosts = await this.#deps.resolver.mailHosts(route.domain)
         return hosts.kind === 'hosts' ? { ...hosts, port: this.#deps.mxPort ?? SMTP_PORT, configured: false } : hosts
@@ -90,7 +92,7 @@ export class Relay {
   }
 
   /** Walks hosts and their addresses until one gives a session (RFC 5321 §5.1). */
-  async #firstSession(hosts: HostList, verdict: TlsVerdict): Promise<Session | Trouble> {
+  async #firstSession(hosts: HostList, mail: OutgoingMail): Promise<Session | Trouble> {
     const troubles: Trouble[] = []
     let tried = 0
     const { resolver } = this.#deps
@@ -100,9 +102,15 @@ export class Relay {
         troubles.push({ kind: 'trouble', outcome: found.kind, reply: found.reply })
         continue
       }
+      const verdict = tlsVerdict(mail, await this.#tlsFacts(hosts, host, found, mail), this.#deps.clearAllowed)
+      if (typeof verdict === 'string') {
+        const why = reply(451, '4.7.5', `${host} is not asked: ${verdict}`)
+        troubles.push({ kind: 'trouble', outcome: 'deferred', reply: why })
+        continue
+      }
       for (const address of found.addresses) {
         if (tried++ >= ADDRESSES_TRIED_MAX) break
-        const session = await this.#session({ host, address, port: hosts.port, verdict }, true)
+        const session = await this.#session({ host, domain: mail.domain, address, port: hosts.port, verdict }, true)
         if (session.kind === 'session') return session
         troubles.push(session)
       }
@@ -112,8 +120,20 @@ export class Relay {
     return last ?? { kind: 'trouble', outcome: 'deferred', reply: reply(451, '4.4.4', 'No mail host to try') }
   }
 
+  /** Only a host to which signed answers lead is asked for its TLSA records (RFC 7672 §2.2). */
+  async #tlsFacts(
+    hosts: HostList,
+    host: string,
+    { secure }: { readonly secure: boolean },
+    mail: OutgoingMail,
+  ): Promise<TlsFactsOfHost> {
+    const configured = this.#deps.hopTls(mail.domain)
+    if (!hosts.secure || !secure) return { configured }
+    return { configured, tlsa: await this.#deps.resolver.tlsaRecords(host, hosts.port) }
+  }
+
   async #session(hop: Hop, mayReuse: boolean): Promise<Session | Trouble> {
-    const key = `${hop.host} ${hop.address} ${hop.port} ${hop.verdict.use} ${hop.verdict.verify}`
+    const key = poolKey(hop)
     for (let waiting = mayReuse ? this.#pool.take(key) : undefined; waiting; waiting = this.#pool.take(key))
       if (await waiting.ready()) return { kind: 'session', connection: waiting, key, hop, reused: true }
     const first = await this.#open(hop, hop.verdict.use)
@@ -130,6 +150,7 @@ export class Relay {
       address: hop.address,
       port: hop.port,
       hostName: hop.host,
+      domain: hop.domain,
       helo: this.#deps.helo,
       tls,
       verify: hop.verdict.verify,
@@ -190,10 +211,14 @@ interface HostList {
   readonly port: number
   /** By the operator, not by DNS. */
   readonly configured: boolean
+  /** Signed DNS names them. */
+  readonly secure: boolean
 }
 
 interface Hop {
   readonly host: string
+  /** Whose mail it takes. */
+  readonly domain: Domain
   readonly address: string
   readonly port: number
   readonly verdict: TlsVerdict
@@ -214,6 +239,15 @@ interface Trouble {
   readonly reply: Reply
   readonly remote?: string
 }
+
+/** Sessions that were opened under the same demands are alike. */
+function poolKey({ host, domain, address, port, verdict: { use, verify } }: Hop): string {
+  const proven = typeof verify === 'string' ? verify : `${domain} ${verify.tlsa.map(tlsaText).join(' ')}`
+  return [host, address, port, use, proven].join(' ')
+}
+
+const tlsaText = ({ usage, selector, matchingType, data }: TlsaRecord): string =>
+  `${usage}-${selector}-${matchingType}-${hex(data)}`
 
 /** A host that says at once that it takes no mail, ever (RFC 7504: 521), is believed; any other trouble may pass. */
 function troubleOf(closed: Opened & { kind: 'closed' }, hop: Hop): Trouble {

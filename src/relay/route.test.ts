@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { DnsAnswer, TlsaRecord } from '../base/dns-client.ts'
 import { parseDomain, type Domain } from '../message/address.ts'
 import { parseNextHop, parseRoutes, routeOf } from './route.ts'
-import { tlsVerdict, type TlsVerdict } from './tls-policy.ts'
+import { tlsVerdict, type TlsFactsOfHost, type TlsFactsOfMail } from './tls-policy.ts'
 
 const hops: readonly [text: string, hop: string | undefined, why: string][] = [
   ['127.0.0.1:2525', '127.0.0.1 2525', 'address and port'],
@@ -53,19 +54,43 @@ test('a bad row is named', () => {
   })
 })
 
+const usable = { usage: 3, selector: 1, matchingType: 1, data: new Uint8Array(32) }
+const signed = (records: readonly TlsaRecord[]): DnsAnswer<TlsaRecord> => ({ kind: 'records', records, secure: true })
+const unsealed = { requireTls: false, sealed: false }
+const sealed = { requireTls: false, sealed: true }
+const requireTls = { requireTls: true, sealed: true }
+
 const verdicts: readonly [
-  requireTls: boolean,
-  sealed: boolean,
-  hop: 'opportunistic' | 'verified',
+  mail: TlsFactsOfMail,
+  host: Omit<TlsFactsOfHost, 'configured'> & Partial<TlsFactsOfHost>,
   clear: boolean,
-  TlsVerdict,
+  expected: string,
 ][] = [
-  [false, false, 'opportunistic', false, { use: 'if-offered', verify: false, clearAfterFailure: false }],
-  [false, true, 'opportunistic', false, { use: 'if-offered', verify: false, clearAfterFailure: true }],
-  [false, false, 'opportunistic', true, { use: 'if-offered', verify: false, clearAfterFailure: true }],
-  [false, true, 'verified', true, { use: 'always', verify: true, clearAfterFailure: false }],
-  [true, true, 'opportunistic', true, { use: 'always', verify: true, clearAfterFailure: false }],
+  [unsealed, {}, false, 'if-offered nothing nobody'],
+  [sealed, {}, false, 'if-offered nothing nobody, or clear'],
+  [unsealed, {}, true, 'if-offered nothing nobody, or clear'],
+  [sealed, { configured: 'verified' }, true, 'always name operator'],
+  [requireTls, {}, true, 'always name sender'],
+  [sealed, { tlsa: signed([usable]) }, true, 'always tlsa dane'],
+  [sealed, { tlsa: signed([usable]), sts: true, configured: 'verified' }, true, 'always tlsa dane'],
+  [sealed, { tlsa: signed([{ ...usable, usage: 1 }]) }, true, 'always nothing dane'],
+  [sealed, { tlsa: signed([{ ...usable, usage: 1 }]), sts: true }, true, 'always name mta-sts'],
+  [requireTls, { tlsa: signed([{ ...usable, data: new Uint8Array(31) }]) }, true, 'always name sender'],
+  [
+    sealed,
+    { tlsa: { kind: 'records', records: [usable], secure: false } },
+    true,
+    'if-offered nothing nobody, or clear',
+  ],
+  [sealed, { tlsa: { kind: 'none', secure: true } }, true, 'if-offered nothing nobody, or clear'],
+  [sealed, { tlsa: { kind: 'trouble', why: 'SERVFAIL' } }, true, 'its TLSA records cannot be had: SERVFAIL'],
+  [sealed, { sts: true }, true, 'always name mta-sts'],
 ]
-for (const [requireTls, sealed, hop, clear, expected] of verdicts)
-  test(`TLS: ${JSON.stringify({ requireTls, sealed, hop, clear })}`, () =>
-    assert.deepEqual(tlsVerdict({ requireTls, sealed }, hop, clear), expected))
+for (const [mail, host, clear, expected] of verdicts)
+  test(`TLS: ${JSON.stringify({ mail, host, clear })}`, () => {
+    const verdict = tlsVerdict(mail, { configured: 'opportunistic', ...host }, clear)
+    if (typeof verdict === 'string') return assert.equal(verdict, expected)
+    const { use, verify, by, clearAfterFailure } = verdict
+    const proof = typeof verify === 'string' ? verify : 'tlsa'
+    return assert.equal(`${use} ${proof} ${by}${clearAfterFailure ? ', or clear' : ''}`, expected)
+  })

@@ -1,6 +1,8 @@
 /** Whether a hop uses TLS, and what happens when it cannot (docs/decisions/0010-relay-tls.md). Pure. */
+import type { DnsAnswer, TlsaRecord } from '../base/dns-client.ts'
+import { usableRecords } from './dane.ts'
 
-/** What the operator wants for a next hop: `relay.tls`. MTA-STS (RFC 8461) and DANE (RFC 7672) verdicts will join here. */
+/** What the operator wants for a next hop: `relay.tls`. */
 export type HopTls = 'opportunistic' | 'verified'
 
 export interface TlsFactsOfMail {
@@ -10,21 +12,51 @@ export interface TlsFactsOfMail {
   readonly sealed: boolean
 }
 
+/** What is known of one mail host. */
+export interface TlsFactsOfHost {
+  readonly configured: HopTls
+  /** Its TLSA records; missing when nothing that leads to it was signed (RFC 7672 §2.2). */
+  readonly tlsa?: DnsAnswer<TlsaRecord>
+  /** Its domain says, by MTA-STS, that its hosts have certificates that name them (RFC 8461 §4). */
+  readonly sts?: boolean
+}
+
+/** What the server's certificate has to prove: nothing, its name by a trust anchor, or what its domain says in signed DNS. */
+export type Verify = 'nothing' | 'name' | { readonly tlsa: readonly TlsaRecord[] }
+
 export interface TlsVerdict {
   /** `if-offered`: STARTTLS where the server offers it. `always`: no mail without TLS. */
   readonly use: 'if-offered' | 'always'
-  /** The certificate must chain to a trust anchor and name the host. */
-  readonly verify: boolean
+  readonly verify: Verify
   /** STARTTLS was offered and the handshake failed: a new connection without TLS may carry this message. */
   readonly clearAfterFailure: boolean
+  /** Who asked for it, for logs and reports. */
+  readonly by: 'nobody' | 'operator' | 'sender' | 'dane' | 'mta-sts'
 }
 
 /**
  * An opportunistic hop hides mail from those who only listen (RFC 7435). Whoever breaks the handshake on purpose could as
  * well have hidden the offer, but then nobody would have been told: so what is readable waits for a retry (and in the
- * end for the DSN), and only what is sealed end to end goes on in the clear at once.
+ * end for the DSN), and only what is sealed end to end goes on in the clear at once. What a domain has signed comes before
+ * what it only publishes (RFC 8461 §2). A sentence when the host must not be tried now.
  */
-export function tlsVerdict(mail: TlsFactsOfMail, hop: HopTls, clearAllowed: boolean): TlsVerdict {
-  if (mail.requireTls || hop === 'verified') return { use: 'always', verify: true, clearAfterFailure: false }
-  return { use: 'if-offered', verify: false, clearAfterFailure: mail.sealed || clearAllowed }
+export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllowed: boolean): TlsVerdict | string {
+  const { configured, tlsa, sts } = host
+  if (tlsa?.kind === 'trouble') return `its TLSA records cannot be had: ${tlsa.why}`
+  const must = (verify: Verify, by: TlsVerdict['by']): TlsVerdict => ({
+    use: 'always',
+    verify,
+    clearAfterFailure: false,
+    by,
+  })
+  if (tlsa?.kind === 'records' && tlsa.secure) {
+    const records = usableRecords(tlsa.records)
+    if (records.length > 0) return must({ tlsa: records }, 'dane')
+    // RFC 7672 §2.2: none of them usable
+    if (!mail.requireTls && configured !== 'verified' && sts !== true) return must('nothing', 'dane')
+  }
+  if (sts === true) return must('name', 'mta-sts')
+  if (mail.requireTls) return must('name', 'sender')
+  if (configured === 'verified') return must('name', 'operator')
+  return { use: 'if-offered', verify: 'nothing', clearAfterFailure: mail.sealed || clearAllowed, by: 'nobody' }
 }

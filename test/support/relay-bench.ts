@@ -1,5 +1,6 @@
 /** A relay with short time-outs and one route, and mail to send over it. */
 import assert from 'node:assert/strict'
+import { createDnsClient } from '../../src/base/dns-client.ts'
 import { parseAddress, parseDomain, type Address, type Domain } from '../../src/message/address.ts'
 import type { OutgoingMail, RecipientResult } from '../../src/protocol/delivery.ts'
 import { MxResolver } from '../../src/relay/mx.ts'
@@ -63,7 +64,13 @@ export function relayTo(port: number, changes: Partial<RelayDeps> = {}): Relay &
   const relay = new Relay({
     helo: 'a.example',
     routes: new Map([['b.example', { host: '127.0.0.1', port }]]),
-    resolver: new MxResolver({ ownNames: [], random: Math.random, allowLocalAddresses: true }),
+    resolver: new MxResolver({
+      ownNames: [],
+      ask: createDnsClient({}),
+      hostsFile: true,
+      random: Math.random,
+      allowLocalAddresses: true,
+    }),
     hopTls: () => 'opportunistic',
     clearAllowed: false,
     timeouts: RELAY_TIMEOUTS,

@@ -34,6 +34,7 @@ const DOORS: Readonly<Record<string, string>> = {
   zod: 'src/config/',
   yaml: 'src/config/',
   pino: 'src/base/log.ts',
+  'dns-packet': 'src/base/dns-client.ts',
   commander: 'src/cli/',
   'node:http': 'src/keys/http-fetch.ts',
   'node:https': 'src/keys/http-fetch.ts',
