@@ -39,7 +39,11 @@ export interface PrivateKeyNote {
   readonly retiredMs?: number
 }
 
-type NewKey = OwnKey & { readonly nowMs: number }
+interface NewKey extends OwnKey {
+  readonly nowMs: number
+  /** What revokes the certificate, made together with it. */
+  readonly revocation?: Uint8Array
+}
 
 export class PrivateKeys {
   readonly #store: Store
@@ -67,9 +71,11 @@ export class PrivateKeys {
       ({ certificate, retiredMs }) =>
         retiredMs === undefined && certificate.notBeforeMs <= nowMs && nowMs <= certificate.notAfterMs,
     )
+    const signs = ({ certificate }: OwnKey): boolean =>
+      standardNamed(certificate.standard).canSignWith(certificate, nowMs)
     const ofOneStandard = Map.groupBy(usable, ({ certificate }) => certificate.standard).values()
     return [...ofOneStandard].flatMap((own) => {
-      const newest = own.find(({ certificate }) => certificate.canSign)
+      const newest = own.find(signs)
       return own.filter(({ createdMs }) => createdMs === newest?.createdMs).toReversed()
     })
   }
@@ -80,8 +86,9 @@ export class PrivateKeys {
    */
   async signingKeys(address: Address): Promise<readonly OwnKey[]> {
     const current = await this.currentKeys(address)
+    const nowMs = this.#clock.nowMs()
     const signing = Map.groupBy(
-      current.filter(({ certificate }) => certificate.canSign),
+      current.filter(({ certificate }) => standardNamed(certificate.standard).canSignWith(certificate, nowMs)),
       ({ certificate, key }) => `${certificate.standard} ${key.asymmetricKeyType}`,
     )
     const forAnswers = current
@@ -129,6 +136,16 @@ export class PrivateKeys {
     return this.#add(tx, 'authority', entry.domain, entry.domain, entry)
   }
 
+  /** What revokes a certificate of this address, if it was made together with it. */
+  async revocationOf(address: Address, fingerprint: string): Promise<Uint8Array | undefined> {
+    const rows = await privateKeyRowsOf(this.#store.db, 'mail', addressKey(address))
+    const row = rows.find((each) => each.fingerprint === fingerprint)
+    const sealed = row?.sealedRevocation ?? null
+    if (row === undefined || sealed === null) return undefined
+    const dataKey = await this.#store.dataKeys.byId(row.dataKeyId)
+    return openSmall(dataKey, 'revocation-certificate', sealed, boundTo(row.purpose, row.ownerKey, fingerprint))
+  }
+
   /** From now on the key of this certificate signs no more. Returns how many there are. */
   retire(tx: Tx, fingerprint: string, atMs: number): Promise<number> {
     return retirePrivateKeyRow(tx, fingerprint, atMs)
@@ -147,8 +164,12 @@ export class PrivateKeys {
     if (!secret.ok) return secret
     const { value: plain } = secret
     const dataKey = this.#store.dataKeys.current()
-    const sealed = sealSmall(dataKey, 'private-key', plain, boundTo(purpose, ownerKey, fingerprint))
+    const bound = boundTo(purpose, ownerKey, fingerprint)
+    const sealed = sealSmall(dataKey, 'private-key', plain, bound)
     plain.fill(0)
+    const { revocation } = entry
+    const sealedRevocation =
+      revocation === undefined ? null : sealSmall(dataKey, 'revocation-certificate', revocation, bound)
     const added = await addPrivateKeyRow(tx, {
       owner,
       ownerKey,
@@ -160,6 +181,7 @@ export class PrivateKeys {
       dataKeyId: dataKey.id,
       sealed,
       createdMs: nowMs,
+      sealedRevocation,
     })
     return ok(added ? 'added' : 'known')
   }

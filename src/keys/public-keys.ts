@@ -1,17 +1,21 @@
 /** The public-key store (222): which certificates are known for an address, local or not, and which may be used. */
-import { addressKey, parseAddress, type Address } from '../message/address.ts'
+import { equalBytes } from '../base/bytes.ts'
+import { addressKey, parseAddress, sameAddress, type Address } from '../message/address.ts'
 import { readCertificate, standardNamed } from '../protection/jobs.ts'
 import type { Certificate, KnownCertificate, StandardName, TrustLevel } from '../protection/standard.ts'
 import {
+  certificateBytes,
   certificatesOf,
   keepCertificate,
   listCertificates,
   removeCertificate,
+  renewCertificate,
   revokeCertificate,
   type CertificateRow,
   type Kept,
 } from '../store/certificates.ts'
 import type { Store } from '../store/database.ts'
+import { renewPrivateKeyRow } from '../store/private-key-rows.ts'
 import type { Tx } from '../store/schema.ts'
 import { ChangeCache } from './change-cache.ts'
 
@@ -96,8 +100,8 @@ export class PublicKeys {
   }
 
   /**
-   * Binds a certificate to an address. A lower trust never replaces a higher one, and a revoked one stays revoked.
-   * `changed` says that an address which had a believed certificate already has another one now: somebody should be told.
+   * Binds a certificate to an address. A lower trust never replaces a higher one, and a revoked one stays revoked. Of one that
+   * is known, here or for another address, what both copies say is kept, wherever it is. `changed` says that an address which had a believed certificate already has another one now: somebody should be told.
    */
   async add(
     tx: Tx,
@@ -111,7 +115,8 @@ export class PublicKeys {
   ): Promise<{ readonly kept: Kept; readonly changed: boolean }> {
     const { certificate, ...rest } = binding
     const before = await certificatesOf(tx, binding.address)
-    const { standard, fingerprint, encoded } = certificate
+    const { standard, fingerprint } = certificate
+    const { encoded } = await this.#merged(tx, certificate)
     const kept = await keepCertificate(tx, { ...rest, standard, fingerprint, encoded })
     const believed = ({ trust, revokedMs }: CertificateRow): boolean => trust !== 'candidate' && revokedMs === null
     const changed =
@@ -119,6 +124,20 @@ export class PublicKeys {
       rest.trust !== 'candidate' &&
       before.some((row) => row.standard === standard && row.fingerprint !== fingerprint && believed(row))
     return { kept, changed }
+  }
+
+  /** What the certificate and the one that is known say together; where that is news, it is kept in 222 and 221. */
+  async #merged(tx: Tx, update: Certificate): Promise<Certificate> {
+    const { standard, fingerprint } = update
+    const { merge } = standardNamed(standard)
+    const encoded = merge === undefined ? undefined : await certificateBytes(tx, fingerprint)
+    const known = encoded === undefined ? undefined : readCertificate({ standard, encoded })
+    const merged = known?.ok === true ? merge?.(known.value, update) : undefined
+    if (merged?.ok !== true || known?.ok !== true) return update
+    if (equalBytes(merged.value.encoded, known.value.encoded)) return known.value
+    await renewCertificate(tx, fingerprint, merged.value.encoded)
+    await renewPrivateKeyRow(tx, fingerprint, merged.value.encoded)
+    return merged.value
   }
 
   /** All bindings, by address. */
@@ -146,12 +165,18 @@ function usableAt(known: readonly StoredCertificate[], atMs: number): readonly S
   const revoked = new Set(
     known.filter((each) => each.revokedMs !== undefined).map((each) => each.certificate.keyFingerprint),
   )
-  return known.filter(({ certificate, trust }) => {
-    const inTime = certificate.notBeforeMs <= atMs && atMs <= certificate.notAfterMs
-    const usable = certificate.canEncrypt && standardNamed(certificate.standard).canEncryptTo(certificate)
-    return usable && trust !== 'candidate' && !revoked.has(certificate.keyFingerprint) && inTime
-  })
+  return known.filter(
+    ({ address, certificate, trust }) =>
+      trust !== 'candidate' &&
+      !revoked.has(certificate.keyFingerprint) &&
+      stillNames(certificate, address) &&
+      standardNamed(certificate.standard).canEncryptTo(certificate, atMs),
+  )
 }
+
+/** The owner may have revoked the name by which the key came to the address. One without names was bound to it by hand. */
+const stillNames = ({ addresses }: Certificate, address: Address): boolean =>
+  addresses.length === 0 || addresses.some((each) => sameAddress(each, address))
 
 /**
  * Changed keys are held: those that only an anchor vouches for, or that were only found, while another one is in its time

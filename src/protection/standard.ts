@@ -271,8 +271,10 @@ export interface ProtectionStandard {
   openLarge(part: LargePart, ring: KeyRing, openSpill: OpenSpill): Opened<LargePart>
   /** May this certificate be believed at `atMs`, given what came with the mail and what is known? */
   judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding
-  /** Whether `encrypt` knows what to do with a key of this kind. */
-  canEncryptTo(certificate: Certificate): boolean
+  /** Whether `encrypt` takes it at this time: its kind of key, and what it says itself of its use and its time. */
+  canEncryptTo(certificate: Certificate, atMs: number): boolean
+  /** Whether `sign` does, for its owner. */
+  canSignWith(certificate: Certificate, atMs: number): boolean
   /** Whether one authority vouches for both: then the later one is a renewal, no surprise. */
   sameIssuer(a: Certificate, b: Certificate): boolean
   /** What the certificate itself says, or shows by its kind of key, of its owner's program. */

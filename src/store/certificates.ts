@@ -75,6 +75,28 @@ export async function keepCertificate(
   return raised ? 'raised' : 'seen'
 }
 
+/** The encoding that is kept, whatever the address. */
+export async function certificateBytes(db: Db, fingerprint: string): Promise<Uint8Array | undefined> {
+  const row = await db
+    .selectFrom('certificates')
+    .select('encoded')
+    .where('fingerprint', '=', fingerprint)
+    .orderBy('id', 'desc')
+    .executeTakeFirst()
+  return row?.encoded
+}
+
+/** The certificate has been renewed, or revoked, and is now this, for whatever address. */
+export async function renewCertificate(tx: Tx, fingerprint: string, encoded: Uint8Array): Promise<void> {
+  const rows = await tx
+    .updateTable('certificates')
+    .set({ encoded })
+    .where('fingerprint', '=', fingerprint)
+    .returning('id')
+    .execute()
+  if (rows.length > 0) await noteChange(tx, 'certificates')
+}
+
 /** Of one address, revoked ones included; highest trust first, and of equal trust the one seen first last. */
 export async function certificatesOf(db: Db, address: Address): Promise<readonly CertificateRow[]> {
   const rows = await db

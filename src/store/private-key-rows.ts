@@ -22,6 +22,8 @@ export interface PrivateKeyRow {
   readonly createdMs: number
   /** Since when it signs no more; it opens old mail for ever. */
   readonly retiredMs: number | null
+  /** What revokes the certificate, where its owner can do that alone. */
+  readonly sealedRevocation: Uint8Array | null
 }
 
 /** False when this owner has a key for this certificate already. */
@@ -40,6 +42,7 @@ export async function addPrivateKeyRow(tx: Tx, row: Omit<PrivateKeyRow, 'id' | '
       sealed: row.sealed,
       created_ms: row.createdMs,
       retired_ms: null,
+      sealed_revocation: row.sealedRevocation,
     })
     .onConflict((conflict) => conflict.columns(['owner_key', 'fingerprint']).doNothing())
     .returning('id')
@@ -71,6 +74,17 @@ export async function listPrivateKeyRows(db: Db): Promise<readonly PrivateKeyRow
   return rows.map(toRow)
 }
 
+/** The certificate has been renewed, or revoked, and is now this. */
+export async function renewPrivateKeyRow(tx: Tx, fingerprint: string, certificate: Uint8Array): Promise<void> {
+  const rows = await tx
+    .updateTable('private_keys')
+    .set({ certificate })
+    .where('fingerprint', '=', fingerprint)
+    .returning('id')
+    .execute()
+  if (rows.length > 0) await noteChange(tx, 'private-keys')
+}
+
 /** From `atMs` on it signs no more; an earlier retirement stays. Returns how many there are. */
 export async function retirePrivateKeyRow(tx: Tx, fingerprint: string, atMs: number): Promise<number> {
   const rows = await tx
@@ -97,5 +111,6 @@ function toRow(row: Selectable<PrivateKeysTable>): PrivateKeyRow {
     sealed: row.sealed,
     createdMs: row.created_ms,
     retiredMs: row.retired_ms,
+    sealedRevocation: row.sealed_revocation,
   }
 }

@@ -171,6 +171,7 @@ export interface PrivateKeysTable {
   sealed: Uint8Array
   created_ms: number
   retired_ms: number | null
+  sealed_revocation: Uint8Array | null
 }
 
 export interface AuditTable {

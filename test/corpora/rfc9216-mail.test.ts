@@ -147,7 +147,7 @@ function person(name: string): KeyFile {
 
 function encryptionCertificate(name: string): SmimeCertificate {
   const found = person(name).certificates.find(
-    (each) => each.canEncrypt && !each.isAuthority && smime.canEncryptTo(each),
+    (each) => each.canEncrypt && !each.isAuthority && smime.canEncryptTo(each, each.notBeforeMs),
   )
   assert.ok(found, name)
   return found

@@ -49,7 +49,9 @@ const ALL_RECIPIENTS: readonly IdentityKind[] = [
   'ml-kem-768',
   'ml-kem-1024',
 ]
-const RECIPIENTS = ALL_RECIPIENTS.filter((kind) => smime.canEncryptTo(smimeIdentity(kind, BOB).certificate))
+const RECIPIENTS = ALL_RECIPIENTS.filter((kind) =>
+  smime.canEncryptTo(smimeIdentity(kind, BOB).certificate, SIGNED_AT_MS),
+)
 const CIPHER_ROWS = CIPHERS.filter(isWritten)
 
 interface Plan {

@@ -45,7 +45,12 @@ export const smime: ProtectionStandard = {
   open: (part, ring) => openLayer(inMemory, part, ring),
   openLarge: (part, ring, openSpill) => openLayer(onDisk(openSpill), part, ring),
   judge,
-  canEncryptTo: (certificate) => isSmimeCertificate(certificate) && canEnvelopTo(certificate),
+  canEncryptTo: (certificate, atMs) =>
+    isSmimeCertificate(certificate) &&
+    certificate.canEncrypt &&
+    canEnvelopTo(certificate) &&
+    isInTime(certificate, atMs),
+  canSignWith: (certificate, atMs) => certificate.canSign && isInTime(certificate, atMs),
   sameIssuer: (a, b) => isSmimeCertificate(a) && isSmimeCertificate(b) && a.issuerKey === b.issuerKey,
   abilitiesOf: (certificate) => (isSmimeCertificate(certificate) ? certificateAbilities(certificate) : undefined),
   sign,
@@ -53,6 +58,9 @@ export const smime: ProtectionStandard = {
   writeSecret,
   readSecret,
 }
+
+const isInTime = ({ notBeforeMs, notAfterMs }: Certificate, atMs: number): boolean =>
+  notBeforeMs <= atMs && atMs <= notAfterMs
 
 /** Trust is decided here and nowhere else: confirmed by name, or chained to an anchor (RFC 5280 §6). */
 function judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding {

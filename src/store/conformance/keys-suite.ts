@@ -4,14 +4,16 @@ import { test } from 'node:test'
 import { addAnchorRow, listAnchorRows, removeAnchorRow } from '../anchors.ts'
 import {
   CANDIDATES_MAX,
+  certificateBytes,
   certificatesOf,
   keepCertificate,
   listCertificates,
   removeCertificate,
+  renewCertificate,
   revokeCertificate,
   SEEN_STEP_MS,
 } from '../certificates.ts'
-import { addPrivateKeyRow, privateKeyRowsOf, retirePrivateKeyRow } from '../private-key-rows.ts'
+import { addPrivateKeyRow, privateKeyRowsOf, renewPrivateKeyRow, retirePrivateKeyRow } from '../private-key-rows.ts'
 import { address, START_MS, type Open, type Opened } from './fixture.ts'
 
 type Binding = Parameters<typeof keepCertificate>[1]
@@ -56,6 +58,21 @@ function certificates(open: Open): void {
     await keep(opened, { nowMs: START_MS + SEEN_STEP_MS })
     assert.equal((await seen())?.lastSeenMs, START_MS + SEEN_STEP_MS)
     assert.equal((await seen())?.firstSeenMs, START_MS)
+  })
+
+  test('certificates: a renewed one is renewed for every address', async (t) => {
+    const opened = await open(t)
+    const { db } = opened.store
+    const [one, other] = [address('u-suzuki@abc.com'), address('suzuki@abc.com')]
+    assert.equal(await certificateBytes(db, 'f1'), undefined)
+    for (const each of [one, other]) await keep(opened, { address: each })
+    await keep(opened, { fingerprint: 'f2' })
+    const before = await opened.store.changes.of('certificates')
+    await opened.store.commit((tx) => renewCertificate(tx, 'f1', Buffer.from('renewed')))
+    assert.equal(await opened.store.changes.of('certificates'), before + 1)
+    const kept = (await listCertificates(db)).map((row) => `${row.fingerprint} ${Buffer.from(row.encoded).toString()}`)
+    assert.deepEqual(kept.toSorted(), ['f1 renewed', 'f1 renewed', 'f2 der'])
+    assert.equal(Buffer.from((await certificateBytes(db, 'f1')) ?? []).toString(), 'renewed')
   })
 
   test('certificates: highest trust first, and caches hear of what matters', async (t) => {
@@ -153,6 +170,7 @@ function privateKeys(open: Open): void {
       dataKeyId: dataKey.id,
       sealed: new Uint8Array([5]),
       createdMs,
+      sealedRevocation: fingerprint === 'new' ? new Uint8Array([6]) : null,
     })
     for (const each of [row('old', 1), row('new', 2), row('ca', 3, 'authority')])
       assert.equal(await store.commit((tx) => addPrivateKeyRow(tx, each)), true)
@@ -169,6 +187,16 @@ function privateKeys(open: Open): void {
     assert.deepEqual(
       rows[0]?.chain.map((each) => [...each]),
       [[2], [3, 4]],
+    )
+    assert.deepEqual(
+      rows.map(({ sealedRevocation }) => sealedRevocation && [...sealedRevocation]),
+      [[6], null],
+    )
+    await store.commit((tx) => renewPrivateKeyRow(tx, 'new', new Uint8Array([7])))
+    const renewed = await privateKeyRowsOf(store.db, 'mail', 'a@abc.com')
+    assert.deepEqual(
+      renewed.map(({ certificate }) => [...certificate]),
+      [[7], [1]],
     )
     const broken = { ...row('x', 1), dataKeyId: 999 }
     await assert.rejects(

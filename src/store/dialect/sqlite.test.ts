@@ -13,6 +13,7 @@ import { address, openSqliteStore, START_MS } from '../conformance/fixture.ts'
 import { addAccount } from '../accounts.ts'
 import { DATABASE_FILE, openStore, type Store } from '../database.ts'
 import { SCHEMA_VERSION } from '../migrations/list.ts'
+import { addPrivateKeyRow, privateKeyRowsOf } from '../private-key-rows.ts'
 import { addTrace, traceOf } from '../trace.ts'
 
 const note = (store: Store, detail = '') =>
@@ -73,6 +74,27 @@ test('opened again, nothing is migrated twice', async (t) => {
     Array.from({ length: SCHEMA_VERSION }, (_, index) => [index + 1, START_MS]),
   )
   await note(store)
+})
+
+test('a database of the version before keeps its keys', async (t) => {
+  const { store, dir, masterKey, clock } = await openSqliteStore(t)
+  const row = {
+    owner: 'a@abc.com',
+    ownerKey: 'a@abc.com',
+    purpose: 'mail',
+    standard: 'smime',
+    fingerprint: 'f',
+  } as const
+  const bytes = Uint8Array.of(1)
+  const key = { certificate: bytes, chain: [], dataKeyId: store.dataKeys.current().id, sealed: bytes, createdMs: 1 }
+  await store.commit(async (tx) => {
+    await addPrivateKeyRow(tx, { ...row, ...key, sealedRevocation: null })
+    await sql`alter table private_keys drop column sealed_revocation`.execute(tx)
+    await sql`delete from schema_version where version = 5`.execute(tx)
+  })
+  await using again = await openStore({ dir, masterKey, clock })
+  const [kept] = await privateKeyRowsOf(again.db, 'mail', 'a@abc.com')
+  assert.deepEqual([kept?.fingerprint, kept?.sealedRevocation], ['f', null])
 })
 
 test('a full disk fails what does not fit, and nothing that was promised', async (t) => {
