@@ -11,8 +11,8 @@ import { type PackedRing, packCertificate, packKey, packKnown } from '../protect
 import { authorOf } from '../protection/author.ts'
 import type { SharedSecret } from '../protection/standard.ts'
 import type { SmimeCertificate } from '../protection/smime/x509/certificate.ts'
-import { isSameKey } from '../protection/smime/public-key.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
+import { isSameKey } from '../protection/key-object.ts'
 
 /**
  * Self-signed authorities become trust anchors. Other certificates are taken as confirmed by whoever named them, unless

@@ -14,8 +14,8 @@ import {
   writeCertificatePem,
 } from '../protection/smime/key-files/pem.ts'
 import { readPkcs12, writePkcs12 } from '../protection/smime/key-files/pkcs12.ts'
-import { isSameKey } from '../protection/smime/public-key.ts'
 import type { Certificate, OwnKey } from '../protection/standard.ts'
+import { isSameKey } from '../protection/key-object.ts'
 
 export interface KeyFile {
   readonly certificates: readonly SmimeCertificate[]

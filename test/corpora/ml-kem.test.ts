@@ -7,8 +7,8 @@ import { describe, test } from 'node:test'
 import { push } from '../support/push.ts'
 import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { canEnvelopTo, envelopSink } from '../../src/protection/smime/cms/envelop.ts'
-import { isSameKey } from '../../src/protection/smime/public-key.ts'
 import { openEnvelope } from '../../src/protection/smime/cms/open-envelope.ts'
+import { isSameKey } from '../../src/protection/key-object.ts'
 
 const CORPORA = join(import.meta.dirname, '../../../shared/corpora')
 const skip = existsSync(CORPORA) ? false : 'no corpora'

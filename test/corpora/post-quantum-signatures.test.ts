@@ -15,8 +15,8 @@ import {
   verifySigner,
 } from '../../src/protection/smime/cms/signed-data.ts'
 import { importKey } from '../../src/protection/smime/key-files/private-key.ts'
-import { isSameKey } from '../../src/protection/smime/public-key.ts'
 import { SIGNATURES } from '../../src/protection/smime/signature-algorithms.ts'
+import { isSameKey } from '../../src/protection/key-object.ts'
 
 const CORPORA = join(import.meta.dirname, '../../../shared/corpora')
 const skip = existsSync(CORPORA) ? false : 'no corpora'

@@ -5,8 +5,8 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type KeyFile, readKeyFile } from '../../src/keys/key-file.ts'
 import { type PackedRing, packCertificate, packKey, packKnown } from '../../src/protection/jobs.ts'
-import { isSameKey } from '../../src/protection/smime/public-key.ts'
 import { readGpgsmHome } from './gpgsm-home.ts'
+import { isSameKey } from '../../src/protection/key-object.ts'
 
 export const CORPORA = join(import.meta.dirname, '../../../shared/corpora')
 

@@ -5,7 +5,7 @@ import { type KeyObject, createPrivateKey, createPublicKey } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
-import { isSameKey } from '../../src/protection/smime/public-key.ts'
+import { isSameKey } from '../../src/protection/key-object.ts'
 
 export function readGpgsmHome(folder: string): {
   readonly certificates: readonly SmimeCertificate[]

@@ -3,8 +3,9 @@ import { type KeyObject, verify } from 'node:crypto'
 import { type Result, fail, ok } from '../../base/result.ts'
 import { type AlgorithmId, type Digest, detailsOf, digestByName, isAbsentOrNull } from './algorithms.ts'
 import { type PssParameters, allowsParameters, readPssParameters, shakePss, verifyPss } from './pss.ts'
-import { RSA_BITS_MAX } from './public-key.ts'
-import { RSA_MODULUS_MIN_BITS, type SignatureRow, ecdsaCurveOf, signatureRow } from './signature-algorithms.ts'
+import { type SignatureRow, ecdsaCurveOf, signatureRow } from './signature-algorithms.ts'
+import { RSA_BITS_MAX, RSA_MODULUS_MIN_BITS } from '../key-object.ts'
+import type { SignatureProblem } from '../weakness.ts'
 
 export interface SignatureInput {
   readonly algorithm: AlgorithmId
@@ -15,15 +16,6 @@ export interface SignatureInput {
   readonly signature: Uint8Array
   /** Lets weak algorithms and short keys pass: archives and test suites only. */
   readonly allowWeak?: boolean
-}
-
-/**
- * Why a signature was not accepted. `wrong`: what was signed, or the signature, was changed, or contradicts itself;
- * `weak` and `unsupported`: it may be right, and still proves nothing to us.
- */
-export interface SignatureProblem {
-  readonly kind: 'wrong' | 'weak' | 'unsupported'
-  readonly why: string
 }
 
 /**

@@ -6,14 +6,8 @@ import { KEMS, KEM_DERIVATIONS } from './cms/kem.ts'
 import { AGREEMENTS, SCHEMES } from './cms/key-agreement.ts'
 import type { KeyDerivation } from './cms/key-derivation.ts'
 import { KEY_WRAPS } from './cms/key-wrap.ts'
-import { RSA_BITS_MAX } from './public-key.ts'
-import {
-  ECDSA_CURVES,
-  RSA_MODULUS_MIN_BITS,
-  SHORT_RSA_WEAK,
-  SIGNATURES,
-  type SignatureRow,
-} from './signature-algorithms.ts'
+import { ECDSA_CURVES, SHORT_RSA_WEAK, SIGNATURES, type SignatureRow } from './signature-algorithms.ts'
+import { RSA_BITS_MAX, RSA_MODULUS_MIN_BITS } from '../key-object.ts'
 
 const NOTE = `Made from the code by \`node tools/tidy.ts --write\`; not to be edited. What is read only is for old mail, or for what others write.
 What is weak is read and reported as weak, never written, and never trusted.`

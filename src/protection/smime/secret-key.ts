@@ -2,8 +2,8 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { type Result, fail, ok } from '../../base/result.ts'
 import type { Certificate, OwnKey, SecretKeys } from '../standard.ts'
-import { isSameKey } from './public-key.ts'
 import { isSmimeCertificate } from './x509/certificate.ts'
+import { isSameKey } from '../key-object.ts'
 
 export function writeSecret({ certificate, key }: Pick<OwnKey, 'certificate' | 'key'>): Result<Uint8Array> {
   return isKeyOf(certificate, key) ? ok(key.export({ format: 'der', type: 'pkcs8' })) : noPair(certificate)

@@ -140,5 +140,4 @@ export const ECDSA_CURVES: readonly Curve[] = [
 export const ecdsaCurveOf = (key: KeyObject): Curve | undefined =>
   ECDSA_CURVES.find(({ name }) => name === detailsOf(key)?.namedCurve)
 
-export const RSA_MODULUS_MIN_BITS = 2048
 export const SHORT_RSA_WEAK: Weakness = { since: 2014, source: 'NIST SP 800-131A' }

@@ -36,6 +36,13 @@ export function integer(value: number): Uint8Array {
   return Uint8Array.of(TAG.INTEGER, octets.length, ...octets)
 }
 
+/** The octets of a number as a non-negative INTEGER. */
+export function unsigned(octets: Uint8Array): Uint8Array {
+  const first = octets.findIndex((octet) => octet !== 0)
+  const number = first === -1 ? Uint8Array.of(0) : octets.subarray(first)
+  return (number[0] as number) >= 0x80 ? der(TAG.INTEGER, Uint8Array.of(0), number) : der(TAG.INTEGER, number)
+}
+
 const oidCache = new Map<string, Uint8Array>()
 
 export function oid(dotted: string): Uint8Array {

@@ -8,14 +8,7 @@ import { TAG, contextConstructed } from '../asn1/tlv.ts'
 import { type AlgorithmId, type Digest, digestOf, readAlgorithm } from '../algorithms.ts'
 import { type SmimeCertificate, parseCertificate } from '../x509/certificate.ts'
 import type { StatedAbilities } from '../../standard.ts'
-import {
-  type SignatureInput,
-  type SignatureProblem,
-  checkSignature,
-  describeSignature,
-  fitsKey,
-  isPure,
-} from '../check-signature.ts'
+import { type SignatureInput, checkSignature, describeSignature, fitsKey, isPure } from '../check-signature.ts'
 import {
   type SignedFacts,
   isSignedAttributes,
@@ -35,6 +28,7 @@ import {
 } from './content-info.ts'
 import { type EntityId, isNamedBy, readEntityId } from './entity-id.ts'
 import { type SignedContent, digestOfContent, wholeContent } from './signed-content.ts'
+import type { SignatureProblem } from '../../weakness.ts'
 
 /** Each signer costs a hash over the whole content; S/MIME mails have one or two. */
 export const SIGNERS_MAX = 16

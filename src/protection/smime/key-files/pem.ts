@@ -10,7 +10,7 @@ import { Malformed, attempt } from '../../malformed.ts'
 import { expectTag, oidOf } from '../asn1/der-fields.ts'
 import { ITERATIONS_MAX } from './password-encryption.ts'
 import { decryptPrivateKeyInfo, importKey } from './private-key.ts'
-import { describeKey } from '../public-key.ts'
+import { describeKey } from '../../key-object.ts'
 
 export const PEM_SIZE_MAX_BYTES = 16 * 2 ** 20
 export const PEM_BLOCKS_MAX = 1000

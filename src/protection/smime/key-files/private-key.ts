@@ -6,7 +6,7 @@ import { TAG } from '../asn1/tlv.ts'
 import { Malformed } from '../../malformed.ts'
 import { expectTag } from '../asn1/der-fields.ts'
 import { type IterationBudget, WRONG_PASSWORD, decryptWithPassword } from './password-encryption.ts'
-import { describeKey } from '../public-key.ts'
+import { describeKey } from '../../key-object.ts'
 
 /** EncryptedPrivateKeyInfo → PrivateKeyInfo DER (RFC 5958 §3); throws Malformed. */
 export function decryptPrivateKeyInfo(node: Node, password: string, budget: IterationBudget): Uint8Array {
