@@ -11,9 +11,13 @@ import {
 } from '../../src/protection/smime/asn1/der-writer.ts'
 import { TAG } from '../../src/protection/smime/asn1/tlv.ts'
 import { type SmimeCertificate, parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
+import { EXTENSION } from '../../src/protection/smime/x509/extensions.ts'
 import {
   COMMON_NAME,
+  authorityKeyIdentifier,
   basicConstraints,
+  keyIdOf,
+  subjectKeyIdentifier,
   writeCertificate,
   writeExtension,
   writeName,
@@ -51,6 +55,7 @@ export function keyNamed(text: string): KeyObject {
 export function certificateDer(order: CertificateOrder): Uint8Array {
   const key = order.key ?? keyNamed(order.name)
   const subject = order.subject ?? writeName([[COMMON_NAME, order.name]])
+  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
   return writeCertificate(
     {
       serial: integer(order.serial ?? 1).subarray(2),
@@ -58,11 +63,24 @@ export function certificateDer(order: CertificateOrder): Uint8Array {
       subject,
       notBeforeMs: order.notBeforeMs ?? NOW_MS - 100 * DAY_MS,
       notAfterMs: order.notAfterMs ?? NOW_MS + 100 * DAY_MS,
-      spki: createPublicKey(key).export({ type: 'spki', format: 'der' }),
-      extensions: order.extensions ?? [],
+      spki,
+      extensions: [...keyIds(order, spki), ...(order.extensions ?? [])],
     },
     order.issuer?.key ?? key,
   )
+}
+
+/** The key identifiers that every certificate needs (RFC 5280 §4.2.1.1, §4.2.1.2), where the order has none of its own. */
+function keyIds(order: CertificateOrder, spki: Uint8Array): readonly Uint8Array[] {
+  const issuerSpki = order.issuer?.certificate.spki
+  const own = [
+    { id: EXTENSION.subjectKeyId, extension: subjectKeyIdentifier(keyIdOf(spki)) },
+    ...(issuerSpki === undefined
+      ? []
+      : [{ id: EXTENSION.authorityKeyId, extension: authorityKeyIdentifier(keyIdOf(issuerSpki)) }]),
+  ]
+  const ordered = Buffer.concat(order.extensions ?? [])
+  return own.flatMap(({ id, extension }) => (ordered.includes(oid(id)) ? [] : [extension]))
 }
 
 export function makeCertificate(order: CertificateOrder): Entity {
@@ -82,6 +100,8 @@ export interface CrlOrder {
   readonly thisUpdateMs?: number
   readonly nextUpdateMs?: number
   readonly extensions?: readonly Uint8Array[]
+  /** Missing: version 2 with a cRLNumber. */
+  readonly form?: 'version 1' | 'unnumbered'
 }
 
 export function makeCrl(issuer: Entity, order: CrlOrder): Uint8Array {
@@ -94,14 +114,15 @@ export function makeCrl(issuer: Entity, order: CrlOrder): Uint8Array {
         : [sequence(sequence(oid('2.5.29.21'), octetString(der(TAG.ENUMERATED, Uint8Array.of(reason)))))]),
     ),
   )
-  const extensions = [writeExtension('2.5.29.20', false, integer(1)), ...(order.extensions ?? [])]
+  const number = order.form === undefined ? [writeExtension(EXTENSION.crlNumber, false, integer(1))] : []
+  const extensions = [...number, ...(order.extensions ?? [])]
   return writeSigned(issuer.key, (algorithm) => [
-    integer(1),
+    ...(order.form === 'version 1' ? [] : [integer(1)]),
     algorithm,
     issuer.certificate.subjectName,
     time(order.thisUpdateMs ?? NOW_MS - DAY_MS),
     time(order.nextUpdateMs ?? NOW_MS + DAY_MS),
     ...(entries.length === 0 ? [] : [sequence(Buffer.concat(entries))]),
-    contextTagged(0, sequence(...extensions)),
+    ...(extensions.length === 0 ? [] : [contextTagged(0, sequence(...extensions))]),
   ])
 }

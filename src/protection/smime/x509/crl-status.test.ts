@@ -114,6 +114,17 @@ describe('delta lists (RFC 5280 §5.2.4)', () => {
   for (const [crls, expected, why] of cases) test(why, () => assert.equal(verdict(leaf, crls), expected))
 })
 
+describe('lists without a number', () => {
+  const cases: readonly [order: CrlOrder, verdict: string, why: string][] = [
+    [{ form: 'unnumbered' }, 'untrusted', 'of version 2 (RFC 5280 §5.2.3): vouches for nobody'],
+    [{ form: 'unnumbered', ...listed }, 'revoked', 'of version 2: revokes all the same'],
+    [{ form: 'version 1' }, 'trusted', 'of version 1, which knows no number'],
+    [{ form: 'version 1', ...listed }, 'revoked', 'of version 1'],
+  ]
+  for (const [order, expected, why] of cases)
+    test(why, () => assert.equal(verdict(leaf, [makeCrl(root, order)]), expected))
+})
+
 describe('lists of another issuer', () => {
   const issuerName = writeName([[COMMON_NAME, 'lists']])
   const lists = makeCertificate({ name: 'lists', issuer: root, serial: 2, extensions: [keyUsage(KEY_USAGE.cRLSign)] })

@@ -37,6 +37,7 @@ export function readCrlStatus(
       if (signer === undefined) continue
       const entry = lookUp(crl, signer, certificate, given)
       if (entry !== undefined && isRevokedAt(entry, given.atMs)) return 'revoked'
+      if (!crl.vouches) continue
       reasonsSeen |= reasons
       if (reasonsSeen === ALL_REASONS) return 'good'
     }

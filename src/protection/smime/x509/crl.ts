@@ -42,6 +42,8 @@ export interface Crl {
   readonly scope: CrlScope
   /** The value of issuingDistributionPoint, to tell whether a delta is about the same certificates. */
   readonly scopeDer?: Uint8Array
+  /** False when a list of version 2 has no cRLNumber, which RFC 5280 §5.2.3 demands: it revokes, and vouches for nobody. */
+  readonly vouches: boolean
   /** False when a critical extension, of the list or of an entry, is not understood (RFC 5280 §5.2, §5.3). */
   readonly usable: boolean
 }
@@ -90,6 +92,7 @@ function readCrl(der: Uint8Array): Crl {
   const entries = readEntries(frame.entries)
   const extensions =
     trailer === undefined ? [] : readExtensions(derNode(trailer.content, TAG.SEQUENCE, 'CRL extensions'))
+  const facts = readCrlFacts(extensions, issuerKey)
   return {
     tbs: tbs.raw,
     signatureAlgorithm: algorithm.raw,
@@ -97,13 +100,16 @@ function readCrl(der: Uint8Array): Crl {
     issuerKey,
     ...timesOf(frame),
     entries,
-    ...readCrlFacts(extensions, issuerKey),
+    ...facts,
+    vouches: facts.number !== undefined || !frame.hasVersion,
     usable: extensions.every(isUnderstood) && entries.understood,
   }
 }
 
 /** The parts of a CRL, unread inside. */
 interface CrlFrame {
+  /** False for lists of version 1, which have no extensions (RFC 5280 §5.1.2.1). */
+  readonly hasVersion: boolean
   readonly tbs: Element
   readonly algorithm: Element
   readonly signature: Element
@@ -124,7 +130,8 @@ function readFrame(der: Uint8Array): CrlFrame {
     throw new Malformed('CRL is malformed')
   if (signature.content[0] !== 0) throw new Malformed('CRL signature is malformed')
   const fields = [...eachElement(tbs.content)]
-  if (fields[0]?.tag === TAG.INTEGER) fields.shift()
+  const hasVersion = fields[0]?.tag === TAG.INTEGER
+  if (hasVersion) fields.shift()
   const [tbsAlgorithm, issuer, thisUpdate, ...rest] = fields
   if (!equalBytes(tbsAlgorithm?.raw ?? NONE, algorithm.raw))
     throw new Malformed('the two signature algorithms of the CRL differ')
@@ -132,7 +139,7 @@ function readFrame(der: Uint8Array): CrlFrame {
   const entries = rest[0]?.tag === TAG.SEQUENCE ? (rest.shift()?.content ?? NONE) : NONE
   const trailer = rest[0]?.tag === contextConstructed(0) ? rest.shift() : undefined
   if (rest.length > 0) throw new Malformed('CRL is malformed')
-  return { tbs, algorithm, signature, issuer, thisUpdate, nextUpdate, entries, trailer }
+  return { hasVersion, tbs, algorithm, signature, issuer, thisUpdate, nextUpdate, entries, trailer }
 }
 
 function timesOf({ thisUpdate, nextUpdate }: CrlFrame): Pick<Crl, 'thisUpdateMs' | 'nextUpdateMs'> {

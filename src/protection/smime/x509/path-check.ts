@@ -11,6 +11,7 @@ import {
   readExtendedKeyUsage,
 } from './extensions.ts'
 import { attempt } from '../../malformed.ts'
+import { neglectedDuty } from './issuer-duties.ts'
 import {
   CONSTRAINT_COMPARISONS_MAX,
   type NameConstraints,
@@ -52,7 +53,9 @@ function checkStructure(path: readonly SmimeCertificate[], rules: PathRules): st
     const isAnchor = i === 0
     const isLast = i === path.length - 1
     const problem =
-      checkEvery(certificate, rules) ?? (isLast ? checkLast(certificate) : checkAuthority(certificate, isAnchor))
+      checkEvery(certificate, rules) ??
+      (isLast ? checkLast(certificate) : checkAuthority(certificate, isAnchor)) ??
+      neglectedDuty(certificate, isAnchor)
     if (problem !== undefined) return `${subjectOf(certificate)}: ${problem}`
     if (!isAnchor) {
       const violated =
