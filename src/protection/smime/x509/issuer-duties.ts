@@ -43,7 +43,7 @@ function altNameProblem(certificate: SmimeCertificate): string | undefined {
   return strange === undefined ? undefined : 'a host name in the certificate is none'
 }
 
-/** The preferred name syntax (RFC 1034 §3.5, RFC 1123 §2.1), perhaps with a wildcard in front. */
+/** The preferred name syntax that RFC 5280 §4.2.1.6 demands, perhaps with a wildcard in front. */
 function isHostName(text: string): boolean {
   const host = text.replace(/^\*\./, '')
   return host.length <= 253 && isIP(host) === 0 && host.split('.').every((label) => LABEL.test(label))
