@@ -10,6 +10,8 @@ export interface ByteKeeper {
   readonly lengthBytes: number
   /** The bytes from one offset up to another, in slices that the caller may keep. */
   slices(from: number, to: number): Iterable<Uint8Array>
+  /** True when it noticed, as they came, that there is nothing but US-ASCII between these offsets. */
+  isAscii?(from: number, to: number): boolean
 }
 
 /** Some of what a keeper keeps. */
@@ -33,6 +35,11 @@ export class ByteRange {
 
   slices(): Iterable<Uint8Array> {
     return this.keeper.slices(this.from, this.from + this.lengthBytes)
+  }
+
+  /** Known without reading: US-ASCII between these offsets. False may mean that nobody looked. */
+  isAscii(from: number, to: number): boolean {
+    return this.keeper.isAscii?.(this.from + from, this.from + to) === true
   }
 
   /** In one piece, in memory: for a few. */
@@ -76,12 +83,17 @@ export function searchMemory(bytes: Uint8Array): Searchable {
   }
 }
 
-export function searchRange(range: ByteRange): Searchable {
+/** What a search has read and left behind, with its offset. Some of it may be told twice, and some not at all. */
+export type OnPassed = (bytes: Uint8Array, at: number) => void
+
+/** `onPassed` hears of nothing that may belong to the next occurrence, or to the line end before it. */
+export function searchRange(range: ByteRange, onPassed: OnPassed = ignore): Searchable {
   let window: Uint8Array = new Uint8Array()
   let windowAt = 0
   return {
     lengthBytes: range.lengthBytes,
-    indexOf: (needle, from) => indexInRange(range, typeof needle === 'number' ? Uint8Array.of(needle) : needle, from),
+    indexOf: (needle, from) =>
+      indexInRange(range, typeof needle === 'number' ? Uint8Array.of(needle) : needle, from, onPassed),
     octet(at) {
       if (at < 0 || at >= range.lengthBytes) return undefined
       if (at < windowAt || at >= windowAt + window.length) {
@@ -93,19 +105,32 @@ export function searchRange(range: ByteRange): Searchable {
   }
 }
 
+const ignore = (): void => {}
+
 /** Read for the sake of one octet: its neighbours are asked for next. */
 const WINDOW_BYTES = 4096
+const LINE_END_BYTES = 2
 
-/** Slice by slice; the end of one is looked at again with the next, lest a needle across the seam be missed. */
-function indexInRange(range: ByteRange, needle: Uint8Array, from: number): number {
+/** Slice by slice; the end of one is looked at again with the beginning of the next, lest a needle across the seam be missed. */
+function indexInRange(range: ByteRange, needle: Uint8Array, from: number, onPassed: OnPassed): number {
+  const keptBytes = needle.length - 1 + LINE_END_BYTES
   let rest: Uint8Array = new Uint8Array()
   let at = from
   for (const slice of range.range(from).slices()) {
-    const window = rest.length === 0 ? asBuffer(slice) : Buffer.concat([rest, slice])
-    const found = window.indexOf(needle)
-    if (found >= 0) return at + found
-    rest = window.subarray(Math.max(0, window.length - needle.length + 1))
-    at += window.length - rest.length
+    const seam = Buffer.concat([rest, slice.subarray(0, needle.length - 1)])
+    const inSeam = seam.indexOf(needle)
+    if (inSeam >= 0) return at + inSeam
+    const inSlice = asBuffer(slice).indexOf(needle)
+    if (inSlice >= 0) return at + rest.length + inSlice
+    const joined = slice.length < keptBytes ? Buffer.concat([rest, slice]) : slice
+    if (joined === slice) {
+      onPassed(rest, at)
+      at += rest.length
+    }
+    const passed = joined.subarray(0, Math.max(0, joined.length - keptBytes))
+    onPassed(passed, at)
+    at += passed.length
+    rest = joined.subarray(passed.length)
   }
   return -1
 }

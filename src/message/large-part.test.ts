@@ -85,6 +85,24 @@ test('something is found across the seams of slices, and nothing where there is 
   }
 })
 
+test('what a search has passed is told in order, and never what belongs to the occurrence or its line end', () => {
+  const text = `${'x'.repeat(40)}\r\n--b\r\n${'y'.repeat(9)}`
+  const found = text.indexOf('--b')
+  for (let sliceBytes = 1; sliceBytes <= text.length; sliceBytes++) {
+    const passed: [number, string][] = []
+    const search = searchRange(inSlices(fromLatin1(text), sliceBytes), (bytes, at) => passed.push([at, latin1(bytes)]))
+    assert.equal(search.indexOf(fromLatin1('--b'), 5), found)
+    let end = 5
+    for (const [at, told] of passed) {
+      assert.equal(at, end)
+      assert.equal(told, text.slice(at, at + told.length))
+      end += told.length
+    }
+    assert.ok(end <= found - 2, `slices of ${sliceBytes}: passed up to ${end}`)
+    if (sliceBytes < 10) assert.ok(end > 25, `slices of ${sliceBytes}: passed up to ${end} only`)
+  }
+})
+
 test('ranges of ranges, and ends beyond the end', () => {
   const range = new ByteRange({ lengthBytes: 10, slices: (from, to) => [Uint8Array.of(from, to)] })
   assert.deepEqual([...range.range(2, 8).range(1).read()], [3, 8])

@@ -2,12 +2,12 @@
  * A message or MIME entity that is too large for memory: seen through its header and the beginning of its body, read piece by
  * piece. The structure below it is found as `mime-tree.ts` finds it.
  */
-import { type ByteRange, rangeInMemory, searchRange } from '../base/byte-range.ts'
+import { type ByteRange, type OnPassed, rangeInMemory, searchMemory, searchRange } from '../base/byte-range.ts'
 import { type ContentType, contentTypeOf, transferEncodingOf } from './content-type.ts'
 import { decodeBody } from './decode.ts'
 import { type Cuts, type Search, NEAR_MISSES_MAX, WALK_LIMITS, cutMultipart, isEncoded, traverse } from './mime-tree.ts'
 import { HEADER_BYTES_MAX, parsePart } from './parse.ts'
-import type { Defect, Part } from './part.ts'
+import { type Defect, type Part, bodyOf } from './part.ts'
 
 /** Of the body, in the preview of a message or of what a layer held; where texts stand, and what is to be cut from them. */
 export const PREVIEW_BODY_BYTES = 256 * 1024
@@ -42,10 +42,19 @@ export function parseLargePart(
 
 export const largeBodyOf = ({ preview, bytes }: LargePart): ByteRange => bytes.range(preview.bodyOffset)
 
-/** The parts of a multipart, as `childrenOf` finds them. */
-export function cutLargeMultipart(part: LargePart, partsMax: number = WALK_LIMITS.partsMax): Cuts {
-  return cutLarge(part, contentTypeOf(part.preview), partsMax, { nearMissesLeft: NEAR_MISSES_MAX })
+/** The parts of a multipart, as `childrenOf` finds them. `onPassed` hears what of the body lies behind the search. */
+export function cutLargeMultipart(part: LargePart, onPassed?: OnPassed): Cuts {
+  const body = searchRange(largeBodyOf(part), onPassed)
+  return cutMultipart(part.preview, contentTypeOf(part.preview), body, WALK_LIMITS.partsMax, newSearch())
 }
+
+/** Where the first part of a multipart begins, when that can be seen in the preview; an offset into the body. */
+export function firstPartIn({ preview }: LargePart): number | undefined {
+  const body = searchMemory(bodyOf(preview))
+  return cutMultipart(preview, contentTypeOf(preview), body, 0, newSearch()).delimiters[0]?.end
+}
+
+const newSearch = (): Search => ({ nearMissesLeft: NEAR_MISSES_MAX })
 
 /**
  * Visits all parts as `walk` does, and returns what was wrong anywhere in the tree. Nothing of a part is kept after its
@@ -56,7 +65,7 @@ export function walkLarge(
   onPart: (part: LargePart, place: { readonly depth: number; readonly isLeaf: boolean }) => void,
 ): readonly Defect[] {
   const defects = new Set<Defect>()
-  const search: Search = { nearMissesLeft: NEAR_MISSES_MAX }
+  const search = newSearch()
   traverse<Entry>({ bytes: root.bytes }, WALK_LIMITS.partsMax, ({ bytes, defaultType }, { depth, room }) => {
     const part = parseLargePart(bytes, GLIMPSE_BODY_BYTES, defaultType)
     const level = levelBelow(part, depth, room, search)
@@ -86,8 +95,8 @@ function levelBelow(part: LargePart, depth: number, room: number, search: Search
     return { isLeaf: true, children: [], defects }
   if (depth >= WALK_LIMITS.nestingMax) return { isLeaf: true, children: [], defects: [...defects, 'nested-too-deeply'] }
   if (!isMultipart) return messageBelow(part, contentType, room)
-  const cuts = cutLarge(part, contentType, room, search)
   const body = largeBodyOf(part)
+  const cuts = cutMultipart(part.preview, contentType, searchRange(body), room, search)
   const defaultType = type === 'multipart/digest' ? ({ defaultType: 'message/rfc822' } as const) : {}
   return {
     isLeaf: false,
@@ -119,6 +128,3 @@ function messageBelow(part: LargePart, contentType: ContentType, room: number): 
     defects: [...defects, ...decoded.defects],
   }
 }
-
-const cutLarge = (part: LargePart, contentType: ContentType, partsMax: number, search: Search): Cuts =>
-  cutMultipart(part.preview, contentType, searchRange(largeBodyOf(part)), partsMax, search)

@@ -4,7 +4,6 @@
  */
 import { isAscii } from 'node:buffer'
 import type { ByteRange } from '../base/byte-range.ts'
-import { concatBytes } from '../base/bytes.ts'
 import { contentTypeOf } from '../message/content-type.ts'
 import { type LargePart, largeBodyOf, walkLarge } from '../message/large-part.ts'
 import { walk } from '../message/mime-tree.ts'
@@ -62,13 +61,16 @@ export function isLargeGarbled(entity: LargePart): boolean {
   return false
 }
 
-/** As `hasGarbledBlock`; a block that lies in two slices is put together. */
+/** Read, or passed over, at once; whole blocks. */
+const STRETCH_BYTES = 64 * 1024
+
+/** As `hasGarbledBlock`. The rule needs octets above 127: what is known to have none is not even read. */
 function hasGarbledSlice(bytes: ByteRange, from: number, to: number): boolean {
-  let rest: Uint8Array = new Uint8Array()
-  for (const slice of bytes.range(Math.ceil(from / BLOCK_BYTES) * BLOCK_BYTES, to).slices()) {
-    const window = rest.length === 0 ? slice : concatBytes([rest, slice])
-    if (!isAscii(window) && hasGarbledBlock(window, 0, window.length)) return true // the rule needs octets above 127
-    rest = window.subarray(window.length - (window.length % BLOCK_BYTES))
+  for (let at = Math.ceil(from / BLOCK_BYTES) * BLOCK_BYTES; at < to; at += STRETCH_BYTES) {
+    const end = Math.min(to, at + STRETCH_BYTES)
+    if (bytes.isAscii(at, end)) continue
+    const stretch = bytes.read(at, end)
+    if (!isAscii(stretch) && hasGarbledBlock(stretch, 0, stretch.length)) return true
   }
   return false
 }

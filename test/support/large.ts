@@ -1,4 +1,5 @@
 /** Bytes that are read as if they were too many for memory, in slices of any size. */
+import { isAscii } from 'node:buffer'
 import assert from 'node:assert/strict'
 import { type ByteKeeper, ByteRange, type OpenSpill } from '../../src/base/byte-range.ts'
 import { Collector } from '../../src/base/byte-sink.ts'
@@ -16,6 +17,7 @@ function slicing(kept: () => Uint8Array, sliceBytes: number): ByteKeeper {
     *slices(from, to) {
       for (let at = from; at < to; at += sliceBytes) yield kept().subarray(at, Math.min(at + sliceBytes, to))
     },
+    isAscii: (from, to) => isAscii(kept().subarray(from, to)),
   }
 }
 

@@ -77,6 +77,10 @@ export function digestByName(name: DigestName): Digest {
   return row
 }
 
+/** What `micalg` of multipart/signed names (RFC 8551 §3.5.3.2), in lower case. */
+export const digestByMicalg = (micalg: string): Digest | undefined =>
+  DIGESTS.find((digest) => digest.micalg === micalg && micalg !== 'unknown')
+
 /** The length is said always, because SHAKE has none of its own. */
 export const hashOf = (digest: Digest, bytes: Uint8Array): Uint8Array =>
   hash(digest.name, bytes, { outputEncoding: 'buffer', outputLength: digest.lengthBytes })

@@ -6,16 +6,22 @@ import { type ByteRange, type OpenSpill, type Spill, rangeInMemory } from '../..
 import { type ByteSink, Collector } from '../../base/byte-sink.ts'
 import { concatBytes, equalBytes, fromLatin1, latin1 } from '../../base/bytes.ts'
 import { type Result, fail, ok } from '../../base/result.ts'
-import { transferEncodingOf } from '../../message/content-type.ts'
+import { contentTypeOf, transferEncodingOf } from '../../message/content-type.ts'
 import { decodingSink } from '../../message/decode-stream.ts'
-import { type LargePart, cutLargeMultipart, largeBodyOf, parseLargePart } from '../../message/large-part.ts'
-import { digestByName, startHash } from './algorithms.ts'
+import {
+  type LargePart,
+  cutLargeMultipart,
+  firstPartIn,
+  largeBodyOf,
+  parseLargePart,
+} from '../../message/large-part.ts'
+import { type Digest, digestByMicalg, digestByName, startHash } from './algorithms.ts'
 import { BerFeed, type BerReader, type Reading } from './asn1/ber-stream.ts'
 import { DECOMPRESSED_MAX_BYTES, readCompressedData } from './cms/compressed-data.ts'
 import { type Decryption, type DecryptionInput, startDecryption } from './cms/content-cipher.ts'
 import { readEnvelopeFrame } from './cms/enveloped-data.ts'
 import { openFrame } from './cms/open-envelope.ts'
-import { LargeContent } from './cms/signed-content.ts'
+import { LargeContent, RunningDigest } from './cms/signed-content.ts'
 import { readSignedDataFrame } from './cms/signed-data.ts'
 import { BARE_LF } from './in-memory.ts'
 import type { Holding } from './open-layer.ts'
@@ -26,14 +32,19 @@ const NOTHING = new Uint8Array()
 
 /** Entities that are read from the disk, and whose contents go there. */
 export function onDisk(openSpill: OpenSpill): Holding<LargePart> {
+  const digests = new WeakMap<LargePart, readonly [Digest, Uint8Array]>()
   return {
     preview: (part) => part.preview,
     children(part) {
-      const { children, defects } = cutLargeMultipart(part)
-      const body = largeBodyOf(part)
-      return { children: children.map(({ start, end }) => parseLargePart(body.range(start, end))), defects }
+      const { children, defects, digestOfFirst } = cutAndHash(part)
+      const [first] = children
+      if (first !== undefined && digestOfFirst !== undefined) digests.set(first, digestOfFirst)
+      return { children, defects }
     },
-    asContent: (part) => new LargeContent(part.bytes),
+    asContent(part) {
+      const digest = digests.get(part)
+      return new LargeContent(part.bytes, digest === undefined ? [] : [digest])
+    },
     canonical({ bytes }) {
       const spill = openSpill()
       const lengthBytes = writeCanonical(bytes, spill)
@@ -79,24 +90,43 @@ export function onDisk(openSpill: OpenSpill): Holding<LargePart> {
       if (opened.kind !== 'decrypted') guess?.drop()
       return opened
     },
-    compressedData(part) {
-      const held = new Collector()
-      const sink = decoding(part, {
-        write: (chunk) => (held.lengthBytes > DECOMPRESSED_MAX_BYTES ? undefined : held.write(chunk)),
-        end: ignore,
-      })
-      for (const slice of largeBodyOf(part).slices()) sink.write(slice)
-      sink.end()
-      if (held.lengthBytes > DECOMPRESSED_MAX_BYTES) return fail('the content is too large when it is decompressed')
-      const content = readCompressedData(concatBytes(held.take()))
-      return content.ok ? ok(parseLargePart(rangeInMemory(content.value))) : content
-    },
+    compressedData,
   }
 }
 
 const ignore = (): void => {}
 
+/** The end of the signed part is not known yet: it is hashed, as `micalg` says, while that is looked for. */
+function cutAndHash(part: LargePart) {
+  const body = largeBodyOf(part)
+  const start = firstPartIn(part)
+  const micalg = contentTypeOf(part.preview).parameters.get('micalg')?.toLowerCase() ?? ''
+  const digest = digestByMicalg(micalg) ?? LIKELY_DIGEST
+  const running = start === undefined ? undefined : new RunningDigest(digest, body, start)
+  const { children, defects } = cutLargeMultipart(part, (bytes, at) => running?.take(bytes, at))
+  const [first] = children
+  const value = first !== undefined && first.start === start ? running?.upTo(first.end) : undefined
+  return {
+    children: children.map(({ start: from, end }) => parseLargePart(body.range(from, end))),
+    defects,
+    digestOfFirst: value === undefined ? undefined : ([digest, value] as const),
+  }
+}
+
 const decoding = ({ preview }: LargePart, out: ByteSink): ByteSink => decodingSink(transferEncodingOf(preview), out)
+
+function compressedData(part: LargePart): Result<LargePart> {
+  const held = new Collector()
+  const sink = decoding(part, {
+    write: (chunk) => (held.lengthBytes > DECOMPRESSED_MAX_BYTES ? undefined : held.write(chunk)),
+    end: ignore,
+  })
+  for (const slice of largeBodyOf(part).slices()) sink.write(slice)
+  sink.end()
+  if (held.lengthBytes > DECOMPRESSED_MAX_BYTES) return fail('the content is too large when it is decompressed')
+  const content = readCompressedData(concatBytes(held.take()))
+  return content.ok ? ok(parseLargePart(rangeInMemory(content.value))) : content
+}
 
 /** The last octet of a slice tells whether a LF at the beginning of the next is bare. */
 function writeCanonical(bytes: ByteRange, out: ByteSink): number {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { concatBytes } from '../../base/bytes.ts'
 import { buffersPassed } from '../../base/spent-buffers.ts'
 import type { DataKeys } from './data-keys.ts'
+import { FrameQueue } from './frame-queue.ts'
 import { FRAME_BYTES, Sealer, sealSmall } from './sealing.ts'
 
 /** Up to this size a message is a column of its row, so that the commit's one fsync serves it too. */
@@ -30,9 +31,8 @@ export class BytesWriter implements AsyncDisposable {
   readonly #file: string
   #state: State = { kind: 'small' }
   #busy = false
-  /** In order; less than one frame and the last chunk together. */
-  #kept: Uint8Array[] = []
-  #keptBytes = 0
+  /** Less than one frame and the last chunk together. */
+  readonly #kept = new FrameQueue(FRAME_BYTES)
   #sizeBytes = 0
 
   constructor(folder: string, dataKeys: DataKeys) {
@@ -50,8 +50,7 @@ export class BytesWriter implements AsyncDisposable {
     if (this.#busy || this.#state.kind === 'ended') throw new Error('BytesWriter.write before the last one was done')
     this.#sizeBytes += chunk.length
     this.#kept.push(chunk)
-    this.#keptBytes += chunk.length
-    if (this.#keptBytes > FRAME_BYTES) return this.#spill()
+    if (this.#kept.keptBytes > FRAME_BYTES) return this.#spill()
   }
 
   /** Seals the rest. When it resolves, a large message is on the disk for good, name included; a small one goes with its row. */
@@ -62,11 +61,11 @@ export class BytesWriter implements AsyncDisposable {
     if (state.kind === 'small') {
       const dataKey = this.#dataKeys.current()
       this.#state = { kind: 'ended' }
-      const sealed = sealSmall(dataKey, 'message', concatBytes(this.#kept))
+      const sealed = sealSmall(dataKey, 'message', concatBytes(this.#kept.takeRest()))
       return { sizeBytes, dataKeyId: dataKey.id, place: { kind: 'inline', sealed } }
     }
     this.#busy = true
-    await writeAll(state.handle, state.sealer.frame(this.#kept, true))
+    await writeAll(state.handle, state.sealer.frame(this.#kept.takeRest(), true))
     await state.handle.datasync()
     this.#state = { kind: 'ended' }
     await state.handle.close()
@@ -78,7 +77,7 @@ export class BytesWriter implements AsyncDisposable {
   async abort(): Promise<void> {
     const state = this.#state
     this.#state = { kind: 'ended' }
-    this.#kept = []
+    this.#kept.takeRest()
     if (state.kind !== 'file') return
     await this.#undo(state.handle)
   }
@@ -95,30 +94,10 @@ export class BytesWriter implements AsyncDisposable {
     if (this.#state.kind === 'ended') return this.#undo(state.handle) // aborted while the file was being opened
     this.#state = state
     const sealed: Uint8Array[] = []
-    for (const frame of this.#takeFrames()) sealed.push(...state.sealer.frame(frame, false))
+    for (const frame of this.#kept.takeFrames()) sealed.push(...state.sealer.frame(frame, false))
     await writeAll(state.handle, sealed)
     buffersPassed(sealed.reduce((sum, piece) => sum + piece.length, 0))
     this.#busy = false
-  }
-
-  /** Full frames in pieces; what is left stays kept. */
-  #takeFrames(): Uint8Array[][] {
-    const frames: Uint8Array[][] = []
-    let pieces: Uint8Array[] = []
-    let wantedBytes = FRAME_BYTES
-    for (let piece of this.#kept) {
-      while (piece.length >= wantedBytes && this.#keptBytes > FRAME_BYTES) {
-        frames.push([...pieces, piece.subarray(0, wantedBytes)])
-        piece = piece.subarray(wantedBytes)
-        pieces = []
-        wantedBytes = FRAME_BYTES
-        this.#keptBytes -= FRAME_BYTES
-      }
-      pieces.push(piece)
-      wantedBytes -= piece.length
-    }
-    this.#kept = pieces
-    return frames
   }
 
   async #undo(handle: FileHandle): Promise<void> {

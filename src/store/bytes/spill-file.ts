@@ -2,25 +2,19 @@
  * Sealed bytes on the disk that a worker thread reads at any place, and writes itself: synchronously, for such a thread has
  * nothing else to do. A spill has no name and no key but in this process, so that a crash leaves nothing that can be read.
  */
-import { Buffer } from 'node:buffer'
+import { Buffer, isAscii } from 'node:buffer'
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { closeSync, openSync, readSync, unlinkSync, writevSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ByteKeeper, ByteRange, type Spill } from '../../base/byte-range.ts'
 import { buffersPassed } from '../../base/spent-buffers.ts'
-import {
-  BytesDamaged,
-  type DataKey,
-  FRAME_BYTES,
-  HEADER_BYTES,
-  Opener,
-  SEALED_FRAME_BYTES,
-  Sealer,
-  TAG_BYTES,
-} from './sealing.ts'
+import { FrameQueue } from './frame-queue.ts'
+import { BytesDamaged, type DataKey, FRAME_BYTES, HEADER_BYTES, Opener, Sealer, TAG_BYTES } from './sealing.ts'
 
-/** Read from the disk, and written to it, at once. */
-const FRAMES_AT_ONCE = 8
+/** Read from the disk at once. */
+const READ_BYTES = 512 * 1024
+/** Plaintext in one frame of a spill: to set up a cipher takes as long as to seal some 20 kB. */
+const SPILL_FRAME_BYTES = 4 * FRAME_BYTES
 
 /** Where a message lies that is too large for memory, and what opens it. Plain data: it can be posted to a worker. */
 export interface SealedFile {
@@ -35,7 +29,8 @@ export function openSealedFile({ path, dataKey, sizeBytes }: SealedFile): { rang
   const fd = openSync(path, 'r')
   const header = Buffer.alloc(HEADER_BYTES)
   readSync(fd, header, 0, HEADER_BYTES, 0)
-  const frames = new SealedFrames(fd, HEADER_BYTES, new Opener(header, dataKey, 'message'), sizeBytes)
+  const opener = new Opener(header, dataKey, 'message')
+  const frames = new SealedFrames({ fd, offset: HEADER_BYTES, opener, frameBytes: FRAME_BYTES }, sizeBytes)
   return { range: new ByteRange(frames), close: () => closeSync(fd) }
 }
 
@@ -48,8 +43,10 @@ class SpillFile implements Spill {
   readonly #fd: number
   readonly #dataKey: DataKey = { id: 0, key: createSecretKey(randomBytes(32)) }
   readonly #sealer = new Sealer(this.#dataKey, 'spill')
-  #kept: Uint8Array[] = []
-  #keptBytes = 0
+  readonly #kept = new FrameQueue(SPILL_FRAME_BYTES)
+  /** Numbers of the frames that hold octets above 127. */
+  readonly #eightBit = new Set<number>()
+  #frames = 0
   #sizeBytes = 0
   #range: ByteRange | undefined
   #open = true
@@ -71,65 +68,69 @@ class SpillFile implements Spill {
 
   write(chunk: Uint8Array): void {
     this.#kept.push(chunk)
-    this.#keptBytes += chunk.length
     this.#sizeBytes += chunk.length
-    if (this.#keptBytes > FRAMES_AT_ONCE * FRAME_BYTES) this.#seal(false)
+    if (this.#kept.keptBytes > SPILL_FRAME_BYTES) for (const frame of this.#kept.takeFrames()) this.#seal(frame, false)
   }
 
   end(): void {
-    this.#seal(true)
+    this.#seal(this.#kept.takeRest(), true)
     const opener = new Opener(this.#sealer.header, this.#dataKey, 'spill')
-    this.#range = new ByteRange(new SealedFrames(this.#fd, 0, opener, this.#sizeBytes))
+    const sealed = { fd: this.#fd, offset: 0, opener, frameBytes: SPILL_FRAME_BYTES, eightBit: this.#eightBit }
+    this.#range = new ByteRange(new SealedFrames(sealed, this.#sizeBytes))
   }
 
   drop(): void {
-    this.#kept = []
+    this.#kept.takeRest()
     if (this.#open) closeSync(this.#fd)
     this.#open = false
   }
 
-  /** Seals what is kept, frame by frame; only at the end the last octets too, for only then is it known which frame is the last. */
-  #seal(ends: boolean): void {
-    const plaintext = Buffer.concat(this.#kept)
-    buffersPassed(plaintext.length)
-    const sealed: Uint8Array[] = []
-    let at = 0
-    for (; at + FRAME_BYTES < plaintext.length; at += FRAME_BYTES)
-      sealed.push(...this.#sealer.frame([plaintext.subarray(at, at + FRAME_BYTES)], false))
-    const rest = plaintext.subarray(at)
-    if (ends) sealed.push(...this.#sealer.frame([rest], true))
-    this.#kept = ends || rest.length === 0 ? [] : [rest]
-    this.#keptBytes = ends ? 0 : rest.length
-    const wanted = sealed.reduce((sum, piece) => sum + piece.length, 0)
-    if (writevSync(this.#fd, sealed) !== wanted) throw new Error('A spill could not be written: the disk is full')
+  #seal(frame: readonly Uint8Array[], last: boolean): void {
+    if (!frame.every((piece) => isAscii(piece))) this.#eightBit.add(this.#frames)
+    this.#frames++
+    const sealed = this.#sealer.frame(frame, last)
+    const wantedBytes = sealed.reduce((sum, piece) => sum + piece.length, 0)
+    if (writevSync(this.#fd, sealed) !== wantedBytes) throw new Error('A spill could not be written: the disk is full')
+    buffersPassed(wantedBytes)
   }
+}
+
+/** A file of sealed frames. */
+interface Sealed {
+  readonly fd: number
+  /** Of the first frame. */
+  readonly offset: number
+  readonly opener: Opener
+  /** Plaintext in each but the last. */
+  readonly frameBytes: number
+  /** Numbers of those that hold octets above 127; missing when nobody looked. */
+  readonly eightBit?: ReadonlySet<number>
 }
 
 class SealedFrames implements ByteKeeper {
   readonly lengthBytes: number
-  readonly #fd: number
-  readonly #fileOffset: number
-  readonly #opener: Opener
+  readonly #sealed: Sealed
   readonly #lastFrame: number
   /** Sealed frames as they were read, from frame `#aheadFrom` on. */
-  readonly #buffer = Buffer.allocUnsafeSlow(FRAMES_AT_ONCE * SEALED_FRAME_BYTES)
+  readonly #buffer: Buffer
   #ahead: Uint8Array = new Uint8Array()
   #aheadFrom = 0
   /** The frame that was opened last: what is looked for stands near by. */
   #opened: { readonly number: number; readonly plaintext: Uint8Array } | undefined
 
-  constructor(fd: number, fileOffset: number, opener: Opener, lengthBytes: number) {
-    this.#fd = fd
-    this.#fileOffset = fileOffset
-    this.#opener = opener
+  constructor(sealed: Sealed, lengthBytes: number) {
+    const { frameBytes } = sealed
+    this.#sealed = sealed
     this.lengthBytes = lengthBytes
-    this.#lastFrame = Math.max(0, Math.ceil(lengthBytes / FRAME_BYTES) - 1)
+    this.#lastFrame = Math.max(0, Math.ceil(lengthBytes / frameBytes) - 1)
+    this.#buffer = Buffer.allocUnsafeSlow((READ_BYTES / frameBytes) * (frameBytes + TAG_BYTES))
   }
 
   *slices(from: number, to: number): Generator<Uint8Array> {
+    const { frameBytes } = this.#sealed
     for (let at = from; at < to;) {
-      const number = Math.floor(at / FRAME_BYTES)
-      const start = at - number * FRAME_BYTES
+      const number = Math.floor(at / frameBytes)
+      const start = at - number * frameBytes
       const slice = this.#frame(number).subarray(start, start + to - at)
       if (slice.length === 0) throw new BytesDamaged('A sealed file is shorter than it was')
       at += slice.length
@@ -137,24 +138,31 @@ class SealedFrames implements ByteKeeper {
     }
   }
 
+  isAscii(from: number, to: number): boolean {
+    const { frameBytes, eightBit } = this.#sealed
+    for (let number = Math.floor(from / frameBytes); number * frameBytes < to; number++)
+      if (eightBit?.has(number) !== false) return false
+    return true
+  }
+
   #frame(number: number): Uint8Array {
     if (this.#opened?.number === number) return this.#opened.plaintext
-    const sealed = this.#sealed(number)
-    const plaintext = this.#opener.frameAt(number, sealed, number === this.#lastFrame)
+    const plaintext = this.#sealed.opener.frameAt(number, this.#read(number), number === this.#lastFrame)
     buffersPassed(plaintext.length)
     this.#opened = { number, plaintext }
     return plaintext
   }
 
-  #sealed(number: number): Uint8Array {
-    const at = (number - this.#aheadFrom) * SEALED_FRAME_BYTES
-    if (at >= 0 && at < this.#ahead.length) return this.#ahead.subarray(at, at + SEALED_FRAME_BYTES)
-    const sealedBytes = this.lengthBytes + (this.#lastFrame + 1) * TAG_BYTES
-    const offset = number * SEALED_FRAME_BYTES
-    this.#ahead = this.#buffer.subarray(0, Math.min(this.#buffer.length, sealedBytes - offset))
+  #read(number: number): Uint8Array {
+    const { fd, offset, frameBytes } = this.#sealed
+    const sealedBytes = frameBytes + TAG_BYTES
+    const at = (number - this.#aheadFrom) * sealedBytes
+    if (at >= 0 && at < this.#ahead.length) return this.#ahead.subarray(at, at + sealedBytes)
+    const allBytes = this.lengthBytes + (this.#lastFrame + 1) * TAG_BYTES
+    this.#ahead = this.#buffer.subarray(0, Math.min(this.#buffer.length, allBytes - number * sealedBytes))
     this.#aheadFrom = number
-    fill(this.#fd, this.#ahead, this.#fileOffset + offset)
-    return this.#ahead.subarray(0, SEALED_FRAME_BYTES)
+    fill(fd, this.#ahead, offset + number * sealedBytes)
+    return this.#ahead.subarray(0, sealedBytes)
   }
 }
 

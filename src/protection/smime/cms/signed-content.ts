@@ -1,5 +1,6 @@
 /** What a signature covers: bytes in memory, or bytes that are too many for that. */
-import { type ByteRange } from '../../../base/byte-range.ts'
+import type { Hash } from 'node:crypto'
+import type { ByteRange } from '../../../base/byte-range.ts'
 import { type Digest, hashOf, startHash } from '../algorithms.ts'
 
 /** Content up to this size is put into memory where an algorithm takes nothing but the whole. */
@@ -31,6 +32,40 @@ export class LargeContent {
   /** `undefined` when it is too large. */
   whole(): Uint8Array | undefined {
     return this.#range.lengthBytes > WHOLE_MAX_BYTES ? undefined : this.#range.read()
+  }
+}
+
+/** A digest over some of a range, from one offset on, taken of what somebody else reads there. */
+export class RunningDigest {
+  readonly #range: ByteRange
+  readonly #hash: Hash
+  #at: number
+
+  constructor(digest: Digest, range: ByteRange, from: number) {
+    this.#range = range
+    this.#hash = startHash(digest)
+    this.#at = from
+  }
+
+  /** These were read, from this offset of the range on. */
+  take(bytes: Uint8Array, at: number): void {
+    if (at + bytes.length <= this.#at) return
+    this.#readUpTo(at)
+    this.#hash.update(bytes.subarray(this.#at - at))
+    this.#at = at + bytes.length
+  }
+
+  /** Over all up to this offset. `undefined` when more was taken already; ends it. */
+  upTo(end: number): Uint8Array | undefined {
+    if (this.#at > end) return undefined
+    this.#readUpTo(end)
+    return this.#hash.digest()
+  }
+
+  #readUpTo(end: number): void {
+    if (end <= this.#at) return
+    for (const slice of this.#range.range(this.#at, end).slices()) this.#hash.update(slice)
+    this.#at = end
   }
 }
 
