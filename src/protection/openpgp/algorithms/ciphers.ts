@@ -56,6 +56,8 @@ export function cipherByName(name: string): CipherRow {
   return row
 }
 
+export const isWritten = ({ weak, readOnly }: CipherRow): boolean => weak === undefined && readOnly === undefined
+
 /** A run of a cipher in CFB mode: as many octets come out as go in. */
 export interface CfbRun {
   update(chunk: Uint8Array): Uint8Array

@@ -31,6 +31,13 @@ export interface AeadHead {
 
 export type ContainerType = typeof PACKET.SEIPD | typeof PACKET.AEAD | typeof PACKET.SED
 
+/** Throws Malformed when a packet of this type is no container. */
+export function containerTypeOf(type: number): ContainerType {
+  if (type !== PACKET.SEIPD && type !== PACKET.AEAD && type !== PACKET.SED)
+    throw new Malformed(`a packet of type ${type} is not encrypted data`)
+  return type
+}
+
 const SALT_BYTES = 32
 /** A chunk of 4 MiB: what must be held until its tag is proven (RFC 9580 §5.13.2). */
 const CHUNK_OCTET_MAX = 16

@@ -33,7 +33,7 @@ const KDF_BYTES = 3
 
 const OID_DSA = oid('1.2.840.10040.4.1')
 /** dhKeyAgreement of PKCS #3: a prime and a generator, which is what an Elgamal key is. */
-const OID_DH = oid('1.2.840.113549.1.3.1')
+export const OID_DH = oid('1.2.840.113549.1.3.1')
 
 /** `undefined` for curves that are not ours. Throws Malformed for broken and outsized keys. */
 export function readPublicMaterial({ layout, name }: PublicKeyRow, cursor: Cursor): PublicMaterial | undefined {
