@@ -1,18 +1,15 @@
 /** Which keys `sealpost open` may use: those of the configured server, or those of the files that were named. */
-import { createPublicKey } from 'node:crypto'
 import { OperationRefused, needAddress } from '../admin/desk.ts'
 import { inboundPolicyFor } from '../config/policy-settings.ts'
-import { type KeyFile, readKeyFile } from '../keys/key-file.ts'
+import { readKeyFile } from '../keys/key-file.ts'
 import { domainOf } from '../message/address.ts'
 import type { Part } from '../message/part.ts'
 import { namedRecipients } from '../message/recipients.ts'
 import type { InboundPolicy } from '../policy/settings.ts'
-import { type PackedRing, packCertificate, packKey, packKnown } from '../protection/jobs.ts'
+import { type PackedRing, packCertificate, packKey, packKnown, standardNamed } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
-import type { SharedSecret } from '../protection/standard.ts'
-import type { SmimeCertificate } from '../protection/smime/x509/certificate.ts'
+import type { Certificate, KeyFile, OwnKey, SharedSecret } from '../protection/standard.ts'
 import { atDesk, bytesOf } from './desk-of.ts'
-import { isSameKey } from '../protection/key-object.ts'
 
 /**
  * Self-signed authorities become trust anchors. Other certificates are taken as confirmed by whoever named them, unless
@@ -25,31 +22,33 @@ export async function ringFromFiles(files: readonly string[], password: string):
     if (!content.ok) throw new OperationRefused(`${file}: ${content.error}`)
     read.push(content.value)
   }
+  const anchors = read.flatMap((each) => each.anchors)
   const certificates = read.flatMap((each) => each.certificates)
-  const anchors = certificates.filter((each) => each.isAuthority && each.selfIssued)
-  const others = certificates.filter((each) => !anchors.includes(each))
-  const keys = [...read.flatMap((each) => each.keys), ...adopt(read, certificates)]
+  const confirmed = certificates.map((certificate) => packKnown({ certificate, trust: trustOf(certificate, anchors) }))
+  const chain = read.flatMap((each) => each.chain)
   return {
-    decryptionKeys: keys.map((pair) => packKey({ ...pair, chain: [] })),
-    known: others.map((certificate) => packKnown({ certificate, trust: trustOf(certificate, anchors) })),
+    decryptionKeys: [...read.flatMap((each) => each.keys), ...adopt(read)].map(packKey),
+    known: [...confirmed, ...chain.map((certificate) => packKnown({ certificate, trust: 'candidate' }))],
     anchors: anchors.map(packCertificate),
     allowWeak: false,
   }
 }
 
-function trustOf(certificate: SmimeCertificate, anchors: readonly SmimeCertificate[]): 'confirmed' | 'candidate' {
-  const mustChain = certificate.isAuthority || (anchors.length > 0 && !certificate.selfIssued)
+function trustOf(certificate: Certificate, anchors: readonly Certificate[]): 'confirmed' | 'candidate' {
+  const mustChain = anchors.length > 0 && standardNamed(certificate.standard).isIssued(certificate)
   return mustChain ? 'candidate' : 'confirmed'
 }
 
 /** Keys whose certificate is in another file. */
-function adopt(read: readonly KeyFile[], certificates: readonly SmimeCertificate[]): KeyFile['keys'] {
+function adopt(read: readonly KeyFile[]): readonly OwnKey[] {
+  const certificates = read.flatMap((each) => [...each.certificates, ...each.chain, ...each.anchors])
   return read
     .flatMap((each) => each.strayKeys)
     .flatMap((key) => {
-      const publicKey = createPublicKey(key)
-      const certificate = certificates.find((each) => isSameKey(each.publicKey, publicKey))
-      return certificate === undefined ? [] : [{ key, certificate }]
+      const certificate = certificates.find(
+        (each) => standardNamed(each.standard).writeSecret({ certificate: each, key }).ok,
+      )
+      return certificate === undefined ? [] : [{ key, certificate, chain: [] }]
     })
 }
 

@@ -289,6 +289,12 @@ export interface ProtectionStandard {
     choice: EncryptionChoice,
     out: ByteSink,
   ): ProtectedSink
+  /** Keys as people have them in files; `undefined` where the file is of another kind. An error where one cannot be read. */
+  readKeyFile(file: Uint8Array, password: string): Result<KeyFile> | undefined
+  /** What other programs of this standard take in. */
+  writeKeyFile(content: KeyFileContent): Uint8Array
+  /** Whether somebody else has issued it: then it counts by whom, and not by its own name. */
+  isIssued(certificate: Certificate): boolean
   /** As the vault seals them: PKCS #8, or a transferable secret key. An error when they are not the certificate's. */
   writeSecret(own: SecretKeys & Pick<OwnKey, 'certificate'>): Result<Uint8Array>
   /** Of what `writeSecret` wrote. An error when they are not the certificate's. */
@@ -303,6 +309,24 @@ export interface ProtectionStandard {
   /** Public keys that a part brings along: in its header (Autocrypt), or as its body (application/pgp-keys). Not believed. */
   certificatesIn?(part: Part): readonly Certificate[]
 }
+
+/** What a file of keys holds. */
+export interface KeyFile {
+  /** Of people. */
+  readonly certificates: readonly Certificate[]
+  /** Of authorities between these and one that vouches for itself. */
+  readonly chain: readonly Certificate[]
+  /** Of authorities that vouch for themselves. */
+  readonly anchors: readonly Certificate[]
+  /** Private keys with the certificate of the file that each belongs to. */
+  readonly keys: readonly OwnKey[]
+  /** Private keys whose certificate is not in the file. */
+  readonly strayKeys: readonly KeyObject[]
+}
+
+/** Certificates, or private keys with theirs, which leave under a password only. */
+export type KeyFileContent =
+  { readonly certificates: readonly Certificate[] } | { readonly keys: readonly OwnKey[]; readonly password: string }
 
 /** What `sign` is given. */
 export interface Signing {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { Collector } from '../../src/base/byte-sink.ts'
 import { concatBytes, utf8 } from '../../src/base/bytes.ts'
-import { type KeyFile, readKeyFile } from '../../src/keys/key-file.ts'
+import { type SmimeKeyFile, readKeyFile } from '../../src/protection/smime/key-files/key-file.ts'
 import {
   type PackedCopy,
   type PackedRing,
@@ -137,9 +137,9 @@ function opened(
   return report
 }
 
-const people = new Map<string, KeyFile>()
+const people = new Map<string, SmimeKeyFile>()
 
-function person(name: string): KeyFile {
+function person(name: string): SmimeKeyFile {
   const known = people.get(name) ?? read(`${name}.p12`, name)
   people.set(name, known)
   return known
@@ -162,7 +162,7 @@ function authority(file: string): SmimeCertificate {
   return certificate
 }
 
-function read(file: string, password?: string): KeyFile {
+function read(file: string, password?: string): SmimeKeyFile {
   const content = readKeyFile(readFileSync(join(FOLDER, file)), password)
   assert.ok(content.ok, file)
   return content.value

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createPublicKey } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type KeyFile, readKeyFile } from '../../src/keys/key-file.ts'
+import { type SmimeKeyFile, readKeyFile } from '../../src/protection/smime/key-files/key-file.ts'
 import { type PackedRing, packCertificate, packKey, packKnown } from '../../src/protection/jobs.ts'
 import { readGpgsmHome } from './gpgsm-home.ts'
 import { isSameKey } from '../../src/protection/key-object.ts'
@@ -32,7 +32,7 @@ const GPGSM_HOMES = ['kde-mimetreeparser/autotests/gnupg_home', 'kde-messagelib/
 /** One reader with the keys of all, who believes all; SHA-1 and RSA with 1024 bits count. */
 export function everybody(): PackedRing {
   const read = KEYS.flatMap(([pattern, password]) =>
-    globSync(pattern, { cwd: CORPORA }).flatMap((file): KeyFile[] => {
+    globSync(pattern, { cwd: CORPORA }).flatMap((file): SmimeKeyFile[] => {
       const content = readKeyFile(readFileSync(join(CORPORA, file)), password)
       return content.ok ? [content.value] : []
     }),

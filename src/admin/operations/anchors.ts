@@ -1,6 +1,6 @@
 /** Trust anchors: the authorities whose certificates are believed. */
-import { writeKeyFile } from '../../keys/key-file.ts'
 import { parseDomain } from '../../message/address.ts'
+import { writeKeyFile } from '../../protection/smime/key-files/key-file.ts'
 import { readCertificates } from '../../protection/smime/key-files/pem.ts'
 import type { Certificate } from '../../protection/standard.ts'
 import { audit } from '../../store/audit.ts'

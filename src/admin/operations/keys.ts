@@ -1,7 +1,8 @@
 /** Keys and certificates: what 221 and 222 hold, and how it gets in and out (S3, S4). */
 import { rotateKey } from '../../keys/enrol.ts'
-import { readKeyFile, writeKeyFile } from '../../keys/key-file.ts'
+import { readKeyFile } from '../../keys/key-file.ts'
 import { type Address, domainOf, sameAddress } from '../../message/address.ts'
+import { standardNamed } from '../../protection/jobs.ts'
 import type { Certificate, OwnKey, StandardName, TrustLevel } from '../../protection/standard.ts'
 import { findAccount } from '../../store/accounts.ts'
 import { audit } from '../../store/audit.ts'
@@ -69,19 +70,17 @@ export async function importKeys(
 ): Promise<readonly ImportedKey[]> {
   const read = readKeyFile(input.file, input.password)
   if (!read.ok) throw new OperationRefused(read.error)
-  const { certificates, keys } = read.value
-  const forPeople = certificates.filter((each) => !each.isAuthority)
-  if (forPeople.length === 0)
+  const { certificates, chain, keys } = read.value
+  if (certificates.length === 0)
     throw new OperationRefused('The file has authority certificates only; use "trust add" for these')
-  const chain = certificates.filter((each) => each.isAuthority && !each.selfIssued)
   const asked = input.address === undefined ? undefined : needAddress(input.address)
   const nowMs = desk.clock.nowMs() // one moment: what comes in one file belongs together
   return desk.store.commit(async (tx) => {
     const imported: ImportedKey[] = []
-    for (const certificate of forPeople) {
+    for (const certificate of certificates) {
       const own = keys.find((pair) => pair.certificate === certificate)
       for (const address of addressesFor(certificate, asked)) {
-        if (own !== undefined) await keepPrivate(desk, tx, { address, certificate, chain, key: own.key, nowMs })
+        if (own !== undefined) await keepPrivate(desk, tx, { ...own, address, chain, nowMs })
         const trust = own === undefined ? 'confirmed' : 'own'
         await desk.publicKeys.add(tx, { address, certificate, trust, source: 'admin', nowMs })
         await note(
@@ -144,7 +143,7 @@ export async function exportKeys(
     const others = usable.filter((each) => each.standard === standard).slice(0, 1)
     const certificates = current.length > 0 ? current.map(({ certificate }) => certificate) : others
     if (certificates.length === 0) throw new OperationRefused(`No usable ${standard} key of ${address} is known`)
-    return { address, keys: certificates.map(keyNote), file: writeKeyFile({ certificates }) }
+    return { address, keys: certificates.map(keyNote), file: standardNamed(standard).writeKeyFile({ certificates }) }
   }
   const keys = current.length > 0 ? current : (await desk.privateKeys.keysOf(address)).filter(isAsked).slice(0, 1)
   if (keys.length === 0) throw new OperationRefused(`There is no private key of ${address} here`)
@@ -155,7 +154,7 @@ export async function exportKeys(
       await note(desk, tx, 'key export', certificate.fingerprint, `${address}, with private key`)
   })
   const notes = keys.map(({ certificate }) => keyNote(certificate))
-  return { address, keys: notes, file: writeKeyFile({ keys, password: withPrivate.password }) }
+  return { address, keys: notes, file: standardNamed(standard).writeKeyFile({ keys, password: withPrivate.password }) }
 }
 
 /** New keys; the old ones sign no more, and open old mail for ever. */

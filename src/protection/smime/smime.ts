@@ -1,6 +1,7 @@
 /** S/MIME (RFC 8551) as a ProtectionStandard: MIME forms outside, our CMS inside, path validation for trust. */
 import { type ByteSink, Collector } from '../../base/byte-sink.ts'
 import { concatBytes } from '../../base/bytes.ts'
+import { ok } from '../../base/result.ts'
 import { base64LineSink, encodeBase64Lines } from '../../message/encode.ts'
 import { multipartSignedSink, signedBoundary } from '../multipart-signed.ts'
 import type {
@@ -20,6 +21,7 @@ import { certificateAbilities } from './cms/capabilities.ts'
 import { CIPHERS } from './cms/ciphers.ts'
 import { canEnvelopTo, envelopSink, envelopeFormOf } from './cms/envelop.ts'
 import { micalgOf, signedDataSink } from './cms/sign.ts'
+import { isKeyFile, readKeyFile, sortKeyFile, writeKeyFile } from './key-files/key-file.ts'
 import { kindOfForm, multipartSignedFields, pkcs7MimeFields, signatureFields, smimeFormOf } from './mime-forms.ts'
 import { inMemory } from './in-memory.ts'
 import { onDisk } from './on-disk.ts'
@@ -55,6 +57,12 @@ export const smime: ProtectionStandard = {
   abilitiesOf: (certificate) => (isSmimeCertificate(certificate) ? certificateAbilities(certificate) : undefined),
   sign,
   encrypt,
+  readKeyFile(file, password) {
+    const read = isKeyFile(file) ? readKeyFile(file, password) : undefined
+    return read?.ok === true ? ok(sortKeyFile(read.value)) : read
+  },
+  writeKeyFile,
+  isIssued: (certificate) => isSmimeCertificate(certificate) && !certificate.selfIssued,
   writeSecret,
   readSecret,
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { smimeIdentity } from '../../test/support/smime-identity.ts'
-import { utf8 } from '../base/bytes.ts'
-import { writeCertificatePem, writePem, writePrivateKeyPem } from '../protection/smime/key-files/pem.ts'
+import { smimeIdentity } from '../../../../test/support/smime-identity.ts'
+import { utf8 } from '../../../base/bytes.ts'
+import { writeCertificatePem, writePem, writePrivateKeyPem } from './pem.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 
 const { certificate, key, chain } = smimeIdentity('p256', 'a@example.com')
