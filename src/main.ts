@@ -19,7 +19,7 @@ import { createInbound } from './gateway/inbound.ts'
 import { type Outbound, createOutbound } from './gateway/outbound.ts'
 import type { ProtectionPool } from './gateway/protect.ts'
 import { ToldRefusals } from './gateway/told-refusals.ts'
-import { createFetch } from './keys/http-fetch.ts'
+import { type Fetch, createFetch } from './keys/http-fetch.ts'
 import { networkList } from './keys/public-address.ts'
 import { signIn } from './keys/sign-in.ts'
 import { ValidationSource } from './keys/validation-source.ts'
@@ -32,6 +32,7 @@ import type { Agent } from './receive/agent.ts'
 import { createDnsClient } from './base/dns-client.ts'
 import { MxResolver } from './relay/mx.ts'
 import { Relay } from './relay/relay.ts'
+import { StsPolicies } from './relay/sts-policies.ts'
 import { type Routes, parseRoutes } from './relay/route.ts'
 import { findAccount } from './store/accounts.ts'
 import { startHousekeeping } from './store/housekeeping.ts'
@@ -75,7 +76,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   const pool = protectionPool(config)
   const validation = validationSource(desk)
   const inbound = createInbound(inboundDeps(desk, live, pool, validation))
-  const relay = relayOf(live)
+  const relay = relayOf(desk, live)
   const worker = queueWorker(desk, relay, inbound.deliver)
   const workQueue = roles.includes('relay')
   // not before the reply that is being written has gone out: a lease is a commit
@@ -151,15 +152,18 @@ function outboundDeps(
   }
 }
 
+const fetchOf = ({ fetch, dns }: Pick<Config, 'fetch' | 'dns'>): Fetch =>
+  createFetch({
+    allowed: networkList(fetch.allowNetworks),
+    ...(dns.resolver === null ? {} : { resolver: dns.resolver }),
+  })
+
 function validationSource({ store, clock, config }: Desk): ValidationSource {
-  const { fetch, dns } = config
+  const { fetch } = config
   return new ValidationSource({
     store,
     clock,
-    fetch: createFetch({
-      allowed: networkList(fetch.allowNetworks),
-      ...(dns.resolver === null ? {} : { resolver: dns.resolver }),
-    }),
+    fetch: fetchOf(config),
     budgetMs: fetch.waitSeconds * 1000,
     fetchIssuers: fetch.issuers,
   })
@@ -206,8 +210,13 @@ function queueWorker(desk: Desk, relay: Relay, deliverLocally: Deliverer): Queue
   })
 }
 
-function relayOf(live: LiveConfig): Relay {
-  const { hostname, dns, relay } = live.current
+function relayOf({ store, clock }: Desk, live: LiveConfig): Relay {
+  const { hostname, dns, relay, fetch } = live.current
+  const ask = createDnsClient({
+    ...(dns.resolver === null ? {} : { server: dns.resolver }),
+    ...(dns.trustValidation === null ? {} : { trustValidation: dns.trustValidation }),
+  })
+  const sts = new StsPolicies({ store, clock, ask, fetch: fetchOf({ fetch, dns }) })
   return new Relay({
     helo: hostname,
     get routes() {
@@ -215,14 +224,12 @@ function relayOf(live: LiveConfig): Relay {
     },
     resolver: new MxResolver({
       ownNames: [hostname],
-      ask: createDnsClient({
-        ...(dns.resolver === null ? {} : { server: dns.resolver }),
-        ...(dns.trustValidation === null ? {} : { trustValidation: dns.trustValidation }),
-      }),
+      ask,
       hostsFile: dns.resolver === null,
       random: Math.random,
       allowLocalAddresses: relay.allowLocalAddresses,
     }),
+    stsPolicy: (domain) => (live.current.relay.mtaSts ? sts.policyOf(domain) : Promise.resolve(undefined)),
     hopTls: () => live.current.relay.tls,
     get clearAllowed() {
       return live.current.relay.clearAfterTlsFailure

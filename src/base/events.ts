@@ -22,6 +22,7 @@ export const EVENT = {
   delivered: 'delivered',
   deferred: 'deferred',
   hostFailed: 'host-failed',
+  stsPolicyMissing: 'sts-policy-missing',
   returned: 'returned',
   refused: 'refused',
   quarantined: 'quarantined',
@@ -170,6 +171,11 @@ export function hostFailed(facts: {
   readonly reply: string
 }): void {
   happened(EVENT.hostFailed, 'warn', facts, `${facts.host} [${facts.address}] failed at ${facts.stage}: ${facts.reply}`)
+}
+
+/** A domain announces an MTA-STS policy that cannot be had; one that is kept goes on to count. */
+export function stsPolicyMissing(facts: { readonly domain: string; readonly url: string; readonly why: string }): void {
+  happened(EVENT.stsPolicyMissing, 'warn', facts, `MTA-STS policy of ${facts.domain} cannot be had: ${facts.why}`)
 }
 
 /** The sender is told that it was not, or not yet, delivered. */

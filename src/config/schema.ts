@@ -55,6 +55,12 @@ const relay = z.strictObject({
     .describe(
       '`opportunistic` uses TLS where it is offered; `verified` sends nothing without a certificate that names the host.',
     ),
+  mtaSts: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Ask whether the recipient's domain publishes how TLS with its mail hosts has to be (MTA-STS), and obey. DANE is obeyed always.",
+    ),
   clearAfterTlsFailure: z
     .boolean()
     .default(false)

@@ -28,6 +28,8 @@ export interface FetchRequest {
   readonly httpsOnly?: boolean
   /** That there is nothing (404, 410) is an answer too: no bytes. */
   readonly emptyWhenAbsent?: boolean
+  /** Missing: as many as anybody may need. */
+  readonly redirectsMax?: number
 }
 
 /** The whole body of a 200, or one sentence why there is none. Never rejects. */
@@ -64,7 +66,8 @@ interface Reach {
 
 async function follow(wanted: FetchRequest, reach: Reach): Promise<Result<Uint8Array>> {
   let url = URL.parse(wanted.url)
-  for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
+  const { redirectsMax = REDIRECTS_MAX } = wanted
+  for (let hop = 0; hop <= redirectsMax; hop++) {
     const refusal = await refusalOf(url, wanted, reach)
     if (url === null || refusal !== undefined) return fail(refusal ?? 'it is no URL')
     const response = await send(url, wanted, reach)
@@ -76,7 +79,7 @@ async function follow(wanted: FetchRequest, reach: Reach): Promise<Result<Uint8A
     if (!again || response.headers.location === undefined) return fail(`the server answered ${status}`)
     url = URL.parse(response.headers.location, url)
   }
-  return fail(`it was sent on more than ${REDIRECTS_MAX} times`)
+  return fail(redirectsMax === 0 ? 'it is elsewhere now' : `it was sent on more than ${redirectsMax} times`)
 }
 
 /** Before anything is sent; the addresses are looked at once more when the connection is made. */

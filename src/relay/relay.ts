@@ -7,6 +7,7 @@ import type { ForwardPath } from '../protocol/smtp-envelope.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import { openConnection, type Opened, type RelayConnection } from './connection.ts'
 import type { MailHosts, MxResolver } from './mx.ts'
+import { namesHost, type StsPolicy } from './mta-sts.ts'
 import { ConnectionPool, POOL_LIMITS, type PoolLimits } from './pool.ts'
 import { isTooManyRecipients, outcomeOf } from './remote-reply.ts'
 import { routeOf, SMTP_PORT, type Routes } from './route.ts'
@@ -20,6 +21,8 @@ export interface RelayDeps {
   readonly resolver: Pick<MxResolver, 'mailHosts' | 'addresses' | 'nextHopAddresses' | 'tlsaRecords'>
   /** Asked once per message. */
   readonly hopTls: (domain: string) => HopTls
+  /** The policy that the domain has published, if any (RFC 8461). */
+  readonly stsPolicy: (domain: string) => Promise<StsPolicy | undefined>
   /** A readable message may go on in the clear after a failed handshake (docs/decisions/0010-relay-tls.md). */
   readonly clearAllowed: boolean
   readonly anchorsPem?: readonly string[]
@@ -128,8 +131,14 @@ export class Relay {
     mail: OutgoingMail,
   ): Promise<TlsFactsOfHost> {
     const configured = this.#deps.hopTls(mail.domain)
-    if (!hosts.secure || !secure) return { configured }
-    return { configured, tlsa: await this.#deps.resolver.tlsaRecords(host, hosts.port) }
+    if (hosts.configured) return { configured }
+    const policy = await this.#deps.stsPolicy(mail.domain)
+    const enforced = policy?.mode === 'enforce' ? policy : undefined
+    return {
+      configured,
+      ...(enforced !== undefined && { sts: namesHost(enforced, host) ? 'named' : 'not-named' }),
+      ...(hosts.secure && secure && { tlsa: await this.#deps.resolver.tlsaRecords(host, hosts.port) }),
+    }
   }
 
   async #session(hop: Hop, mayReuse: boolean): Promise<Session | Trouble> {

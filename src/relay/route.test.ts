@@ -72,9 +72,9 @@ const verdicts: readonly [
   [sealed, { configured: 'verified' }, true, 'always name operator'],
   [requireTls, {}, true, 'always name sender'],
   [sealed, { tlsa: signed([usable]) }, true, 'always tlsa dane'],
-  [sealed, { tlsa: signed([usable]), sts: true, configured: 'verified' }, true, 'always tlsa dane'],
+  [sealed, { tlsa: signed([usable]), sts: 'named', configured: 'verified' }, true, 'always tlsa dane'],
   [sealed, { tlsa: signed([{ ...usable, usage: 1 }]) }, true, 'always nothing dane'],
-  [sealed, { tlsa: signed([{ ...usable, usage: 1 }]), sts: true }, true, 'always name mta-sts'],
+  [sealed, { tlsa: signed([{ ...usable, usage: 1 }]), sts: 'named' }, true, 'always name mta-sts'],
   [requireTls, { tlsa: signed([{ ...usable, data: new Uint8Array(31) }]) }, true, 'always name sender'],
   [
     sealed,
@@ -84,7 +84,9 @@ const verdicts: readonly [
   ],
   [sealed, { tlsa: { kind: 'none', secure: true } }, true, 'if-offered nothing nobody, or clear'],
   [sealed, { tlsa: { kind: 'trouble', why: 'SERVFAIL' } }, true, 'its TLSA records cannot be had: SERVFAIL'],
-  [sealed, { sts: true }, true, 'always name mta-sts'],
+  [sealed, { sts: 'named' }, true, 'always name mta-sts'],
+  [sealed, { sts: 'not-named' }, true, 'its domain does not name it among its mail hosts (MTA-STS)'],
+  [sealed, { sts: 'not-named', tlsa: signed([usable]) }, true, 'always tlsa dane'],
 ]
 for (const [mail, host, clear, expected] of verdicts)
   test(`TLS: ${JSON.stringify({ mail, host, clear })}`, () => {

@@ -17,8 +17,8 @@ export interface TlsFactsOfHost {
   readonly configured: HopTls
   /** Its TLSA records; missing when nothing that leads to it was signed (RFC 7672 §2.2). */
   readonly tlsa?: DnsAnswer<TlsaRecord>
-  /** Its domain says, by MTA-STS, that its hosts have certificates that name them (RFC 8461 §4). */
-  readonly sts?: boolean
+  /** Its domain says, by MTA-STS, which hosts it has, and that their certificates name them (RFC 8461 §4). */
+  readonly sts?: 'named' | 'not-named'
 }
 
 /** What the server's certificate has to prove: nothing, its name by a trust anchor, or what its domain says in signed DNS. */
@@ -53,9 +53,10 @@ export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllo
     const records = usableRecords(tlsa.records)
     if (records.length > 0) return must({ tlsa: records }, 'dane')
     // RFC 7672 §2.2: none of them usable
-    if (!mail.requireTls && configured !== 'verified' && sts !== true) return must('nothing', 'dane')
+    if (!mail.requireTls && configured !== 'verified' && sts === undefined) return must('nothing', 'dane')
   }
-  if (sts === true) return must('name', 'mta-sts')
+  if (sts === 'not-named') return 'its domain does not name it among its mail hosts (MTA-STS)'
+  if (sts === 'named') return must('name', 'mta-sts')
   if (mail.requireTls) return must('name', 'sender')
   if (configured === 'verified') return must('name', 'operator')
   return { use: 'if-offered', verify: 'nothing', clearAfterFailure: mail.sealed || clearAllowed, by: 'nobody' }

@@ -72,6 +72,7 @@ export function relayTo(port: number, changes: Partial<RelayDeps> = {}): Relay &
       allowLocalAddresses: true,
     }),
     hopTls: () => 'opportunistic',
+    stsPolicy: () => Promise.resolve(undefined),
     clearAllowed: false,
     timeouts: RELAY_TIMEOUTS,
     events: { sessionOpened: () => {}, hostFailed: () => {} },
