@@ -1,38 +1,37 @@
-/** Says that a correspondent's key has changed; tells the postmaster where it is held and a person has to ask. */
+/** A correspondent's key has changed: the postmaster is told where it is held and a person has to ask. */
 import { randomBytes } from 'node:crypto'
-import * as events from '../base/events.ts'
 import { utf8 } from '../base/bytes.ts'
-import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, type Domain, domainOf, parseAddress } from '../message/address.ts'
 import { entity } from '../message/build.ts'
 import { formatDate, formatMessageId } from '../message/date.ts'
 import { makeField } from '../message/header-field.ts'
 import { findAccount } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
-import { queueNotice } from './notice.ts'
+import type { Notice } from './notice.ts'
 
 interface ChangedKey {
   readonly address: Address
   readonly fingerprint: string
 }
 
-/** After the mail is stored. The postmasters are those of its readers' domains, where they have an account. */
-export async function tellChangedKey(
-  deps: { readonly store: Store; readonly publicKeys: PublicKeys },
+/**
+ * Sealed before the transaction that stores the mail, which queues them when the key is held. The postmasters are those of the
+ * readers' domains, where they have an account.
+ */
+export async function changedKeyNotices(
+  store: Store,
   key: ChangedKey,
-  mail: { readonly incoming: { readonly nowMs: number }; readonly readers: readonly Address[] },
-): Promise<void> {
-  const { nowMs } = mail.incoming
-  const held = (await deps.publicKeys.held(key.address, nowMs)).has(key.fingerprint)
-  events.keyChanged({ address: key.address, fingerprint: key.fingerprint, held })
-  if (!held) return
-  for (const domain of new Set(mail.readers.map(domainOf))) await noticeTo(deps.store, domain, key, nowMs)
+  mail: { readonly nowMs: number; readonly readers: readonly Address[] },
+): Promise<readonly Notice[]> {
+  const domains = [...new Set(mail.readers.map(domainOf))]
+  const notices = await Promise.all(domains.map((domain) => noticeTo(store, domain, key, mail.nowMs)))
+  return notices.filter((notice) => notice !== undefined)
 }
 
-async function noticeTo(store: Store, domain: Domain, key: ChangedKey, nowMs: number): Promise<void> {
+async function noticeTo(store: Store, domain: Domain, key: ChangedKey, nowMs: number): Promise<Notice | undefined> {
   const to = parseAddress(`postmaster@${domain}`)
   const account = to === undefined ? undefined : await findAccount(store.db, to)
-  if (to === undefined || account?.status !== 'active') return
+  if (to === undefined || account?.status !== 'active') return undefined
   const messageId = formatMessageId(randomBytes(16), domain)
   const fields = [
     makeField('From', `mailer-daemon@${domain}`),
@@ -45,8 +44,7 @@ async function noticeTo(store: Store, domain: Domain, key: ChangedKey, nowMs: nu
     makeField('Content-Type', 'text/plain; charset=utf-8'),
     makeField('Content-Transfer-Encoding', '8bit'),
   ]
-  const bytes = await store.bytes.seal(...entity(fields, [utf8(textAbout(key))]))
-  await store.commit((tx) => queueNotice(store, tx, { to, messageId, bytes }, nowMs))
+  return { to, messageId, bytes: await store.bytes.seal(...entity(fields, [utf8(textAbout(key))])) }
 }
 
 const textAbout = ({ address, fingerprint }: ChangedKey): string =>

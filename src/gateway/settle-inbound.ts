@@ -9,6 +9,7 @@ import type { HeaderField, Part } from '../message/part.ts'
 import type { InboundDecision } from '../policy/decide-inbound.ts'
 import { type Findings, unpackCertificate } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
+import type { Certificate } from '../protection/standard.ts'
 import { learnFrom } from '../protection/learn.ts'
 import type { Account } from '../store/accounts.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
@@ -17,10 +18,11 @@ import { addToMailbox } from '../store/mailboxes.ts'
 import { addToQuarantine } from '../store/quarantine.ts'
 import type { BytesId, Tx } from '../store/schema.ts'
 import { addTrace } from '../store/trace.ts'
-import { tellChangedKey } from './changed-key.ts'
+import { changedKeyNotices } from './changed-key.ts'
 import { authenticationResults, statusField, withoutForged } from './annotate.ts'
 import type { ArrivedMail, MakeHead, OpenedMail } from './arrived-mail.ts'
 import { rememberReceived } from './confidential-answers.ts'
+import { type Notice, queueNotice } from './notice.ts'
 
 export interface Incoming {
   readonly id: string
@@ -73,6 +75,7 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
   )
   const wantsOriginal = held.length > 0 || (deps.keepEvidence && kept.some((each) => each.report.layers.length > 0))
   const original = wantsOriginal ? await arrived.sealOriginal() : undefined
+  const signers = await signersOf(deps, settling)
   const harvested = await deps.store.commit(async (tx) => {
     const originalId = original === undefined ? undefined : await bytes.insert(tx, original)
     for (const [index, each] of kept.entries()) {
@@ -95,11 +98,11 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
         })
     if (held.length > 0) await quarantine(tx, settling, held, originalId as BytesId)
     for (const each of decided) await trace(tx, settling, each)
-    return harvest(deps, tx, settling)
+    return harvest(deps, tx, settling, signers)
   })
-  for (const { changed, ...each } of harvested) {
+  for (const { changed, held, ...each } of harvested) {
     events.keyHarvested(each)
-    if (changed) await tellChangedKey(deps, each, { incoming, readers: decided.map(({ address }) => address) })
+    if (changed) events.keyChanged({ address: each.address, fingerprint: each.fingerprint, held })
   }
   for (const [index, each] of kept.entries())
     events.stored({ ...settling.mail, recipient: each.address, sizeBytes: (sealed[index] as FinishedBytes).sizeBytes })
@@ -157,31 +160,61 @@ function trace(tx: Tx, { incoming, mail }: Settling, { address, report, decision
 
 type Harvested = Parameters<typeof events.keyHarvested>[0] & {
   readonly address: Address
-  /** The author had another key before. */
+  /** The author had another key before, and whether this one is not used because of it. */
   readonly changed: boolean
+  readonly held: boolean
 }
 
-/**
- * A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. For the author's
- * address only: of further ones that it names the mail says nothing, and there may be thousands. Returns what is new.
- */
-async function harvest(deps: SettleDeps, tx: Tx, settling: Settling): Promise<readonly Harvested[]> {
-  const { incoming, decided } = settling
+/** Who has signed for the author, and what the postmasters are told should the key be held. */
+interface Signer {
+  readonly address: Address
+  readonly certificate: Certificate
+  readonly trust: 'chained' | 'candidate'
+  readonly notices: readonly Notice[]
+}
+
+/** Of the author's address only: of further ones that a certificate names the mail says nothing, and there may be thousands. */
+async function signersOf(deps: SettleDeps, { incoming, decided }: Settling): Promise<readonly Signer[]> {
   const author = authorOf(incoming.arrived.message)
   const [first] = decided
   if ('problem' in author || first === undefined) return []
-  const harvested: Harvested[] = []
+  const known = await deps.publicKeys.known(author.address)
+  const mail = { nowMs: incoming.nowMs, readers: decided.map(({ address }) => address) }
+  const signers: Signer[] = []
   for (const signer of first.report.signers) {
     if (signer.verdict === 'mismatch' || signer.verdict === 'revoked' || signer.verdict === 'invalid') continue
     const certificate = unpackCertificate(signer)
     const address = certificate.addresses.find((each) => sameAddress(each, author.address))
     if (address === undefined) continue
     const trust = signer.verdict === 'valid' ? 'chained' : 'candidate'
-    const binding = { address, certificate, trust, source: 'harvested', nowMs: incoming.nowMs } as const
-    const { kept, changed } = await deps.publicKeys.add(tx, binding)
-    if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust, changed })
+    const { fingerprint } = certificate
+    const isNews = !known.some((each) => each.trust !== 'candidate' && each.certificate.fingerprint === fingerprint)
+    const mayBeHeld = trust === 'chained' && isNews && known.length > 0
+    const notices = mayBeHeld ? await changedKeyNotices(deps.store, { address, fingerprint }, mail) : []
+    signers.push({ address, certificate, trust, notices })
   }
-  await learn(deps, tx, author.address, settling)
+  return signers
+}
+
+/**
+ * A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. Returns what is new.
+ */
+async function harvest(
+  deps: SettleDeps,
+  tx: Tx,
+  settling: Settling,
+  signers: readonly Signer[],
+): Promise<readonly Harvested[]> {
+  const { nowMs, arrived } = settling.incoming
+  const harvested: Harvested[] = []
+  for (const { notices, ...signer } of signers) {
+    const { address, certificate, trust } = signer
+    const { kept, changed, held } = await deps.publicKeys.add(tx, { ...signer, source: 'harvested', nowMs })
+    if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust, changed, held })
+    if (held) for (const notice of notices) await queueNotice(deps.store, tx, notice, nowMs)
+  }
+  const author = authorOf(arrived.message)
+  if (!('problem' in author)) await learn(deps, tx, author.address, settling)
   return harvested
 }
 

@@ -25,19 +25,24 @@ test('a key by another authority is held while the one known before is in its ti
   )
   assert(usual !== undefined && other !== undefined)
   const [first, renewed, foreign] = [await issuedBy(usual, 30), await issuedBy(usual, 40), await issuedBy(other)]
-  const add = async (certificate: Certificate, trust: TrustLevel, nowMs: number): Promise<boolean> =>
-    (await store.commit((tx) => keys.add(tx, { address: CHIEF, certificate, trust, source: 'harvested', nowMs })))
-      .changed
+  const bind = (certificate: Certificate, trust: TrustLevel, nowMs: number) =>
+    store.commit((tx) => keys.add(tx, { address: CHIEF, certificate, trust, source: 'harvested', nowMs }))
+  const add = async (...binding: Parameters<typeof bind>): Promise<boolean> => (await bind(...binding)).changed
   const usable = async (atMs: number): Promise<string[]> =>
     (await keys.encryptionCertificates(CHIEF, atMs)).map(({ fingerprint }) => fingerprint)
   const held = async (atMs: number): Promise<string[]> => [...(await keys.held(CHIEF, atMs))]
 
   assert.equal(await add(first, 'chained', START_MS), false)
   assert.equal(await add(foreign, 'candidate', START_MS + 1), false, 'a candidate is no change')
-  assert.equal(await add(foreign, 'chained', START_MS + 2), true, 'but it is one when an anchor vouches for it')
+  const changed = { kept: 'raised', changed: true, held: true }
+  assert.partialDeepStrictEqual(
+    await bind(foreign, 'chained', START_MS + 2),
+    changed,
+    'but when an anchor vouches for it',
+  )
   assert.deepEqual(await usable(START_MS + 2), [first.fingerprint])
   assert.deepEqual(await held(START_MS + 2), [foreign.fingerprint])
-  assert.equal(await add(renewed, 'chained', START_MS + 3), true)
+  assert.partialDeepStrictEqual(await bind(renewed, 'chained', START_MS + 3), { changed: true, held: false })
   assert.deepEqual(
     (await usable(START_MS + 3)).toSorted(),
     [first.fingerprint, renewed.fingerprint].toSorted(),

@@ -101,7 +101,8 @@ export class PublicKeys {
 
   /**
    * Binds a certificate to an address. A lower trust never replaces a higher one, and a revoked one stays revoked. Of one that
-   * is known, here or for another address, what both copies say is kept, wherever it is. `changed` says that an address which had a believed certificate already has another one now: somebody should be told.
+   * is known, here or for another address, what both copies say is kept, wherever it is. `changed` says that an address which had a believed certificate already has another one now: somebody should be told;
+   * `held`, that this one is not used for it (see `held`).
    */
   async add(
     tx: Tx,
@@ -112,7 +113,7 @@ export class PublicKeys {
       readonly source: CertificateSource
       readonly nowMs: number
     },
-  ): Promise<{ readonly kept: Kept; readonly changed: boolean }> {
+  ): Promise<{ readonly kept: Kept; readonly changed: boolean; readonly held: boolean }> {
     const { certificate, ...rest } = binding
     const before = await certificatesOf(tx, binding.address)
     const { standard, fingerprint } = certificate
@@ -123,7 +124,9 @@ export class PublicKeys {
       kept !== 'seen' &&
       rest.trust !== 'candidate' &&
       before.some((row) => row.standard === standard && row.fingerprint !== fingerprint && believed(row))
-    return { kept, changed }
+    const now = changed ? (await certificatesOf(tx, binding.address)).flatMap(toStored) : []
+    const heldNow = [...heldAmong(usableAt(now, binding.nowMs))]
+    return { kept, changed, held: heldNow.some((each) => each.certificate.fingerprint === fingerprint) }
   }
 
   /** What the certificate and the one that is known say together; where that is news, it is kept in 222 and 221. */

@@ -156,4 +156,20 @@ describe('a certificate whose authority can be asked', needs('openssl', 'openssl
     const { reply } = await submit({ port: provider.ports.submission, user: READER, password, to, message })
     assert.match(reply, /encrypted and signed for 1; only signed for w-revoked@xyz\.example/)
   })
+
+  test('nor, under `require`, to one of which nobody says whether it is revoked: the sender is told, nothing goes in clear', async () => {
+    const restart = async (revocation: string): Promise<void> => {
+      await provider.stop()
+      await provider.configure({ policy: { revocation } })
+      await provider.start()
+    }
+    await restart('off')
+    await send('u-missing', makeUser('u-missing', 'good', [ocspAt('/missing?u')]))
+    await restart('require')
+    const to = ['u-missing@xyz.example']
+    const message = `From: ${READER}\r\nTo: ${to[0]}\r\nSubject: Hello\r\n\r\nHello\r\n`
+    const { reply } = await submit({ port: provider.ports.submission, user: READER, password, to, message })
+    assert.match(reply, /^554 5\.7\.5 .*u-missing@xyz\.example.*revoked/)
+    assert.deepEqual(await provider.cli(['queue', 'list']), [])
+  })
 })

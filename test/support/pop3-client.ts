@@ -94,15 +94,22 @@ class Answers {
 
   /** Everything up to and including `end`; or `alone`, when that is all there is at the start. */
   async #through(end: string, alone?: string): Promise<Buffer> {
-    let bytes: Buffer = Buffer.alloc(0)
-    for (let looked = 0; ; looked = Math.max(0, bytes.length - end.length)) {
-      bytes = Buffer.concat([bytes, ...this.#chunks.splice(0)])
-      const isAlone = alone !== undefined && bytes.subarray(0, alone.length).toString('latin1') === alone
-      const at = isAlone ? 0 : bytes.indexOf(end, looked, 'latin1')
-      if (at >= 0) {
-        const length = at + (isAlone ? (alone ?? '').length : end.length)
-        if (bytes.length > length) this.#chunks.unshift(bytes.subarray(length))
-        return bytes.subarray(0, length)
+    const taken: Buffer[] = []
+    let takenBytes = 0
+    let tail: Buffer = Buffer.alloc(0) // the last octets of what was taken: an end may begin there
+    for (;;) {
+      for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks.shift()) {
+        const seen = Buffer.concat([tail, chunk])
+        const isAlone = alone !== undefined && takenBytes < alone.length && seen.toString('latin1').startsWith(alone)
+        const at = isAlone ? 0 : seen.indexOf(end, 0, 'latin1')
+        if (at >= 0) {
+          const length = at + (isAlone ? (alone ?? '').length : end.length) - tail.length
+          if (chunk.length > length) this.#chunks.unshift(chunk.subarray(length))
+          return Buffer.concat([...taken, chunk.subarray(0, length)])
+        }
+        taken.push(chunk)
+        takenBytes += chunk.length
+        tail = seen.subarray(-end.length + 1)
       }
       if (this.#ended) throw new Error('the server closed the connection')
       await new Promise<void>((resolve) => (this.#wake = resolve))
