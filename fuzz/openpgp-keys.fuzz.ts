@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { type KeyObject, generateKeyPairSync } from 'node:crypto'
 import { concatBytes, equalBytes, utf8 } from '../src/base/bytes.ts'
 import { attempt } from '../src/protection/malformed.ts'
+import { isOpenpgpCertificate } from '../src/protection/openpgp/certificate/certificate.ts'
+import { readStructure, writeStructure } from '../src/protection/openpgp/certificate/structure.ts'
 import { readOpenpgpCertificate } from '../src/protection/openpgp/certificate/read.ts'
 import { encryptionComponents, signingComponent, stateAt } from '../src/protection/openpgp/certificate/state.ts'
 import { preferencesAt } from '../src/protection/openpgp/certificate/preferences.ts'
@@ -70,6 +72,9 @@ function checkCertificate(bytes: Uint8Array): void {
   assert.ok(equalBytes(certificate.encoded, bytes))
   assert.doesNotMatch(certificate.subject, /\p{C}/u)
   assert.ok(certificate.addresses.every((address) => address === 'alice@a.example'))
+  assert.ok(isOpenpgpCertificate(certificate))
+  const again = readOpenpgpCertificate(writeStructure(readStructure(bytes)))
+  assert.deepEqual(again.ok && again.value.addresses, certificate.addresses)
   stateAt(certificate, AT_MS)
   signingComponent(certificate, certificate.fingerprint, AT_MS)
   encryptionComponents(certificate, AT_MS)
