@@ -19,11 +19,11 @@ import { createInbound } from './gateway/inbound.ts'
 import { type Outbound, createOutbound } from './gateway/outbound.ts'
 import type { ProtectionPool } from './gateway/protect.ts'
 import { ToldRefusals } from './gateway/told-refusals.ts'
-import { type Fetch, createFetch } from './keys/http-fetch.ts'
-import { networkList } from './keys/public-address.ts'
+import { changedKeyAlarm } from './gateway/changed-key.ts'
+import { type Network, createNetwork } from './keys/network.ts'
 import { signIn } from './keys/sign-in.ts'
-import { ValidationSource } from './keys/validation-source.ts'
 import { type Address, parseAddress } from './message/address.ts'
+import { startPublishing } from './publish/publish.ts'
 import { type Deliverer, QueueWorker } from './queue/worker.ts'
 import { mxAgent } from './receive/mx.ts'
 import { startListener } from './receive/receive.ts'
@@ -38,7 +38,7 @@ import { findAccount } from './store/accounts.ts'
 import { startHousekeeping } from './store/housekeeping.ts'
 import type { Inbox } from './protocol/smtp-session.ts'
 
-/** `receive`: SMTP in. `relay`: works the queue. `access`: POP3. */
+/** `receive`: SMTP in. `relay`: works the queue. `access`: POP3, and the directory of our users' keys. */
 export const ROLES = ['receive', 'relay', 'access'] as const
 export type Role = (typeof ROLES)[number]
 
@@ -74,14 +74,18 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   const { config } = desk
   const live = new LiveConfig(config)
   const pool = protectionPool(config)
-  const validation = validationSource(desk)
-  const inbound = createInbound(inboundDeps(desk, live, pool, validation))
-  const relay = relayOf(desk, live)
+  const network = createNetwork({
+    ...desk,
+    prepareAlarm: (key) =>
+      changedKeyAlarm(desk.store, key, { readers: [postmasterOf(desk)], nowMs: desk.clock.nowMs() }),
+  })
+  const inbound = createInbound(inboundDeps(desk, live, pool, network))
+  const relay = relayOf(desk, live, network)
   const worker = queueWorker(desk, relay, inbound.deliver)
   const workQueue = roles.includes('relay')
   // not before the reply that is being written has gone out: a lease is a commit
   const wakeQueue = (): void => void (workQueue && setImmediate(() => worker.notify()))
-  const outbound = createOutbound(outboundDeps(desk, live, pool, validation, wakeQueue))
+  const outbound = createOutbound(outboundDeps(desk, live, pool, network, wakeQueue))
   const parts: Part[] = []
   let endHousekeeping = (): Promise<void> => Promise.resolve()
   const stop = async (): Promise<void> => {
@@ -89,7 +93,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await Promise.all([...parts.map((part) => part.stop()), worker.stop(STOP_GRACE_MS)])
     relay.close()
     await Promise.race([endHousekeeping(), sleep(HOUSEKEEPING_GRACE_MS, undefined, { ref: false })])
-    validation.close()
+    network.close()
     await pool.close()
     await desk.store.close()
   }
@@ -97,6 +101,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     const tls = await readTls(config)
     if (roles.includes('receive')) await startReceive(desk, tls, { inbound, outbound }, parts)
     if (roles.includes('access')) await startAccess(desk, tls, parts)
+    if (roles.includes('access')) await startDirectory(desk, tls, parts)
     if (workQueue) await worker.start({ alone: true })
   } catch (error) {
     await stop()
@@ -138,49 +143,32 @@ function outboundDeps(
   desk: Desk,
   live: LiveConfig,
   pool: ProtectionPool,
-  validation: ValidationSource,
+  network: Network,
   wakeQueue: () => void,
 ): Parameters<typeof createOutbound>[0] {
   return {
     ...desk,
     hostname: desk.config.hostname,
     pool,
-    validation,
+    ...network,
     policyFor: (domain) => outboundPolicyFor(live.current, domain),
     rules: () => live.current.policy,
     wakeQueue,
   }
 }
 
-const fetchOf = ({ fetch, dns }: Pick<Config, 'fetch' | 'dns'>): Fetch =>
-  createFetch({
-    allowed: networkList(fetch.allowNetworks),
-    ...(dns.resolver === null ? {} : { resolver: dns.resolver }),
-  })
-
-function validationSource({ store, clock, config }: Desk): ValidationSource {
-  const { fetch } = config
-  return new ValidationSource({
-    store,
-    clock,
-    fetch: fetchOf(config),
-    budgetMs: fetch.waitSeconds * 1000,
-    fetchIssuers: fetch.issuers,
-  })
-}
-
 function inboundDeps(
   desk: Desk,
   live: LiveConfig,
   pool: ProtectionPool,
-  validation: ValidationSource,
+  network: Network,
 ): Parameters<typeof createInbound>[0] {
   const { config } = desk
   return {
     ...desk,
     hostname: config.hostname,
     pool,
-    validation,
+    ...network,
     policyFor: (domain) => inboundPolicyFor(live.current, domain),
     allowWeak: config.protection.allowWeakAlgorithms,
     keepEvidence: config.evidence.keepDays > 0,
@@ -210,13 +198,13 @@ function queueWorker(desk: Desk, relay: Relay, deliverLocally: Deliverer): Queue
   })
 }
 
-function relayOf({ store, clock }: Desk, live: LiveConfig): Relay {
-  const { hostname, dns, relay, fetch } = live.current
+function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch }: Network): Relay {
+  const { hostname, dns, relay } = live.current
   const ask = createDnsClient({
     ...(dns.resolver === null ? {} : { server: dns.resolver }),
     ...(dns.trustValidation === null ? {} : { trustValidation: dns.trustValidation }),
   })
-  const sts = new StsPolicies({ store, clock, ask, fetch: fetchOf({ fetch, dns }) })
+  const sts = new StsPolicies({ store, clock, ask, fetch })
   return new Relay({
     helo: hostname,
     get routes() {
@@ -282,23 +270,28 @@ async function loginFor(desk: Desk, name: string, password: string): Promise<Add
   return account === 'wrong' ? undefined : account.address
 }
 
+function postmasterOf({ config, domains }: Desk): Address {
+  const postmaster = parseAddress(`postmaster@${domains[0] ?? config.hostname}`)
+  if (postmaster === undefined) throw new TypeError('a domain without a postmaster')
+  return postmaster
+}
+
 async function startSmtp(
-  { config, domains }: Desk,
+  desk: Desk,
   tls: TlsFiles,
   name: 'mx' | 'submission' | 'submissions',
   agent: Agent,
 ): Promise<Part[]> {
+  const { config } = desk
   const at = config.listeners[name]
   if (at === null) return []
   const { limits } = config
-  const postmaster = parseAddress(`postmaster@${domains[0] ?? config.hostname}`)
-  if (postmaster === undefined) throw new TypeError('a domain without a postmaster')
   const listener = await startListener({
     agent,
     host: at.host,
     port: at.port,
     hostname: config.hostname,
-    postmaster,
+    postmaster: postmasterOf(desk),
     tls,
     implicitTls: name === 'submissions',
     allowPlainAuthOnLoopback: config.submission.allowPlainAuthOnLoopback,
@@ -349,6 +342,19 @@ async function startAccess(desk: Desk, tls: TlsFiles, parts: Part[]): Promise<vo
       stop: () => server.stop(),
     })
   }
+}
+
+async function startDirectory(desk: Desk, tls: TlsFiles, parts: Part[]): Promise<void> {
+  const { listeners, limits } = desk.config
+  if (listeners.https === null) return
+  const { connectionsMax, connectionsPerAddressMax: connectionsPerPeerMax } = limits
+  const options = { ...listeners.https, tls, connectionsMax, connectionsPerPeerMax, stopGraceMs: STOP_GRACE_MS }
+  const directory = await startPublishing(options, desk)
+  parts.push({
+    listening: ['https', directory.address],
+    setTls: (fresh) => directory.setTls(fresh),
+    stop: () => directory.stop(),
+  })
 }
 
 const pop3Events: Pop3Deps['events'] = {

@@ -36,6 +36,7 @@ export const EVENT = {
   fetchFailed: 'fetch-failed',
   keyChanged: 'key-changed',
   keyLookedUp: 'key-looked-up',
+  keyAsked: 'key-asked',
   trouble: 'trouble',
 } as const
 
@@ -274,6 +275,16 @@ export function keyLookedUp(facts: {
   const why = facts.why === undefined ? '' : `: ${facts.why}`
   const level = facts.outcome === 'absent' ? 'debug' : 'info'
   happened(EVENT.keyLookedUp, level, facts, `keys of ${facts.address} ${facts.outcome} by ${facts.source}${why}`)
+}
+
+/** Somebody asked our directory of keys; `address` when it was for one of our users who has a key. */
+export function keyAsked(facts: {
+  readonly peerAddress: string
+  readonly status: number
+  readonly address?: string
+}): void {
+  const whose = facts.address === undefined ? '' : ` for ${facts.address}`
+  happened(EVENT.keyAsked, 'debug', facts, `${facts.peerAddress} asked${whose}: ${facts.status}`)
 }
 
 /** Something of ours failed: a disk, a resolver, a bug. `during` says what was tried. */

@@ -94,7 +94,7 @@ function collect(section: Section, path: string, node: SchemaNode): void {
       section.settings.push({
         setting,
         values: '`null`, or as follows',
-        fallback: 'on',
+        fallback: child.default === null ? 'null' : 'on',
         meaning: child.description ?? '',
       })
       collect(section, setting, object)

@@ -50,6 +50,13 @@ function isNetwork(text: string): boolean {
   return more === undefined && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
 }
 
+const KEY_SERVER = /^https:\/\/[A-Za-z0-9.-]{1,253}(?::\d{1,5})?$/
+
+/** `https://host`, without a path. */
+export const keyServerField = z
+  .string()
+  .regex(KEY_SERVER, { error: 'is no key server; write https://keys.example.org, without a path' })
+
 /** A port of ours. */
 export const portField = z.int().min(0).max(65_535)
 

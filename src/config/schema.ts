@@ -6,6 +6,7 @@ import { z } from 'zod'
 import {
   countField,
   domainField,
+  keyServerField,
   mailKeysField,
   networkField,
   nextHopField,
@@ -15,15 +16,14 @@ import {
 } from './fields.ts'
 import { policyField } from './policy-schema.ts'
 
+const address = (port: number) =>
+  z.strictObject({
+    host: z.string().min(1).default('::').describe('Address to listen on; `::` is every address, IPv4 included.'),
+    port: portField.default(port).describe('0 picks a free one, which the `ready` line of the log names.'),
+  })
+
 const listener = (port: number, what: string) =>
-  z
-    .strictObject({
-      host: z.string().min(1).default('::').describe('Address to listen on; `::` is every address, IPv4 included.'),
-      port: portField.default(port).describe('0 picks a free one, which the `ready` line of the log names.'),
-    })
-    .nullable()
-    .prefault({})
-    .describe(`${what} Write \`null\` to turn it off.`)
+  address(port).nullable().prefault({}).describe(`${what} Write \`null\` to turn it off.`)
 
 const listeners = z.strictObject({
   mx: listener(25, 'Mail from the Internet for our own domains (SMTP, STARTTLS).'),
@@ -31,6 +31,12 @@ const listeners = z.strictObject({
   submissions: listener(465, "Mail from our users' programs (SMTP in TLS)."),
   pop3: listener(110, 'Users fetch their mail (POP3, STLS).'),
   pop3s: listener(995, 'Users fetch their mail (POP3 in TLS).'),
+  https: address(443)
+    .nullable()
+    .prefault(null)
+    .describe(
+      "Our users' OpenPGP keys for everybody (Web Key Directory): see [publishing-keys.md](publishing-keys.md). Off as long as it is `null`; write `{}` to turn it on.",
+    ),
 })
 
 const tls = z.strictObject({
@@ -102,6 +108,30 @@ const limits = z.strictObject({
     ),
   connectionsMax: countField(1, 100_000).default(1_000).describe('Open connections of one listener.'),
   connectionsPerAddressMax: countField(1, 100_000).default(50).describe('Of these, from one address.'),
+})
+
+const lookup = z.strictObject({
+  wkd: z
+    .boolean()
+    .default(true)
+    .describe("The Web Key Directory of the recipient's own domain, which is about to get the mail anyway."),
+  vks: z
+    .array(keyServerField)
+    .prefault([])
+    .describe(
+      'Servers that hand out a key only when its address was verified, such as `https://keys.openpgp.org`. They learn whom our users write to.',
+    ),
+  hkp: z
+    .array(keyServerField)
+    .prefault([])
+    .describe(
+      'Servers that verify nothing: what they have is a candidate, used when an administrator has confirmed it. They learn whom our users write to.',
+    ),
+  waitSeconds: countField(0, 60)
+    .default(4)
+    .describe(
+      'How long one mail waits for keys that are looked up; what comes later is there for the next mail. 0 asks nobody.',
+    ),
 })
 
 const fetch = z.strictObject({
@@ -203,7 +233,14 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Key pairs of our users.'),
-  fetch: fetch.prefault({}).describe('What certificates point to: revocation lists, OCSP responders, issuers.'),
+  lookup: lookup
+    .prefault({})
+    .describe("Where a correspondent's OpenPGP keys are looked up, in this order, when nothing better is known."),
+  fetch: fetch
+    .prefault({})
+    .describe(
+      'What certificates point to: revocation lists, OCSP responders, issuers. What is fetched by `lookup` keeps to `allowNetworks` too.',
+    ),
   policy: policyField.prefault({}).describe('Who gets what protection, and what happens to mail that does not verify.'),
   peers: z
     .array(domainField)

@@ -22,7 +22,7 @@ export interface ArrivedMail extends AsyncDisposable {
   /** As it came; of a large one the beginning, which holds all of the header. */
   readonly message: Part
   readonly sizeBytes: number
-  /** B2 to B4 for every recipient, or what to answer when the worker could not do it. Once. */
+  /** B2 to B4 for every recipient, or what to answer when the worker could not do it. Again only when that is disposed of. */
   open(pool: ProtectionPool, rings: readonly PackedRing[], atMs: number): Promise<OpenedMail | Reply>
   /** Sealed at rest, with another header. */
   seal(makeHead: MakeHead): Promise<FinishedBytes>

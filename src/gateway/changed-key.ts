@@ -7,7 +7,8 @@ import { formatDate, formatMessageId } from '../message/date.ts'
 import { makeField } from '../message/header-field.ts'
 import { findAccount } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
-import type { Notice } from './notice.ts'
+import type { Tx } from '../store/schema.ts'
+import { type Notice, queueNotice } from './notice.ts'
 
 interface ChangedKey {
   readonly address: Address
@@ -26,6 +27,18 @@ export async function changedKeyNotices(
   const domains = [...new Set(mail.readers.map(domainOf))]
   const notices = await Promise.all(domains.map((domain) => noticeTo(store, domain, key, mail.nowMs)))
   return notices.filter((notice) => notice !== undefined)
+}
+
+/** For a key that was looked up: the same, ready to be queued in the transaction that keeps the key. */
+export async function changedKeyAlarm(
+  store: Store,
+  key: ChangedKey,
+  facts: { readonly nowMs: number; readonly readers: readonly Address[] },
+): Promise<(tx: Tx) => Promise<void>> {
+  const notices = await changedKeyNotices(store, key, facts)
+  return async (tx) => {
+    for (const notice of notices) await queueNotice(store, tx, notice, facts.nowMs)
+  }
 }
 
 async function noticeTo(store: Store, domain: Domain, key: ChangedKey, nowMs: number): Promise<Notice | undefined> {
@@ -49,8 +62,8 @@ async function noticeTo(store: Store, domain: Domain, key: ChangedKey, nowMs: nu
 
 const textAbout = ({ address, fingerprint }: ChangedKey): string =>
   [
-    `A signed mail of ${address} came with a certificate by another authority than`,
-    'that of their key known so far, which is still valid. Both authorities are trusted.',
+    `There is a certificate of ${address} by another authority, or from another`,
+    'source, than that of their key known so far, which is still valid.',
     '',
     `    ${fingerprint}`,
     '',
@@ -59,7 +72,7 @@ const textAbout = ({ address, fingerprint }: ChangedKey): string =>
     '',
     `    sealpost key confirm ${fingerprint}`,
     '',
-    'If it is not, somebody has talked an authority into it:',
+    'If it is not, somebody has talked an authority or a key server into it:',
     '',
     `    sealpost key revoke ${fingerprint}`,
     '',

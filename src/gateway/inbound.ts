@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
+import type { KeyFinder } from '../keys/find.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import type { ValidationSource } from '../keys/validation-source.ts'
@@ -24,7 +25,7 @@ import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import { type Account, findAccount } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
 import { receivedField } from './annotate.ts'
-import { arrive } from './arrived-mail.ts'
+import { type OpenedMail, arrive } from './arrived-mail.ts'
 import { headerFault } from './header-fault.ts'
 import { judgeWithData } from './judge-with-data.ts'
 import { messageIdOf } from './submitted-header.ts'
@@ -41,6 +42,7 @@ export interface InboundDeps {
   readonly correspondents: Correspondents
   readonly anchors: TrustAnchors
   readonly validation: ValidationSource
+  readonly finder: KeyFinder
   readonly store: Store
   policyFor(domain: Domain): InboundPolicy
   /** Algorithms that are too weak today count: for archives and test suites only. */
@@ -130,10 +132,10 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailF
   const missing = recipients.find((_address, index) => accounts[index] === undefined)
   if (missing !== undefined) return reply(550, '5.1.1', `No such user here: ${missing}`)
 
-  const rings = await ringsFor(deps, message, recipients)
-  const opening = await arrived.open(deps.pool, rings, nowMs)
+  const opening = await openKnowingAuthor(deps, incoming)
   if ('code' in opening) return opening
-  await using opened = opening
+  const { rings } = opening
+  await using opened = opening.opened
   const reports = await judgeWithData(deps, rings, opened.reports, nowMs)
   if ('code' in reports) return reports
   const decided = recipients.map((address, index) => {
@@ -150,6 +152,23 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailF
   }
   await settle(deps, { incoming, mail, decided: decided.map(heldWhenRefused) }, opened)
   return reply(250, '2.0.0', `Delivered as ${id}`)
+}
+
+/** A signature by a key that is not known: the author's keys are looked up, and the mail opened once more with them. */
+async function openKnowingAuthor(
+  deps: InboundDeps,
+  { arrived, recipients, nowMs }: Incoming,
+): Promise<{ readonly rings: readonly PackedRing[]; readonly opened: OpenedMail } | Reply> {
+  const author = authorOf(arrived.message)
+  const rings = await ringsFor(deps, arrived.message, recipients)
+  const opened = await arrived.open(deps.pool, rings, nowMs)
+  if ('code' in opened) return opened
+  const isUnknown = opened.reports.some(({ summary }) => summary.signature === 'unknown-key')
+  if (!isUnknown || 'problem' in author || !(await deps.finder.learn(author.address))) return { rings, opened }
+  await opened[Symbol.asyncDispose]()
+  const more = await ringsFor(deps, arrived.message, recipients)
+  const again = await arrived.open(deps.pool, more, nowMs)
+  return 'code' in again ? again : { rings: more, opened: again }
 }
 
 /** A refusal before any decryption says nothing that its sender does not know. */

@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
+import type { KeyFinder } from '../keys/find.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import type { ValidationSource } from '../keys/validation-source.ts'
@@ -52,6 +53,7 @@ export interface OutboundDeps {
   readonly correspondents: Correspondents
   readonly anchors: TrustAnchors
   readonly validation: ValidationSource
+  readonly finder: KeyFinder
   readonly store: Store
   readonly domains: readonly Domain[]
   policyFor(domain: Domain): OutboundPolicy
@@ -81,7 +83,11 @@ export function createOutbound(deps: OutboundDeps): Outbound {
 }
 
 async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<Reply | undefined> {
-  const facts = await recipientFacts(deps, recipient, deps.clock.nowMs())
+  const nowMs = deps.clock.nowMs()
+  const lookedUp = deps.finder.prepare(recipient, nowMs)
+  // who is not refused for want of a key need not wait for it yet: while the mail comes, it may
+  if (deps.policyFor(domainOf(recipient)).noKey === 'require') await lookedUp
+  const facts = await recipientFacts(deps, recipient, nowMs)
   const why = refusalOf(
     facts,
     STANDARDS.map(({ name }) => name),
@@ -170,7 +176,12 @@ async function planFor(
 ): Promise<OutboundPlan | Reply> {
   const rules = deps.rules()
   const certificates = signers.map(({ certificate }) => certificate)
-  const recipients = await Promise.all(envelope.rcptTo.map(({ address }) => recipientFacts(deps, address, nowMs)))
+  const recipients = await Promise.all(
+    envelope.rcptTo.map(async ({ address }) => {
+      await deps.finder.prepare(address, nowMs)
+      return recipientFacts(deps, address, nowMs)
+    }),
+  )
   const isEncrypted = (by: 'label' | 'content'): boolean =>
     STANDARDS.some((standard) => standard.recognise(preview, by) === 'encrypted')
   const alreadyProtected = isEncrypted('content')

@@ -51,7 +51,10 @@ async function setUp(t: TestContext, answers: Readonly<Record<string, Answers>>)
     sources,
     isOwnDomain: (domain) => domain === 'ours.example',
     waitMs: WAIT_MS,
-    onChanged: async ({ fingerprint }) => void told.push(fingerprint),
+    prepareAlarm:
+      async ({ fingerprint }) =>
+      async () =>
+        void told.push(fingerprint),
   }
   const finder = new KeyFinder(options)
   t.after(() => finder.close())
@@ -129,6 +132,14 @@ test('a key that has expired, or was not seen for long, is looked up before it i
   await set.finder.prepare(BOB, (set.clock.atMs = START_MS + 31 * DAY_MS))
   assert.deepEqual(set.asked, ['wkd', 'wkd', 'vks'], 'the domain still has the one that has expired')
   assert.deepEqual((await set.known()).map(([fingerprint]) => fingerprint).length, 2)
+  assert.deepEqual(set.told, [])
+})
+
+test('a key that a server has beside the one that the domain had is held, and somebody is told', async (t) => {
+  const set = await setUp(t, { wkd: absent, vks: has(other) })
+  await set.add(key, 'found', 'wkd')
+  await set.finder.prepare(BOB, (set.clock.atMs += REFRESH_MS + 1))
+  assert.deepEqual(set.asked, ['wkd', 'vks'])
   assert.deepEqual(set.told, [other.fingerprint])
 })
 

@@ -9,6 +9,7 @@ import * as events from '../base/events.ts'
 import { type Address, type Domain, addressKey, domainOf } from '../message/address.ts'
 import type { Certificate } from '../protection/standard.ts'
 import type { Store } from '../store/database.ts'
+import type { Tx } from '../store/schema.ts'
 import type { KeySource } from './key-sources.ts'
 import type { PublicKeys, StoredCertificate } from './public-keys.ts'
 
@@ -35,8 +36,11 @@ export interface KeyFinderOptions {
   isOwnDomain(domain: Domain): boolean
   /** What one mail may wait. */
   readonly waitMs: number
-  /** An address that had a believed key has another one now. */
-  readonly onChanged: (key: { readonly address: Address; readonly fingerprint: string }) => Promise<void>
+  /** Gets ready to tell that a changed key is held; what it returns does so, in the transaction that keeps the key. */
+  readonly prepareAlarm: (key: {
+    readonly address: Address
+    readonly fingerprint: string
+  }) => Promise<(tx: Tx) => Promise<void>>
 }
 
 interface Answer {
@@ -60,17 +64,12 @@ export class KeyFinder {
    * as good as it gets in time, never later than `waitMs`; never rejects.
    */
   async prepare(address: Address, atMs: number): Promise<void> {
-    const { publicKeys, sources, waitMs } = this.#options
-    if (waitMs === 0 || this.#asksNobody(address)) return
-    const usable = await publicKeys.encryptionCertificates(address, atMs)
-    const known = (await publicKeys.known(address)).filter(({ certificate }) =>
-      usable.some(({ fingerprint }) => fingerprint === certificate.fingerprint),
-    )
-    const isOld = ({ certificate, lastSeenMs, trust }: StoredCertificate): boolean =>
-      trust !== 'own' &&
-      sources.some(({ standard }) => standard === certificate.standard) &&
-      lastSeenMs + REFRESH_MS < atMs
-    if (known.length === 0 || known.some(isOld)) await this.#inTime(this.#lookUp(address))
+    if (this.#asksNobody(address)) return
+    try {
+      if (await this.#isWanting(address, atMs)) await this.#inTime(this.#lookUp(address))
+    } catch (error) {
+      events.trouble({ during: `looking for keys of ${address}`, error })
+    }
   }
 
   /** For a signature by an unknown key: whether 222 knows more of the address now. Waits as `prepare`; never rejects. */
@@ -83,8 +82,23 @@ export class KeyFinder {
     this.#stopped.abort()
   }
 
+  /** Whether there is none to encrypt to, or one that was not seen for long. */
+  async #isWanting(address: Address, atMs: number): Promise<boolean> {
+    const { publicKeys, sources } = this.#options
+    const usable = await publicKeys.encryptionCertificates(address, atMs)
+    const known = (await publicKeys.known(address)).filter(({ certificate }) =>
+      usable.some(({ fingerprint }) => fingerprint === certificate.fingerprint),
+    )
+    const isOld = ({ certificate, lastSeenMs, trust }: StoredCertificate): boolean =>
+      trust !== 'own' &&
+      sources.some(({ standard }) => standard === certificate.standard) &&
+      lastSeenMs + REFRESH_MS < atMs
+    return known.length === 0 || known.some(isOld)
+  }
+
   #asksNobody(address: Address): boolean {
-    return this.#options.sources.length === 0 || this.#options.isOwnDomain(domainOf(address))
+    const { sources, waitMs, isOwnDomain } = this.#options
+    return sources.length === 0 || waitMs === 0 || isOwnDomain(domainOf(address))
   }
 
   async #inTime<T>(work: Promise<T>): Promise<T | undefined> {
@@ -136,18 +150,27 @@ export class KeyFinder {
 
   async #keep(address: Address, source: KeySource, certificates: readonly Certificate[]): Promise<boolean> {
     if (certificates.length === 0) return false
-    const { store, publicKeys, clock, onChanged } = this.#options
+    const { store, publicKeys, clock, prepareAlarm } = this.#options
     const { trust, name } = source
     const nowMs = clock.nowMs()
+    const known = (await publicKeys.known(address)).filter((each) => each.trust !== 'candidate')
+    const ready = await Promise.all(
+      certificates.map(async (certificate) => {
+        const { fingerprint } = certificate
+        const mayBeHeld = known.length > 0 && known.every((each) => each.certificate.fingerprint !== fingerprint)
+        return { certificate, fingerprint, alarm: mayBeHeld ? await prepareAlarm({ address, fingerprint }) : undefined }
+      }),
+    )
     const kept = await store.commit(async (tx) => {
       const results = []
-      for (const certificate of certificates) {
+      for (const { certificate, fingerprint, alarm } of ready) {
         const result = await publicKeys.add(tx, { address, certificate, trust, source: name, nowMs })
-        results.push({ ...result, fingerprint: certificate.fingerprint })
+        if (result.changed && result.held) await alarm?.(tx)
+        results.push({ ...result, fingerprint })
       }
       return results
     })
-    for (const { fingerprint } of kept.filter(({ changed }) => changed)) await onChanged({ address, fingerprint })
+    for (const { changed, held, fingerprint } of kept) if (changed) events.keyChanged({ address, fingerprint, held })
     return kept.some((each) => each.kept !== 'seen')
   }
 

@@ -25,7 +25,7 @@ export interface KeySource {
   read(bytes: Uint8Array, address: Address): readonly Certificate[]
 }
 
-/** `keys.lookup` of the configuration. */
+/** `lookup` of the configuration. */
 export interface LookUpRules {
   readonly wkd: boolean
   /** `https://host`, without a path. */

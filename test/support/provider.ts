@@ -50,7 +50,8 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
   const listeners = Object.fromEntries(
     Object.entries(provider.ports).map(([name, port]) => [name, { host: '127.0.0.1', port }]),
   )
-  await provider.configure(merge({ listeners }, options.config ?? {}))
+  // nobody on the Internet is asked for keys unless a test says so
+  await provider.configure(merge({ listeners, lookup: { wkd: false } }, options.config ?? {}))
   return provider
 }
 

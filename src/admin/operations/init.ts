@@ -26,7 +26,8 @@ export async function layFoundations(input: {
   const [first] = domains
   if (first === undefined) throw new OperationRefused('Give at least one --domain')
   await createMasterKey(dir)
-  const hosts = [...new Set([`mail.${first}`, hostname(), 'localhost', '127.0.0.1', '::1'])]
+  const directories = domains.map((domain) => `openpgpkey.${domain}`)
+  const hosts = [...new Set([`mail.${first}`, ...directories, hostname(), 'localhost', '127.0.0.1', '::1'])]
   const tls = await createTlsCertificate({ hosts, nowMs: input.nowMs })
   await writeFile(join(dir, 'tls-certificate.pem'), tls.certificatePem)
   await writeFile(join(dir, 'tls-key.pem'), tls.keyPem, { mode: 0o600 })

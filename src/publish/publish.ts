@@ -1,0 +1,47 @@
+/** Publishes the OpenPGP keys of our users: the directory behind its listener. */
+import type { Clock } from '../base/clock.ts'
+import { concatBytes } from '../base/bytes.ts'
+import * as events from '../base/events.ts'
+import type { PrivateKeys } from '../keys/private-keys.ts'
+import type { Address, Domain } from '../message/address.ts'
+import { armor } from '../protection/openpgp/armor.ts'
+import { certificatesForAddress } from '../protection/openpgp/certificate/one-address.ts'
+import type { Store } from '../store/database.ts'
+import { answerOf } from './directory.ts'
+import { type HttpsListener, type HttpsOptions, startHttps } from './https-listener.ts'
+import { PublishedUsers } from './published-users.ts'
+
+export interface PublishDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly privateKeys: PrivateKeys
+  readonly domains: readonly Domain[]
+}
+
+export function startPublishing(options: HttpsOptions, deps: PublishDeps): Promise<HttpsListener> {
+  const users = new PublishedUsers(deps.store)
+  const directory = {
+    domains: deps.domains,
+    userNamed: (domain: Domain, hash: string) => users.named(domain, hash),
+    publicKeysOf: (address: Address) => publicKeysOf(deps, address),
+    armor: (keys: Uint8Array) => armor('PGP PUBLIC KEY BLOCK', keys),
+  }
+  return startHttps(options, {
+    answer: (asked) => answerOf(directory, asked),
+    nowMs: () => deps.clock.nowMs(),
+    answered: (facts) => events.keyAsked(facts),
+    failed: (error) => events.trouble({ during: 'publishing keys', error }),
+  })
+}
+
+/** Those in use now; a retired key would only be encrypted to by mistake. */
+async function publicKeysOf({ privateKeys }: PublishDeps, address: Address): Promise<Uint8Array> {
+  const current = await privateKeys.currentKeys(address)
+  const ours = current.filter(({ certificate }) => certificate.standard === 'openpgp')
+  return concatBytes(
+    ours.flatMap(({ certificate }) => {
+      const cut = certificatesForAddress(certificate.encoded, address)
+      return cut.ok ? cut.value : []
+    }),
+  )
+}
