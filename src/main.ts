@@ -31,6 +31,7 @@ import { submissionAgent } from './receive/submission.ts'
 import type { Agent } from './receive/agent.ts'
 import { createDnsClient } from './base/dns-client.ts'
 import { MxResolver } from './relay/mx.ts'
+import { readCredentials } from './relay/credentials.ts'
 import { Relay } from './relay/relay.ts'
 import { StsPolicies } from './relay/sts-policies.ts'
 import { type Routes, parseRoutes } from './relay/route.ts'
@@ -202,7 +203,7 @@ function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch }: Network): 
   const { hostname, dns, relay } = live.current
   const ask = createDnsClient({
     ...(dns.resolver === null ? {} : { server: dns.resolver }),
-    ...(dns.trustValidation === null ? {} : { trustValidation: dns.trustValidation }),
+    ...(dns.trustValidation === 'auto' ? {} : { trustValidation: dns.trustValidation === 'always' }),
   })
   const sts = new StsPolicies({ store, clock, ask, fetch })
   return new Relay({
@@ -218,6 +219,7 @@ function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch }: Network): 
       allowLocalAddresses: relay.allowLocalAddresses,
     }),
     stsPolicy: (domain) => (live.current.relay.mtaSts ? sts.policyOf(domain) : Promise.resolve(undefined)),
+    credentials: (host) => readCredentials(live.current.relay.credentials[host]),
     hopTls: () => live.current.relay.tls,
     get clearAllowed() {
       return live.current.relay.clearAfterTlsFailure

@@ -180,6 +180,15 @@ function finish(settings: Settings, file: string, source: Source): Result<Config
     hostname,
     file: resolve(file),
     dataDir: resolve(folder, settings.dataDir),
+    relay: {
+      ...settings.relay,
+      credentials: Object.fromEntries(
+        Object.entries(settings.relay.credentials).map(([host, { user, passwordFile }]) => [
+          host,
+          { user, passwordFile: resolve(folder, passwordFile) },
+        ]),
+      ),
+    },
     tls: { certificate: resolve(folder, settings.tls.certificate), key: resolve(folder, settings.tls.key) },
   })
 }

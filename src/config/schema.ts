@@ -55,6 +55,18 @@ const relay = z.strictObject({
     .describe(
       "Next hops by domain, in place of the domain's MX records: `example.org: 192.0.2.1:25`. A row for `'*'` takes all other domains.",
     ),
+  credentials: z
+    .record(
+      z.string().toLowerCase(),
+      z.strictObject({
+        user: z.string().min(1).describe('The name to sign in with.'),
+        passwordFile: z.string().min(1).describe('File with the password in its first line; relative to this file.'),
+      }),
+    )
+    .prefault({})
+    .describe(
+      'Sign-in (SMTP AUTH) at next hops of `relay.routes` that ask for it, by host: `smtp.example.net: { user: us, passwordFile: smarthost-password }`. The password leaves only over TLS to a host whose certificate names it.',
+    ),
   tls: z
     .enum(['opportunistic', 'verified'])
     .default('opportunistic')
@@ -211,11 +223,10 @@ export const configSchema = z.strictObject({
         .default(null)
         .describe("`address:port` of the name server to ask; `null` is the system's."),
       trustValidation: z
-        .boolean()
-        .nullable()
-        .default(null)
+        .enum(['auto', 'always', 'never'])
+        .default('auto')
         .describe(
-          'Whether the name server is believed when it says that it has validated an answer (DNSSEC), which DANE asks for; `null`: when it is on this machine. Say `true` only of one that is reached over a line nobody else can write to.',
+          'Whether the name server is believed when it says that it has validated an answer (DNSSEC), which DANE asks for. `auto`: when it is on this machine. `always` only where nobody else can write to the line in between.',
         ),
     })
     .prefault({})

@@ -33,9 +33,16 @@ export interface ConnectTo {
   readonly helo: string
   readonly tls: 'off' | 'if-offered' | 'always'
   readonly verify: Verify
+  /** Only with `verify`. */
+  readonly credentials?: Credentials
   /** Trust anchors in PEM; Node's own when missing. */
   readonly anchorsPem?: readonly string[]
   readonly timeouts: RelayTimeouts
+}
+
+export interface Credentials {
+  readonly user: string
+  readonly password: string
 }
 
 /** How far opening came. `reply` is the host's when `remoteSaid`, else our own words. */
@@ -43,7 +50,7 @@ export type Opened =
   | { readonly kind: 'open'; readonly connection: RelayConnection }
   | {
       readonly kind: 'closed'
-      readonly stage: 'connect' | 'hello' | 'tls'
+      readonly stage: 'connect' | 'hello' | 'tls' | 'sign-in'
       readonly reply: Reply
       readonly remoteSaid: boolean
     }
@@ -92,17 +99,45 @@ export async function openConnection(to: ConnectTo): Promise<Opened> {
     smtp.on('error', settle) // stays: a later error must find a listener
     smtp.connect((error) => settle(error))
   })
-  if (failure === undefined) {
-    const proof = typeof to.verify === 'string' ? ok(undefined) : provesItself(smtp._socket || undefined, to)
-    if (proof.ok) return { kind: 'open', connection: new RelayConnection(smtp, to) }
-    smtp.close()
-    const why = reply(454, '4.7.5', `${where(to)} is not believed: ${proof.error}`)
-    return { kind: 'closed', stage: 'tls', reply: why, remoteSaid: false }
-  }
+  if (failure === undefined) return proceed(smtp, to)
   const stage = smtp.upgrading === true || failure.code === 'ETLS' ? 'tls' : 'hello'
   smtp.close()
   const said = failure.response === undefined ? undefined : parseRemoteReply(failure.response)
   return { kind: 'closed', stage, reply: said ?? noSession(to, stage, failure), remoteSaid: said !== undefined }
+}
+
+/** The session stands: what else is asked of the server before mail goes there. */
+async function proceed(smtp: SMTPConnection, to: ConnectTo): Promise<Opened> {
+  const proof = typeof to.verify === 'string' ? ok(undefined) : provesItself(smtp._socket || undefined, to)
+  if (!proof.ok) {
+    smtp.close()
+    const why = reply(454, '4.7.5', `${where(to)} is not believed: ${proof.error}`)
+    return { kind: 'closed', stage: 'tls', reply: why, remoteSaid: false }
+  }
+  const refusal = to.credentials === undefined ? undefined : await signIn(smtp, to, to.credentials)
+  if (refusal === undefined) return { kind: 'open', connection: new RelayConnection(smtp, to) }
+  smtp.close()
+  return { kind: 'closed', stage: 'sign-in', reply: refusal, remoteSaid: false }
+}
+
+/** Signs in (RFC 4954). Why not, in words that hold no secret; for the operator, and mail waits until it is mended. */
+async function signIn(
+  smtp: SMTPConnection,
+  to: ConnectTo,
+  { user, password }: Credentials,
+): Promise<Reply | undefined> {
+  if (!smtp.secure || to.verify === 'nothing') throw new TypeError('no password without TLS and a name that is proven')
+  if (!smtp.allowsAuth)
+    return reply(451, '4.7.0', `${where(to)} lets nobody sign in, though relay.credentials has a row`)
+  const failure = await new Promise<Failure | undefined>((resolve) => {
+    const limit = setTimeout(() => resolve({ message: 'Timeout' }), to.timeouts.commandMs)
+    smtp.login({ credentials: { user, pass: password } }, (error) => {
+      clearTimeout(limit)
+      resolve(error ?? undefined)
+    })
+  })
+  if (failure === undefined) return undefined
+  return reply(451, '4.7.8', `${where(to)} does not let us sign in as ${user}: ${failure.response ?? failure.message}`)
 }
 
 export class RelayConnection {

@@ -5,12 +5,12 @@ import type { Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import type { ForwardPath } from '../protocol/smtp-envelope.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
-import { openConnection, type Opened, type RelayConnection } from './connection.ts'
+import { openConnection, type Credentials, type Opened, type RelayConnection } from './connection.ts'
 import type { MailHosts, MxResolver } from './mx.ts'
 import { namesHost, type StsPolicy } from './mta-sts.ts'
 import { ConnectionPool, POOL_LIMITS, type PoolLimits } from './pool.ts'
 import { isTooManyRecipients, outcomeOf } from './remote-reply.ts'
-import { routeOf, SMTP_PORT, type Routes } from './route.ts'
+import { routeOf, SMTP_PORT, type NextHop, type Routes } from './route.ts'
 import { RELAY_TIMEOUTS, type RelayTimeouts } from './timeouts.ts'
 import { tlsVerdict, type HopTls, type TlsFactsOfHost, type TlsVerdict } from './tls-policy.ts'
 
@@ -23,6 +23,8 @@ export interface RelayDeps {
   readonly hopTls: (domain: string) => HopTls
   /** The policy that the domain has published, if any (RFC 8461). */
   readonly stsPolicy: (domain: string) => Promise<StsPolicy | undefined>
+  /** Sign-in at a configured next hop; rejects when it cannot be read. */
+  readonly credentials?: (host: string) => Promise<Credentials | undefined>
   /** A readable message may go on in the clear after a failed handshake (docs/decisions/0010-relay-tls.md). */
   readonly clearAllowed: boolean
   readonly anchorsPem?: readonly string[]
@@ -86,12 +88,17 @@ export class Relay {
     const route = routeOf(mail.domain, this.#deps.routes)
     switch (route.kind) {
       case 'host':
-        return { kind: 'hosts', names: [route.host], port: route.port, configured: true, secure: false }
+        return { kind: 'hosts', ...(await this.#configured(route)) }
       case 'mx': {
         const hosts = await this.#deps.resolver.mailHosts(route.domain)
         return hosts.kind === 'hosts' ? { ...hosts, port: this.#deps.mxPort ?? SMTP_PORT, configured: false } : hosts
       }
     }
+  }
+
+  async #configured({ host, port }: NextHop): Promise<Omit<HostList, 'kind'>> {
+    const credentials = await this.#deps.credentials?.(host)
+    return { names: [host], port, configured: true, secure: false, ...(credentials && { credentials }) }
   }
 
   /** Walks hosts and their addresses until one gives a session (RFC 5321 §5.1). */
@@ -111,9 +118,11 @@ export class Relay {
         troubles.push({ kind: 'trouble', outcome: 'deferred', reply: why })
         continue
       }
+      const { port, credentials } = hosts
+      const hop = { host, domain: mail.domain, port, verdict, ...(credentials && { credentials }) }
       for (const address of found.addresses) {
         if (tried++ >= ADDRESSES_TRIED_MAX) break
-        const session = await this.#session({ host, domain: mail.domain, address, port: hosts.port, verdict }, true)
+        const session = await this.#session({ ...hop, address }, true)
         if (session.kind === 'session') return session
         troubles.push(session)
       }
@@ -131,7 +140,7 @@ export class Relay {
     mail: OutgoingMail,
   ): Promise<TlsFactsOfHost> {
     const configured = this.#deps.hopTls(mail.domain)
-    if (hosts.configured) return { configured }
+    if (hosts.configured) return { configured, ...(hosts.credentials && { signIn: true }) }
     const policy = await this.#deps.stsPolicy(mail.domain)
     const enforced = policy?.mode === 'enforce' ? policy : undefined
     return {
@@ -160,6 +169,7 @@ export class Relay {
       port: hop.port,
       hostName: hop.host,
       domain: hop.domain,
+      ...(hop.credentials && { credentials: hop.credentials }),
       helo: this.#deps.helo,
       tls,
       verify: hop.verdict.verify,
@@ -222,6 +232,7 @@ interface HostList {
   readonly configured: boolean
   /** Signed DNS names them. */
   readonly secure: boolean
+  readonly credentials?: Credentials
 }
 
 interface Hop {
@@ -231,6 +242,7 @@ interface Hop {
   readonly address: string
   readonly port: number
   readonly verdict: TlsVerdict
+  readonly credentials?: Credentials
 }
 
 interface Session {

@@ -15,6 +15,8 @@ export interface TlsFactsOfMail {
 /** What is known of one mail host. */
 export interface TlsFactsOfHost {
   readonly configured: HopTls
+  /** A password is sent there. */
+  readonly signIn?: boolean
   /** Its TLSA records; missing when nothing that leads to it was signed (RFC 7672 §2.2). */
   readonly tlsa?: DnsAnswer<TlsaRecord>
   /** Its domain says, by MTA-STS, which hosts it has, and that their certificates name them (RFC 8461 §4). */
@@ -41,7 +43,7 @@ export interface TlsVerdict {
  * what it only publishes (RFC 8461 §2). A sentence when the host must not be tried now.
  */
 export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllowed: boolean): TlsVerdict | string {
-  const { configured, tlsa, sts } = host
+  const { configured, signIn, tlsa, sts } = host
   if (tlsa?.kind === 'trouble') return `its TLSA records cannot be had: ${tlsa.why}`
   const must = (verify: Verify, by: TlsVerdict['by']): TlsVerdict => ({
     use: 'always',
@@ -58,6 +60,6 @@ export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllo
   if (sts === 'not-named') return 'its domain does not name it among its mail hosts (MTA-STS)'
   if (sts === 'named') return must('name', 'mta-sts')
   if (mail.requireTls) return must('name', 'sender')
-  if (configured === 'verified') return must('name', 'operator')
+  if (configured === 'verified' || signIn === true) return must('name', 'operator')
   return { use: 'if-offered', verify: 'nothing', clearAfterFailure: mail.sealed || clearAllowed, by: 'nobody' }
 }
