@@ -102,8 +102,10 @@ for (const length of [0, 1, 2, 3, 56, 57, 58, 100_000])
     assert(bytes.equals(dearmor(armor('PGP SIGNATURE', bytes)).bytes))
   })
 
-test('we write no header that tells about us, no checksum, and lines for mail', () => {
-  assert.equal(Buffer.from(armor('PGP MESSAGE', HELLO)).toString(), [BEGIN, '', BASE64, END, ''].join('\r\n'))
+test('we write no header that tells about us, a checksum for those who need it, and lines for mail', () => {
+  const [with24, without] = [armor('PGP MESSAGE', HELLO), armor('PGP MESSAGE', HELLO, { plain: true })]
+  assert.equal(Buffer.from(with24).toString(), [BEGIN, '', BASE64, '=fhAT', END, ''].join('\r\n'))
+  assert.equal(Buffer.from(without).toString(), [BEGIN, '', BASE64, END, ''].join('\r\n'))
   const [out, cut] = [new Collector(), Buffer.alloc(300)]
   const sink = armorSink('PGP MESSAGE', out)
   for (const byte of cut) sink.write(Buffer.of(byte))

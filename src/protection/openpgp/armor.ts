@@ -1,9 +1,11 @@
 /** ASCII armor (RFC 9580 §6): packets as text, for what must stay 7-bit. */
+import { Buffer } from 'node:buffer'
 import { type ByteSink, Collector } from '../../base/byte-sink.ts'
 import { concatBytes, fromLatin1, latin1 } from '../../base/bytes.ts'
 import { base64LineSink } from '../../message/encode.ts'
 import { Malformed } from '../malformed.ts'
 import { type ArmorHead, ArmorReader } from './armor-reader.ts'
+import { Crc24 } from './crc24.ts'
 
 /** What we write (§6.2.1). */
 export type ArmorLabel = 'PGP MESSAGE' | 'PGP SIGNATURE' | 'PGP PUBLIC KEY BLOCK' | 'PGP PRIVATE KEY BLOCK'
@@ -79,11 +81,13 @@ export const isBinary = (bytes: Uint8Array): boolean =>
   ((bytes[0] ?? 0) & 0x80) !== 0 && latin1(bytes.subarray(0, 3)) !== BYTE_ORDER_MARK
 
 /**
- * What is pushed comes out in armor, its lines ended by CRLF. Without headers, which would only tell about us, and without
- * the checksum, which hardly anybody requires and newer objects must not have (§6.1).
+ * What is pushed comes out in armor, its lines ended by CRLF, without headers, which would only tell about us. `plain`: without
+ * the checksum, which objects of version 6 must not have (§6.1). For all others it is written: without it GnuPG 2.2 takes the
+ * last line for data where no padding stands before it, one time in three.
  */
-export function armorSink(label: ArmorLabel, out: ByteSink): ByteSink {
+export function armorSink(label: ArmorLabel, out: ByteSink, { plain = false } = {}): ByteSink {
   let begun = false
+  const crc = plain ? undefined : new Crc24()
   const begin = (): void => {
     if (!begun) out.write(fromLatin1(`-----BEGIN ${label}-----\r\n\r\n`))
     begun = true
@@ -91,13 +95,15 @@ export function armorSink(label: ArmorLabel, out: ByteSink): ByteSink {
   const lines = base64LineSink({
     write: (chunk) => out.write(chunk),
     end: () => {
-      out.write(fromLatin1(`-----END ${label}-----\r\n`))
+      const checksum = crc === undefined ? '' : `=${Buffer.from(crc.digest()).toString('base64')}\r\n`
+      out.write(fromLatin1(`${checksum}-----END ${label}-----\r\n`))
       out.end()
     },
   })
   return {
     write: (chunk) => {
       begin()
+      crc?.update(chunk)
       lines.write(chunk)
     },
     end: () => {
@@ -107,9 +113,9 @@ export function armorSink(label: ArmorLabel, out: ByteSink): ByteSink {
   }
 }
 
-export function armor(label: ArmorLabel, bytes: Uint8Array): Uint8Array {
+export function armor(label: ArmorLabel, bytes: Uint8Array, form = {}): Uint8Array {
   const text = new Collector()
-  const sink = armorSink(label, text)
+  const sink = armorSink(label, text, form)
   sink.write(bytes)
   sink.end()
   return concatBytes(text.chunks)
