@@ -155,6 +155,12 @@ export const policyField = z.strictObject({
     .boolean()
     .default(true)
     .describe('Users may write `X-Sealpost: require` or `prefer` into a mail; the field is removed.'),
+  autocrypt: z
+    .enum(['mutual', 'nopreference', 'off'])
+    .default('mutual')
+    .describe(
+      "Outgoing mail carries its author's OpenPGP key in an Autocrypt field, in place of any that the author's program has written, so that whoever has a program that knows such fields can answer encrypted: `mutual` asks them to, `nopreference` leaves it to them. `off` adds and removes nothing.",
+    ),
   alreadyProtected: z
     .enum(['pass', 'refuse'])
     .default('pass')
@@ -165,6 +171,6 @@ export const policyField = z.strictObject({
     .record(domainField, perDomain)
     .prefault({})
     .describe(
-      'Other values for one domain: of the recipient for what goes out, one of ours for the `on…` settings; `revocation` for both. The same names as above, except `encryptToSender`, `usersMayAsk` and `alreadyProtected`. A `profile` here sets aside what is said above for all domains, but for `layering`, `headerProtection`, `subject` and `signatureForm`.',
+      'Other values for one domain: of the recipient for what goes out, one of ours for the `on…` settings; `revocation` for both. The same names as above, except `encryptToSender`, `usersMayAsk`, `autocrypt` and `alreadyProtected`. A `profile` here sets aside what is said above for all domains, but for `layering`, `headerProtection`, `subject` and `signatureForm`.',
     ),
 })

@@ -36,10 +36,13 @@ export function receivedField({ session, hostname, id, recipient, nowMs }: Trace
 export const hopCount = (fields: readonly HeaderField[]): number =>
   fields.filter((field) => isField(field, 'Received')).length
 
-/** RFC 8601 §5: whoever sends from outside cannot speak in our name. */
+/**
+ * RFC 8601 §5: whoever sends from outside cannot speak in our name. And keys that come with a mail are for 222: a program
+ * that knew them would answer around us.
+ */
 export function withoutForged(fields: readonly HeaderField[], hostname: string): HeaderField[] {
   return fields.filter((field) => {
-    if (/^x-sealpost/i.test(field.name) || hidesField(field)) return false
+    if (/^(?:x-sealpost.*|autocrypt|autocrypt-gossip)$/i.test(field.name) || hidesField(field)) return false
     return !(isField(field, 'Authentication-Results') && namesAuthority(fieldBody(field), hostname))
   })
 }

@@ -25,7 +25,7 @@ import {
   refusalOf,
 } from '../policy/decide-outbound.ts'
 import { explainQueued, explainRefused } from '../policy/explain.ts'
-import type { OutboundPolicy } from '../policy/settings.ts'
+import type { AutocryptPolicy, OutboundPolicy } from '../policy/settings.ts'
 import { carriesHeader } from '../protection/header/header-protection.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey } from '../protection/standard.ts'
@@ -42,7 +42,15 @@ import { headerFault } from './header-fault.ts'
 import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
 import { withoutRevoked } from './recipient-status.ts'
-import { type Head, askedFor, checkAuthor, messageIdOf, outgoingFields, readHead } from './submitted-header.ts'
+import {
+  type Head,
+  askedFor,
+  checkAuthor,
+  introducing,
+  messageIdOf,
+  outgoingFields,
+  readHead,
+} from './submitted-header.ts'
 
 export interface OutboundDeps {
   readonly clock: Clock
@@ -67,6 +75,7 @@ export interface OutboundRules {
   /** Users may write `X-Sealpost: require` into a mail. */
   readonly usersMayAsk: boolean
   readonly encryptToSender: boolean
+  readonly autocrypt: AutocryptPolicy
   readonly alreadyProtected: 'pass' | 'refuse'
 }
 
@@ -133,10 +142,12 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
       'The Content-Type cannot be read; so the header cannot be protected and the Subject not hidden',
     )
 
+  const isWrapped = plan.copies.some(({ protection }) => protection.kind === 'wrapped')
+  const header = isWrapped ? introducing(fields, login, signers, deps.rules().autocrypt) : fields
   const trace = [receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: undefined, nowMs })]
   const job = {
     kind: 'wrap' as const,
-    header: writeFields(fields),
+    header: writeFields(header),
     trace: writeFields(trace),
     signingTimeMs: nowMs,
     copies: plan.copies.map((copy) => packCopy(copy.protection, signers)),

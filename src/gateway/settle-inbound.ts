@@ -7,7 +7,7 @@ import { isField, makeField, writeFields } from '../message/header-field.ts'
 import { messageIdIn } from '../message/message-ids.ts'
 import type { HeaderField, Part } from '../message/part.ts'
 import type { InboundDecision } from '../policy/decide-inbound.ts'
-import { type Findings, unpackCertificate } from '../protection/jobs.ts'
+import { type Findings, type PackedCertificate, standardNamed, unpackCertificate } from '../protection/jobs.ts'
 import { authorOf } from '../protection/author.ts'
 import type { Certificate } from '../protection/standard.ts'
 import { learnFrom } from '../protection/learn.ts'
@@ -75,7 +75,7 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
   )
   const wantsOriginal = held.length > 0 || (deps.keepEvidence && kept.some((each) => each.report.layers.length > 0))
   const original = wantsOriginal ? await arrived.sealOriginal() : undefined
-  const signers = await signersOf(deps, settling)
+  const keys = await keysOfAuthor(deps, settling)
   const harvested = await deps.store.commit(async (tx) => {
     const originalId = original === undefined ? undefined : await bytes.insert(tx, original)
     for (const [index, each] of kept.entries()) {
@@ -98,7 +98,7 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
         })
     if (held.length > 0) await quarantine(tx, settling, held, originalId as BytesId)
     for (const each of decided) await trace(tx, settling, each)
-    return harvest(deps, tx, settling, signers)
+    return harvest(deps, tx, settling, keys)
   })
   for (const { changed, held, ...each } of harvested) {
     events.keyHarvested(each)
@@ -165,8 +165,8 @@ type Harvested = Parameters<typeof events.keyHarvested>[0] & {
   readonly held: boolean
 }
 
-/** Who has signed for the author, and what the postmasters are told should the key be held. */
-interface Signer {
+/** A key in the author's name, and what the postmasters are told should it be held. */
+interface AuthorsKey {
   readonly address: Address
   readonly certificate: Certificate
   readonly trust: 'chained' | 'candidate'
@@ -174,42 +174,48 @@ interface Signer {
 }
 
 /** Of the author's address only: of further ones that a certificate names the mail says nothing, and there may be thousands. */
-async function signersOf(deps: SettleDeps, { incoming, decided }: Settling): Promise<readonly Signer[]> {
+async function keysOfAuthor(deps: SettleDeps, { incoming, decided }: Settling): Promise<readonly AuthorsKey[]> {
   const author = authorOf(incoming.arrived.message)
   const [first] = decided
   if ('problem' in author || first === undefined) return []
   const known = await deps.publicKeys.known(author.address)
   const mail = { nowMs: incoming.nowMs, readers: decided.map(({ address }) => address) }
-  const signers: Signer[] = []
-  for (const signer of first.report.signers) {
-    if (signer.verdict === 'mismatch' || signer.verdict === 'revoked' || signer.verdict === 'invalid') continue
-    const certificate = unpackCertificate(signer)
+  const keys: AuthorsKey[] = []
+  for (const [packed, isBelieved] of keysIn(first.report)) {
+    const certificate = unpackCertificate(packed)
     const address = certificate.addresses.find((each) => sameAddress(each, author.address))
     if (address === undefined) continue
-    const trust = signer.verdict === 'valid' ? 'chained' : 'candidate'
+    const trust = isBelieved && standardNamed(certificate.standard).isIssued(certificate) ? 'chained' : 'candidate'
     const { fingerprint } = certificate
     const isNews = !known.some((each) => each.trust !== 'candidate' && each.certificate.fingerprint === fingerprint)
     const mayBeHeld = trust === 'chained' && isNews && known.length > 0
     const notices = mayBeHeld ? await changedKeyNotices(deps.store, { address, fingerprint }, mail) : []
-    signers.push({ address, certificate, trust, notices })
+    keys.push({ address, certificate, trust, notices })
   }
-  return signers
+  return keys
 }
 
-/**
- * A signer's certificate that an anchor vouches for goes into 222; any other waits there as a candidate. Returns what is new.
- */
+/** Those of signatures that hold, and those that the mail brings along for whoever wants to answer. */
+function keysIn({ signers, brought }: Findings): readonly (readonly [key: PackedCertificate, isBelieved: boolean])[] {
+  const signing = signers.filter(({ verdict }) => !['mismatch', 'revoked', 'invalid'].includes(verdict))
+  return [
+    ...signing.map((signer) => [signer, signer.verdict === 'valid'] as const),
+    ...brought.map((key) => [key, false] as const),
+  ]
+}
+
+/** A certificate that an anchor vouches for goes into 222; any other waits there as a candidate. Returns what is new. */
 async function harvest(
   deps: SettleDeps,
   tx: Tx,
   settling: Settling,
-  signers: readonly Signer[],
+  keys: readonly AuthorsKey[],
 ): Promise<readonly Harvested[]> {
   const { nowMs, arrived } = settling.incoming
   const harvested: Harvested[] = []
-  for (const { notices, ...signer } of signers) {
-    const { address, certificate, trust } = signer
-    const { kept, changed, held } = await deps.publicKeys.add(tx, { ...signer, source: 'harvested', nowMs })
+  for (const { notices, ...key } of keys) {
+    const { address, certificate, trust } = key
+    const { kept, changed, held } = await deps.publicKeys.add(tx, { ...key, source: 'harvested', nowMs })
     if (kept !== 'seen') harvested.push({ address, fingerprint: certificate.fingerprint, trust, changed, held })
     if (held) for (const notice of notices) await queueNotice(deps.store, tx, notice, nowMs)
   }

@@ -6,7 +6,9 @@ import { fieldBody, fieldsNamed, firstField, isField, makeField } from '../messa
 import { parseMailboxList } from '../message/mailbox-list.ts'
 import { HEADER_BYTES_MAX, parsePart } from '../message/parse.ts'
 import type { HeaderField, Part } from '../message/part.ts'
-import type { NoKeyPolicy } from '../policy/settings.ts'
+import type { AutocryptPolicy, NoKeyPolicy } from '../policy/settings.ts'
+import { standardNamed } from '../protection/jobs.ts'
+import type { OwnKey } from '../protection/standard.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
 
 export interface Head {
@@ -61,6 +63,22 @@ export function outgoingFields(part: Part, login: Address, nowMs: number, messag
   if (firstField(part, 'Message-ID') === undefined)
     fields.unshift(makeField('Message-ID', `<${messageId}@${domainOf(login)}>`))
   return fields
+}
+
+/** With what tells the readers how to answer encrypted, in place of what the author's program has said of that. */
+export function introducing(
+  fields: readonly HeaderField[],
+  author: Address,
+  signers: readonly OwnKey[],
+  rule: AutocryptPolicy,
+): readonly HeaderField[] {
+  if (rule === 'off') return fields
+  const ofEachStandard = Map.groupBy(signers, ({ certificate }) => certificate.standard)
+  const ours = [...ofEachStandard].flatMap(
+    ([name, [first]]) =>
+      (first && standardNamed(name).headerFieldsOf?.(first.certificate, author, rule === 'mutual')) ?? [],
+  )
+  return [...fields.filter((field) => !ours.some(({ name }) => isField(field, name))), ...ours]
 }
 
 /** Only the signed-in user's own address may write, send, or be answered to (behaviour.md, "Outbound"). */

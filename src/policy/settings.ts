@@ -8,6 +8,8 @@ import type {
 } from '../protection/standard.ts'
 
 export type NoKeyPolicy = 'prefer' | 'require'
+/** What outgoing mail says of its author's OpenPGP key; `off` leaves what the author's program says. */
+export type AutocryptPolicy = 'mutual' | 'nopreference' | 'off'
 export type LayeringPolicy = 'auto' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
 
 /** For mail to one recipient domain. */

@@ -155,6 +155,8 @@ export interface Findings {
     readonly carried: readonly PackedCertificate[]
     readonly verdict: SignatureVerdict
   })[]
+  /** Keys in the author's name that came with the mail for whoever wants to answer. */
+  readonly brought: readonly PackedCertificate[]
   /** Whether its header was inside (RFC 9788); missing when the mail could not be opened. */
   readonly headerProtection: boolean | undefined
   readonly pending: PackedPending | undefined
@@ -250,13 +252,14 @@ function* piecesOf({ header, payload, cuts }: Extract<Shown<LargePart>, { kind: 
   yield* body.range(from).slices()
 }
 
-const findingsOf = ({ signers, pending, ...found }: Omit<PeeledAs<unknown>, 'shown'>): Findings => ({
+const findingsOf = ({ signers, brought, pending, ...found }: Omit<PeeledAs<unknown>, 'shown'>): Findings => ({
   ...found,
   signers: signers.map(({ certificate, carried, verdict }) => ({
     ...packCertificate(certificate),
     carried: carried.map(packCertificate),
     verdict,
   })),
+  brought: brought.map(packCertificate),
   pending: pending && packPending(pending),
 })
 

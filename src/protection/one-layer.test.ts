@@ -7,6 +7,7 @@ import { Collector } from '../base/byte-sink.ts'
 import { concatBytes, latin1, utf8 } from '../base/bytes.ts'
 import { makeField, writeFields } from '../message/header-field.ts'
 import { parsePart } from '../message/parse.ts'
+import { BROUGHT_MAX } from './brought.ts'
 import { learnFrom } from './learn.ts'
 import { peel } from './peel.ts'
 import { smime } from './smime/smime.ts'
@@ -125,4 +126,25 @@ test('a layer amid something that it does not protect says nothing of the mail, 
   )
   assert.equal(somebodyElses.summary.signature, 'none')
   assert.ok(somebodyElses.message)
+})
+
+test('keys in the author’s name that come with a mail are gathered, wherever they are; those of others are not', () => {
+  const people = [alice, mallory, bob].map(({ certificate }) => certificate)
+  const carrying: ProtectionStandard = {
+    ...smime,
+    certificatesIn: (part) => {
+      const named = /^X-Key: (\w+)/m.exec(latin1(part.raw.subarray(0, part.bodyOffset)))?.[1]
+      return people.filter(({ addresses }) => named !== undefined && addresses[0]?.startsWith(named) === true)
+    },
+  }
+  const part = (key: string): string => `--b\r\nX-Key: ${key}\r\n\r\nx\r\n`
+  const gathered = (header: string, parts: string): readonly string[] => {
+    const raw = `${header}From: alice@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${parts}--b--\r\n`
+    return peeled(carrying, Buffer.from(raw)).brought.map(({ subject }) => subject)
+  }
+  const { subject } = alice.certificate
+  assert.deepEqual(gathered('', part('nobody')), [])
+  assert.deepEqual(gathered('X-Key: alice\r\n', part('nobody')), [subject])
+  assert.deepEqual(gathered('X-Key: mallory\r\n', part('bob') + part('alice')), [subject])
+  assert.equal(gathered('X-Key: alice\r\n', part('alice').repeat(9)).length, BROUGHT_MAX, 'not without end')
 })

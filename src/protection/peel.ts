@@ -9,6 +9,7 @@ import { isField, writeFields } from '../message/header-field.ts'
 import { type Defect, type HeaderField, type Part, bodyOf } from '../message/part.ts'
 import { type Author, authorOf } from './author.ts'
 import { type Judging, certificatesForAnswers, judgeSigner, layerOf } from './judge-signer.ts'
+import { Brought } from './brought.ts'
 import { type Edit, applyEdits } from './header/legacy-display.ts'
 import { openedFields, withMimeFieldsOf } from './header/opened-header.ts'
 import { type ProtectedHeader, readProtectedHeader } from './header/protected-header.ts'
@@ -38,6 +39,8 @@ export interface PeeledAs<P> {
     readonly carried: readonly Certificate[]
     readonly verdict: SignatureVerdict
   }[]
+  /** Keys in the author's name that came with the mail for whoever wants to answer; nobody vouches for them. */
+  readonly brought: readonly Certificate[]
   /** Signatures that could be judged better if more were known (judge-again.ts). */
   readonly pending: Pending | undefined
   /** Whether its header was inside (RFC 9788); missing when the mail could not be opened. */
@@ -114,7 +117,9 @@ export function peelWith<P>(
   const { payload, end } = progress
   const open = isOpen(end)
   const opened = open && payload !== message ? reach.preview(payload) : undefined
-  const inside = open ? reach.lookInside(payload, protectionOf) : { errant: [], defects: [] }
+  const brought = new Brought(standards, author)
+  if (end !== 'failed') brought.lookAt(preview)
+  const inside = open ? reach.lookInside(payload, brought.beside(protectionOf)) : { errant: [], defects: [] }
   const header =
     opened && layers.some(({ kind, partial }) => PROTECTING.has(kind) && partial !== true)
       ? readProtectedHeader(opened, {
@@ -140,6 +145,7 @@ export function peelWith<P>(
     shown: end === 'failed' ? undefined : shownOf(opened, fields, payload, header?.cuts ?? []),
     sealed: end === 'sealed',
     signers,
+    brought: brought.certificates,
     pending:
       progress.pending.length === 0 ? undefined : { layers: progress.pending, outlook: outlookOf(layers, found) },
   }

@@ -12,7 +12,10 @@ export interface Reach<P> {
   /** The preview is all of it. */
   isWhole(part: P): boolean
   open(standard: ProtectionStandard, part: P, ring: KeyRing): Opened<P>
-  /** The parts below this one that are protected, and what is wrong in the tree; what is beyond limits is among that. */
+  /**
+   * The parts below this one that are protected, and what is wrong in the tree; what is beyond limits is among that.
+   * `kindOf` is shown every part, some of them more than once.
+   */
   lookInside(part: P, kindOf: KindOf): Inside
   /** Whether its texts show that a ciphertext was changed. */
   isGarbled(part: P): boolean

@@ -14,6 +14,7 @@ export interface CertificateRow {
   /** Where it came from when it got this trust: `own`, `admin`, `chain`, `wkd` … */
   readonly source: string
   readonly firstSeenMs: number
+  /** At its source, to within `SEEN_STEP_MS`. */
   readonly lastSeenMs: number
   readonly revokedMs: number | null
 }
@@ -23,15 +24,15 @@ const TRUST_ORDER: Readonly<Record<TrustLevel, number>> = { own: 4, confirmed: 3
 
 /** Of one address: who sends mail in somebody's name, signed by ever new keys, shall not fill the store. */
 export const CANDIDATES_MAX = 20
-/** `lastSeenMs` is this exact, so that not every mail writes a row. */
+/** So that not every mail writes a row. */
 export const SEEN_STEP_MS = 60 * 60_000
 
 /** What `keepCertificate` did. */
 export type Kept = 'added' | 'raised' | 'seen'
 
 /**
- * Adds the binding of a certificate to an address. One that is there already is only marked as seen, unless the new trust
- * is higher: then trust and source are raised. Revocation stays.
+ * Adds the binding of a certificate to an address. One that is there already is only marked as seen at its source, unless
+ * the new trust is higher: then trust and source are raised. Revocation stays.
  */
 export async function keepCertificate(
   tx: Tx,
@@ -43,7 +44,7 @@ export async function keepCertificate(
   const key = addressKey(address)
   const row = await tx
     .selectFrom('certificates')
-    .select(['id', 'trust', 'last_seen_ms'])
+    .select(['id', 'trust', 'source', 'last_seen_ms'])
     .where('address_key', '=', key)
     .where('fingerprint', '=', fingerprint)
     .executeTakeFirst()
@@ -65,7 +66,7 @@ export async function keepCertificate(
     return 'added'
   }
   const raised = TRUST_ORDER[rest.trust] > TRUST_ORDER[row.trust]
-  if (!raised && nowMs < row.last_seen_ms + SEEN_STEP_MS) return 'seen'
+  if (!raised && (rest.source !== row.source || nowMs < row.last_seen_ms + SEEN_STEP_MS)) return 'seen'
   await tx
     .updateTable('certificates')
     .set({ last_seen_ms: nowMs, ...(raised ? { trust: rest.trust, source: rest.source } : {}) })

@@ -55,6 +55,8 @@ function certificates(open: Open): void {
     await keep(opened, { nowMs: START_MS + SEEN_STEP_MS - 1 })
     const seen = async () => (await certificatesOf(opened.store.db, address('u-suzuki@abc.com')))[0]
     assert.equal((await seen())?.lastSeenMs, START_MS)
+    await keep(opened, { nowMs: START_MS + SEEN_STEP_MS, source: 'wkd' })
+    assert.equal((await seen())?.lastSeenMs, START_MS, 'somewhere else')
     await keep(opened, { nowMs: START_MS + SEEN_STEP_MS })
     assert.equal((await seen())?.lastSeenMs, START_MS + SEEN_STEP_MS)
     assert.equal((await seen())?.firstSeenMs, START_MS)
