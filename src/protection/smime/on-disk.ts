@@ -17,7 +17,8 @@ import {
 } from '../../message/large-part.ts'
 import { type Digest, digestByMicalg, digestByName, startHash } from './algorithms.ts'
 import { BerFeed, type BerReader, type Reading } from './asn1/ber-stream.ts'
-import { DECOMPRESSED_MAX_BYTES, readCompressedData } from './cms/compressed-data.ts'
+import { DECOMPRESSED_MAX_BYTES, TOO_LARGE } from '../expansion.ts'
+import { readCompressedData } from './cms/compressed-data.ts'
 import { type Decryption, type DecryptionInput, startDecryption } from './cms/content-cipher.ts'
 import { readEnvelopeFrame } from './cms/enveloped-data.ts'
 import { openFrame } from './cms/open-envelope.ts'
@@ -123,7 +124,7 @@ function compressedData(part: LargePart): Result<LargePart> {
   })
   for (const slice of largeBodyOf(part).slices()) sink.write(slice)
   sink.end()
-  if (held.lengthBytes > DECOMPRESSED_MAX_BYTES) return fail('the content is too large when it is decompressed')
+  if (held.lengthBytes > DECOMPRESSED_MAX_BYTES) return fail(TOO_LARGE)
   const content = readCompressedData(concatBytes(held.take()))
   return content.ok ? ok(parseLargePart(rangeInMemory(content.value))) : content
 }

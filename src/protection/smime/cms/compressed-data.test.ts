@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { deflateRawSync, deflateSync } from 'node:zlib'
 import { compressedData } from '../../../../test/support/compressed.ts'
 import { concatBytes, utf8 } from '../../../base/bytes.ts'
-import { DECOMPRESSED_MAX_BYTES, EXPANSION_MAX, readCompressedData } from './compressed-data.ts'
+import { DECOMPRESSED_MAX_BYTES, EXPANSION_MAX } from '../../expansion.ts'
+import { readCompressedData } from './compressed-data.ts'
 
 const hello = deflateSync(utf8('Hello'))
 

@@ -2,6 +2,7 @@
 import { inflateSync } from 'node:zlib'
 import { concatBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
+import { TOO_LARGE, decompressedMaxBytes } from '../../expansion.ts'
 import { readAlgorithm } from '../algorithms.ts'
 import { type BerReader, type OnSlice, type Reading, readWhole } from '../asn1/ber-stream.ts'
 import { Asn1Error } from '../asn1/der-reader.ts'
@@ -10,12 +11,6 @@ import { CONTENT_TYPE, enterContentInfo, leaveContentInfo, oidOf, readElement } 
 
 /** id-alg-zlibCompression, the only algorithm there is (RFC 3274 §2). */
 const ZLIB = '1.2.840.113549.1.9.16.3.8'
-
-/** No content becomes larger than this. */
-export const DECOMPRESSED_MAX_BYTES = 64 * 2 ** 20
-/** Beyond the first mebibyte, a content may be so many times as large as what came; text seldom reaches ten. */
-export const EXPANSION_MAX = 100
-const FREE_BYTES = 2 ** 20
 
 /** The content of a whole CompressedData in its ContentInfo, in BER or DER. Never throws on foreign bytes. */
 export function readCompressedData(bytes: Uint8Array): Result<Uint8Array> {
@@ -40,11 +35,9 @@ function* readFrame(reader: BerReader, onContent: OnSlice): Reading<void> {
 }
 
 function inflate(compressed: Uint8Array): Result<Uint8Array> {
-  const maxOutputLength = Math.min(DECOMPRESSED_MAX_BYTES, FREE_BYTES + compressed.length * EXPANSION_MAX)
   try {
-    return ok(inflateSync(compressed, { maxOutputLength }))
+    return ok(inflateSync(compressed, { maxOutputLength: decompressedMaxBytes(compressed.length) }))
   } catch (error) {
-    const tooLarge = error instanceof RangeError
-    return fail(tooLarge ? 'the content is too large when it is decompressed' : 'the compressed content is damaged')
+    return fail(error instanceof RangeError ? TOO_LARGE : 'the compressed content is damaged')
   }
 }
