@@ -13,7 +13,7 @@ import { encryptingSink } from '../src/protection/openpgp/encryption/encrypt.ts'
 import { openWhole } from '../src/protection/openpgp/encryption/open-container.ts'
 import { Seipd1Decryption, Seipd1Encryption } from '../src/protection/openpgp/encryption/seipd1.ts'
 import { newKeyPacket } from '../src/protection/openpgp/keys/key-packet.ts'
-import { PACKET, readPackets } from '../src/protection/openpgp/packets/packet.ts'
+import { PACKET, readPackets, writePacket } from '../src/protection/openpgp/packets/packet.ts'
 
 const KEY = Buffer.alloc(32, 0x5a)
 const CIPHER = cipherByName('aes-256')
@@ -79,6 +79,8 @@ export function seeds(): Uint8Array[] {
       sealed((out) => encryptingSink({ cipher: CIPHER, recipients: [packet], ...(aead && { aead }) }, out)),
     ),
   )
+  const withPassword = writePacket(PACKET.SKESK, Buffer.from('04090308204062bc285b439c60', 'hex'))
+  messages.push(...messages.map((message) => concatBytes([withPassword, message])))
   return [...containers, ...messages.map((message) => concatBytes([Uint8Array.of(PACKET.PKESK), message]))]
 }
 

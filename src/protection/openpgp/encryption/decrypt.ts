@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import { hash, randomBytes } from 'node:crypto'
 import { type ByteSink, Collector } from '../../../base/byte-sink.ts'
 import { concatBytes } from '../../../base/bytes.ts'
-import { attempt } from '../../malformed.ts'
+import { Malformed, attempt } from '../../malformed.ts'
 import { type CipherRow, cipherByName } from '../algorithms/ciphers.ts'
 import { ChunkDecryption } from './aead-chunks.ts'
 import type { ContainerHead } from './container.ts'
@@ -23,7 +23,8 @@ export interface DecryptionInput {
  * Takes the ciphertext, pushes the packets within. `out` is ended only when all was proven to be unchanged, and what it has
  * been given until then must not be believed; throws Malformed otherwise. SED proves nothing: its end says nothing.
  */
-export function decryptingSink({ head, cipher, key }: DecryptionInput, out: ByteSink): ByteSink {
+export function decryptingSink({ head, cipher, key }: DecryptionInput, next: ByteSink): ByteSink {
+  const out = new PatientSink(next)
   switch (head.kind) {
     case 'seipd1':
       return new Seipd1Decryption(cipher, key, out)
@@ -32,6 +33,34 @@ export function decryptingSink({ head, cipher, key }: DecryptionInput, out: Byte
       return new ChunkDecryption(head, key, out)
     case 'sed':
       return new SedDecryption(cipher, key, out)
+  }
+}
+
+/**
+ * Says only at the end, when the content is proven, that the next sink does not like it: what is wrong with a plaintext that
+ * somebody has changed would tell them what it is.
+ */
+class PatientSink implements ByteSink {
+  readonly #next: ByteSink
+  #refusal: Malformed | undefined
+
+  constructor(next: ByteSink) {
+    this.#next = next
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.#refusal !== undefined) return
+    try {
+      this.#next.write(chunk)
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      this.#refusal = error
+    }
+  }
+
+  end(): void {
+    if (this.#refusal !== undefined) throw this.#refusal
+    this.#next.end()
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Opens an encrypted message with the recipient's own keys. Whatever goes wrong after a key was found looks the same from
+ * Opens an encrypted message with the recipient's own keys, or a password. Whatever goes wrong after a key was found looks the same from
  * outside: a sender who sees our answers must not learn which step failed.
  */
 import { hex } from '../../../base/bytes.ts'
@@ -16,6 +16,7 @@ import { type DecryptionInput, decryptWhole, decryptionInput, describeCipher } f
 import { type Pkesk, names, readPkesk } from './pkesk.ts'
 import { MODULUS_MIN_BITS } from './rsa.ts'
 import type { SessionKey } from './session-key.ts'
+import { type Skesk, openWithPassword, readSkesk } from './skesk.ts'
 
 /** A private-key operation costs half a millisecond; no honest message names one recipient many times. */
 const TRIES_MAX = 8
@@ -31,6 +32,7 @@ const MISMATCH = 'the session key is not of the kind that goes with the containe
 
 export interface SessionKeyPackets {
   readonly pkesks: readonly Pkesk[]
+  readonly skesks: readonly Skesk[]
 }
 
 /** All that stands before the ciphertext. */
@@ -41,12 +43,16 @@ export interface EncryptedMessage extends SessionKeyPackets {
 /** Of the packets before the container; others, and versions that are not ours, are passed over. Throws Malformed. */
 export function readSessionKeyPackets(packets: readonly Packet[]): SessionKeyPackets {
   if (packets.length > SESSION_KEYS_MAX) throw new Malformed('too many session keys')
-  return { pkesks: packets.flatMap(({ type, body }) => (type === PACKET.PKESK ? (readPkesk(body) ?? []) : [])) }
+  return {
+    pkesks: packets.flatMap(({ type, body }) => (type === PACKET.PKESK ? (readPkesk(body) ?? []) : [])),
+    skesks: packets.flatMap(({ type, body }) => (type === PACKET.SKESK ? (readSkesk(body) ?? []) : [])),
+  }
 }
 
 export interface Openers {
   /** Newest first. */
   readonly keys: readonly DecryptionKey[]
+  readonly passwords?: readonly string[]
   /** Also a container that proves nothing: for archives, never for what a reader is shown as it comes. */
   readonly allowUnproven?: boolean
 }
@@ -85,77 +91,116 @@ export function openContainer<Content>(
   openers: Openers,
   decrypt: (input: DecryptionInput) => Content | undefined,
 ): OpenedContainer<Content> {
-  const { head, pkesks } = message
-  const named = triesOf(openers.keys, pkesks, names).slice(0, TRIES_MAX)
-  const anonymous = triesOf(openers.keys, pkesks, couldBeFor).slice(0, ANONYMOUS_TRIES_MAX)
-  if (named.length + anonymous.length === 0) return { kind: 'no-key', recipients: describeRecipients(pkesks) }
+  const { head } = message
+  const named = keyTries(message, openers, names).slice(0, TRIES_MAX)
+  const anonymous = keyTries(message, openers, couldBeFor).slice(0, ANONYMOUS_TRIES_MAX)
+  const byPassword = passwordTries(message, openers).slice(0, TRIES_MAX)
+  const notForUs = { kind: 'no-key', recipients: describeRecipients(message) } as const
+  if (named.length + anonymous.length + byPassword.length === 0) return notForUs
   if (head.kind === 'sed' && openers.allowUnproven !== true) return { kind: 'broken', why: UNPROVEN }
-  const fitting = named.filter((each) => goesWith(each, head))
+  const fitting = named.filter((each) => each.goesWith(head))
   for (const each of fitting) {
-    const opened = run(each, openSessionKey(each), head, decrypt)
+    const opened = run(each, each.open(), head, decrypt)
     if (opened !== undefined) return opened
   }
   if (named.length > 0) return { kind: 'broken', why: fitting.length === 0 ? MISMATCH : CHANGED }
-  return openAnonymous(
-    anonymous.filter((each) => goesWith(each, head)),
-    message,
-    decrypt,
-  )
+  return runAnonymous(anonymous, head, decrypt) ?? runByPassword(byPassword, head, decrypt) ?? notForUs
 }
 
+/** A way to a session key. */
 interface Try {
-  readonly pkesk: Pkesk
-  readonly key: DecryptionKey
+  /** What carries it. */
+  readonly carriedIn: Uint8Array
+  readonly weak: boolean
+  readonly openedBy?: string
+  /** Version 6 goes with SEIPD of version 2 and with nothing else: to change one for the other is the first step of an attack. */
+  goesWith(head: ContainerHead): boolean
+  /** `undefined` when it does not come out. */
+  open(): SessionKey | undefined
 }
 
-function triesOf(
-  keys: readonly DecryptionKey[],
-  pkesks: readonly Pkesk[],
+function keyTries(
+  { pkesks }: SessionKeyPackets,
+  { keys }: Openers,
   isFor: (pkesk: Pkesk, key: KeyPacket) => boolean,
 ): Try[] {
-  return keys.flatMap((key) => pkesks.flatMap((pkesk) => (isFor(pkesk, key.packet) ? [{ pkesk, key }] : [])))
+  return keys.flatMap((key) =>
+    pkesks
+      .filter((pkesk) => isFor(pkesk, key.packet))
+      .map(({ version, algorithm, fields }) => ({
+        carriedIn: fields,
+        weak: isWeak(key.packet),
+        openedBy: key.certificate,
+        goesWith: ({ kind }) => (version === 6) === (kind === 'seipd2'),
+        open: quietly(() => carrierOf(algorithm)?.open(fields, key, version)),
+      })),
+  )
 }
 
 const couldBeFor = ({ recipient, algorithm }: Pkesk, key: KeyPacket): boolean =>
   recipient === undefined && algorithm === key.algorithm
 
-/** Version 6 goes with SEIPD of version 2 and with nothing else: to change one for the other is the first step of an attack. */
-const goesWith = ({ pkesk }: Try, { kind }: ContainerHead): boolean => (pkesk.version === 6) === (kind === 'seipd2')
+function passwordTries({ skesks }: SessionKeyPackets, { passwords = [] }: Openers): Try[] {
+  return passwords.flatMap((password) =>
+    skesks.map((skesk) => ({
+      carriedIn: skesk.sealed,
+      weak: false,
+      goesWith: ({ kind }) => (skesk.version === 6) === (kind === 'seipd2'),
+      open: quietly(() => openWithPassword(skesk, password)),
+    })),
+  )
+}
+
+/** A point off the curve, a wrapped key that was changed, fields that end too early: all the same. */
+function quietly(open: Try['open']): Try['open'] {
+  return () => {
+    try {
+      return open()
+    } catch {
+      return undefined
+    }
+  }
+}
 
 /**
  * A packet that names nobody may be for somebody else: whether its session key does not come out or does not open the
  * container, it was not for us. Either way one container is decrypted, so that the time does not tell which it was.
  */
-function openAnonymous<Content>(
+function runAnonymous<Content>(
   tries: readonly Try[],
-  { head, pkesks }: EncryptedMessage,
+  head: ContainerHead,
   decrypt: (input: DecryptionInput) => Content | undefined,
-): OpenedContainer<Content> {
-  const notForUs = { kind: 'no-key', recipients: describeRecipients(pkesks) } as const
-  for (const each of tries) {
-    const sessionKey = openSessionKey(each)
-    if (sessionKey !== undefined) return run(each, sessionKey, head, decrypt) ?? notForUs
+): OpenedContainer<Content> | undefined {
+  const fitting = tries.filter((each) => each.goesWith(head))
+  for (const each of fitting) {
+    const sessionKey = each.open()
+    if (sessionKey !== undefined) return run(each, sessionKey, head, decrypt)
   }
-  const [first] = tries
-  if (first !== undefined) run(first, undefined, head, decrypt)
-  return notForUs
+  const [first] = fitting
+  return first && run(first, undefined, head, decrypt)
 }
 
-function openSessionKey({ pkesk, key }: Try): SessionKey | undefined {
-  try {
-    return carrierOf(pkesk.algorithm)?.open(pkesk.fields, key, pkesk.version)
-  } catch {
-    return undefined // a point off the curve, a wrapped key that was changed, fields that end too early
+/** A message does not say which password it is for: one that is not right opens nothing, as a key that is not named. */
+function runByPassword<Content>(
+  tries: readonly Try[],
+  head: ContainerHead,
+  decrypt: (input: DecryptionInput) => Content | undefined,
+): OpenedContainer<Content> | undefined {
+  for (const each of tries.filter(({ goesWith }) => goesWith(head))) {
+    const sessionKey = each.open()
+    const opened = sessionKey && run(each, sessionKey, head, decrypt)
+    if (opened !== undefined) return opened
   }
+  return undefined
 }
 
 function run<Content>(
-  { pkesk, key }: Try,
+  { carriedIn, weak, openedBy }: Try,
   sessionKey: SessionKey | undefined,
   head: ContainerHead,
   decrypt: (input: DecryptionInput) => Content | undefined,
 ): OpenedContainer<Content> | undefined {
-  const input = decryptionInput(head, sessionKey, pkesk.fields)
+  const input = decryptionInput(head, sessionKey, carriedIn)
   const content = decrypt(input)
   if (content === undefined) return undefined
   return {
@@ -163,8 +208,8 @@ function run<Content>(
     content,
     algorithm: describeCipher(input),
     authenticated: head.kind !== 'sed',
-    ...(input.cipher.weak !== undefined || isWeak(key.packet) ? { weak: true } : {}),
-    openedBy: key.certificate,
+    ...(weak || input.cipher.weak !== undefined ? { weak: true } : {}),
+    ...(openedBy === undefined ? {} : { openedBy }),
   }
 }
 
@@ -175,7 +220,8 @@ function isWeak({ algorithm, publicKeys: [key] }: KeyPacket): boolean {
   )
 }
 
-const describeRecipients = (pkesks: readonly Pkesk[]): string[] =>
-  pkesks
-    .map(({ recipient }) => (recipient === undefined ? 'somebody who is not named' : `key ${hex(recipient)}`))
-    .slice(0, RECIPIENTS_SHOWN_MAX)
+const describeRecipients = ({ pkesks, skesks }: SessionKeyPackets): string[] =>
+  [...pkesks.map(describeRecipient), ...skesks.map(() => 'whoever knows the password')].slice(0, RECIPIENTS_SHOWN_MAX)
+
+const describeRecipient = ({ recipient }: Pkesk): string =>
+  recipient === undefined ? 'somebody who is not named' : `key ${hex(recipient)}`
