@@ -49,7 +49,6 @@ describe('a certificate cut down to one address', () => {
     ],
     ['K:one U:bob@b.example S:s1 K:two U:alice@a.example S:s2', ['two alice@a.example s2'], 'one of two'],
     ['X:secret U:alice@a.example S:s1', [], 'a private key'],
-    ['K:one U:bob@b.example X:secret U:alice@a.example S:s1', [], 'a private key behind somebody else'],
     ['M:PGP K:key U:alice@a.example S:s1', ['key alice@a.example s1'], 'a marker before it'],
     ['U:alice@a.example S:s1', [], 'no key'],
     ['', [], 'nothing'],
