@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { fromLatin1 } from '../../base/bytes.ts'
+import { concatBytes, fromLatin1 } from '../../base/bytes.ts'
 import { parseAddress } from '../../message/address.ts'
 import { fieldBody, writeFields } from '../../message/header-field.ts'
 import { parsePart } from '../../message/parse.ts'
-import { KEY_DATA_MAX_BYTES, autocryptOf, makeAutocrypt, parseAutocrypt } from './autocrypt.ts'
+import { PACKET, writePacket } from './packets/packet.ts'
+import { KEY_DATA_MAX_BYTES, autocryptFields, autocryptOf, makeAutocrypt, parseAutocrypt } from './autocrypt.ts'
 
 const KEY = 'AAEC'
 
@@ -60,4 +61,26 @@ test('what is written is read again, in lines that every program takes', () => {
     .toString('latin1')
     .split('\r\n')
   assert(lines.length > 40 && lines.every((line) => line.length <= 78), String(Math.max(...lines.map((l) => l.length))))
+})
+
+describe('what goes out with a mail', () => {
+  const cases: readonly [userId: string, keyBytes: number, fields: number, why: string][] = [
+    ['Alice <a@b.example>', 100, 1, 'a key of the author'],
+    ['Bob <b@b.example>', 100, 0, "somebody else's key"],
+    ['Alice <a@b.example>', 10_000, 0, 'a key that is too large for a header'],
+  ]
+  for (const [userId, keyBytes, fields, why] of cases)
+    test(why, () => {
+      const author = parseAddress('a@b.example')
+      assert(author !== undefined)
+      const key = writePacket(PACKET.PUBLIC_KEY, new Uint8Array(keyBytes))
+      const encoded = concatBytes([key, writePacket(PACKET.USER_ID, fromLatin1(userId))])
+      const made = autocryptFields(encoded, author, 'mutual')
+      assert.equal(made.length, fields)
+      for (const field of made)
+        assert.deepEqual(parseAutocrypt(fieldBody(field)), {
+          ok: true,
+          value: { address: author, preferEncrypt: 'mutual', keyData: encoded },
+        })
+    })
 })

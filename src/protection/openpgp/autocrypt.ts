@@ -9,11 +9,14 @@ import { contentTypeOf } from '../../message/content-type.ts'
 import { fieldBody, fieldsNamed, makeField } from '../../message/header-field.ts'
 import type { HeaderField, Part } from '../../message/part.ts'
 import { authorOf } from '../author.ts'
+import { certificatesForAddress } from './certificate/one-address.ts'
 
 export const AUTOCRYPT = 'Autocrypt'
 /** Of the key, decoded: well above the 10 KiB that a field should have, for post-quantum keys; a folder of keys has more. */
 export const KEY_DATA_MAX_BYTES = 48 * 2 ** 10
 const FIELD_MAX_CHARS = 2 * KEY_DATA_MAX_BYTES
+/** A field should not be larger than 10 KiB; its lines are base64. */
+const WRITTEN_MAX_BYTES = 7 * 2 ** 10
 const FIELDS_MAX = 10
 const LINE_CHARS = 76
 
@@ -59,6 +62,18 @@ export function parseAutocrypt(body: string): Result<Autocrypt> {
 }
 
 const KNOWN: ReadonlySet<string> = new Set(['addr', 'prefer-encrypt', 'keydata'])
+
+/** What goes out with the author's mail; nothing for a certificate that does not speak for the author, or is too large. */
+export function autocryptFields(
+  certificate: Uint8Array,
+  author: Address,
+  preferEncrypt: Autocrypt['preferEncrypt'],
+): readonly HeaderField[] {
+  const cut = certificatesForAddress(certificate, author)
+  const keyData = cut.ok ? cut.value[0] : undefined
+  if (keyData === undefined || keyData.length > WRITTEN_MAX_BYTES) return []
+  return [makeAutocrypt({ address: author, preferEncrypt, keyData })]
+}
 
 /** keydata comes last, so that programs that read no further than they know find all before it. */
 export function makeAutocrypt({ address, preferEncrypt, keyData }: Autocrypt): HeaderField {
