@@ -8,6 +8,7 @@ import { cmsRows } from './cms.bench.ts'
 import { largeRows } from './large.bench.ts'
 import { libcryptoRows } from './libcrypto.bench.ts'
 import { mailRows } from './mail.bench.ts'
+import { pairRows } from './pairs.bench.ts'
 import { type Effort, type Row, formatRows } from './row.ts'
 import { serverRows } from './server.bench.ts'
 import { trustRows } from './trust.bench.ts'
@@ -16,6 +17,7 @@ import { workerRows } from './worker.bench.ts'
 const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   mail: mailRows,
   cms: cmsRows,
+  pairs: pairRows,
   libcrypto: libcryptoRows,
   trust: trustRows,
   worker: workerRows,

@@ -41,50 +41,63 @@ export async function cmsRows(effort: Effort): Promise<Row[]> {
         const content = Buffer.from(randomBytes(bytes / 2).toString('hex'))
         const withPkijs = cipher === PKIJS_CIPHER && bytes <= PKIJS_MAX_BYTES
         const pkijs = withPkijs ? await makePkijs(identity) : undefined
-        const floor = cmsFloor(identity, choice, content)
-        const one = { size, name: `${size}, ${key}, ${cipher}`, identity, choice, content, floor, pkijs }
-        rows.push(await sealRow(one, effort), await openRow(one, effort))
+        const pair = { signer: identity, reader: identity }
+        const floor = cmsFloor(pair, choice, content)
+        const one = { size, name: `CMS: WHAT, ${size}, ${key}, ${cipher}`, pair, choice, content, floor, pkijs }
+        rows.push(...(await rowsOf(one, effort)))
       }
   return rows
 }
 
-interface Case {
+/** Who signs, and who reads; in many cases one and the same. */
+export interface Pair {
+  readonly signer: SmimeIdentity
+  readonly reader: SmimeIdentity
+}
+
+export interface CmsCase {
   readonly size: string
+  /** With `WHAT` where it says what is done. */
   readonly name: string
-  readonly identity: SmimeIdentity
+  readonly pair: Pair
   readonly choice: EncryptionChoice
   readonly content: Uint8Array
   readonly floor: Floor
-  readonly pkijs: PkijsPair | undefined
+  readonly pkijs?: PkijsPair | undefined
 }
 
-async function sealRow(one: Case, { msPerOperation }: Effort): Promise<Row> {
-  const { identity, choice, content, floor, pkijs } = one
+export const rowsOf = async (one: CmsCase, effort: Effort): Promise<Row[]> => [
+  await sealRow(one, effort),
+  await openRow(one, effort),
+]
+
+async function sealRow(one: CmsCase, { msPerOperation }: Effort): Promise<Row> {
+  const { pair, choice, content, floor, pkijs } = one
   const measured = await measureInTurns(msPerOperation, [
-    () => seal(identity, choice, content),
+    () => seal(pair, choice, content),
     () => floor.seal(),
     ...(pkijs === undefined ? [] : [() => pkijs.seal(content)]),
   ])
   return rowOf(one, 'sign + encrypt', measured, PKIJS_AIMS.seal)
 }
 
-async function openRow(one: Case, { msPerOperation }: Effort): Promise<Row> {
-  const { identity, choice, content, floor, pkijs } = one
-  const { chunks, signatureBytes } = seal(identity, choice, content)
+async function openRow(one: CmsCase, { msPerOperation }: Effort): Promise<Row> {
+  const { pair, choice, content, floor, pkijs } = one
+  const { chunks, signatureBytes } = seal(pair, choice, content)
   const bytes = concatBytes(chunks)
   const theirs = await pkijs?.seal(content)
   const measured = await measureInTurns(msPerOperation, [
-    () => open(identity, bytes, signatureBytes),
+    () => open(pair, bytes, signatureBytes),
     () => floor.open(),
     ...(pkijs === undefined || theirs === undefined ? [] : [() => pkijs.open(theirs)]),
   ])
   return rowOf(one, 'decrypt + verify', measured, PKIJS_AIMS.open)
 }
 
-function rowOf({ size, name, identity }: Case, what: string, measured: readonly Measured[], pkijsAim: number): Row {
+function rowOf({ size, name, pair }: CmsCase, what: string, measured: readonly Measured[], pkijsAim: number): Row {
   const [ours, floor, pkijs] = measured
   if (ours === undefined || floor === undefined) throw new Error('nothing was measured')
-  const isRsa = identity.key.asymmetricKeyType === 'rsa'
+  const isRsa = pair.signer.key.asymmetricKeyType === 'rsa'
   const floorAim = isRsa ? FLOOR_AIMS[size] : undefined
   const against: Comparison[] = [
     { reference: 'floor', ratio: ours.perSecond / floor.perSecond, ...aimOf(floorAim) },
@@ -92,7 +105,7 @@ function rowOf({ size, name, identity }: Case, what: string, measured: readonly 
       ? []
       : [{ reference: 'pkijs', ratio: ours.perSecond / pkijs.perSecond, ...aimOf(isRsa ? pkijsAim : undefined) }]),
   ]
-  return { case: `CMS: ${what}, ${name}`, value: ours.perSecond, unit: '/s', ...timesOf(ours), against }
+  return { case: name.replace('WHAT', what), value: ours.perSecond, unit: '/s', ...timesOf(ours), against }
 }
 
 const aimOf = (atLeast: number | undefined): Pick<Comparison, 'aim'> =>
@@ -105,25 +118,25 @@ interface Sealed {
 }
 
 /** As multipart/signed goes into an envelope: the content passes the signer and the envelope, then comes the signature. */
-export function seal(identity: SmimeIdentity, choice: EncryptionChoice, content: Uint8Array): Sealed {
+export function seal({ signer, reader }: Pair, choice: EncryptionChoice, content: Uint8Array): Sealed {
   const [out, signature] = [new Collector(), new Collector()]
-  const envelope = envelopSink({ recipients: [identity.certificate], choice }, out)
-  const options = { keys: [identity], detached: true, choice: {}, signingTimeMs: 1_800_000_000_000 }
-  const signer = signedDataSink(options, signature)
+  const envelope = envelopSink({ recipients: [reader.certificate], choice }, out)
+  const options = { keys: [signer], detached: true, choice: {}, signingTimeMs: 1_800_000_000_000 }
+  const signing = signedDataSink(options, signature)
   for (let at = 0; at < content.length; at += CHUNK_BYTES) {
     const chunk = content.subarray(at, at + CHUNK_BYTES)
-    signer.write(chunk)
+    signing.write(chunk)
     envelope.write(chunk)
   }
-  signer.end()
+  signing.end()
   const signatureBytes = concatBytes(signature.take())
   envelope.write(signatureBytes)
   envelope.end()
   return { chunks: out.take(), signatureBytes: signatureBytes.length }
 }
 
-export function open(identity: SmimeIdentity, bytes: Uint8Array, signatureBytes: number): void {
-  const opened = openEnvelope(bytes, [identity])
+export function open({ reader }: Pair, bytes: Uint8Array, signatureBytes: number): void {
+  const opened = openEnvelope(bytes, [reader])
   if (opened.kind !== 'decrypted') throw new Error(`not opened: ${opened.kind}`)
   const content = opened.content.subarray(0, -signatureBytes)
   const signedData = readSignedData(opened.content.subarray(-signatureBytes))

@@ -8,9 +8,13 @@ import {
   createCipheriv,
   createDecipheriv,
   createPublicKey,
+  decapsulate,
   diffieHellman,
+  encapsulate,
   generateKeyPairSync,
+  getCipherInfo,
   hash,
+  hkdfSync,
   privateDecrypt,
   publicEncrypt,
   randomBytes,
@@ -19,6 +23,7 @@ import {
 } from 'node:crypto'
 import type { EncryptionChoice } from '../src/protection/standard.ts'
 import type { SmimeIdentity } from '../test/support/smime-identity.ts'
+import type { Pair } from './cms.bench.ts'
 
 export interface Floor {
   seal(): void
@@ -28,24 +33,24 @@ export interface Floor {
 /** Length of signed attributes. */
 const ATTRIBUTES_BYTES = 400
 
-/** Of the CMS alone: the content is signed, content and signature are encrypted, to the signer. */
-export function cmsFloor({ certificate, key }: SmimeIdentity, choice: EncryptionChoice, content: Uint8Array): Floor {
-  const signing = signingFloor(key, certificate.publicKey)
-  const transport = transportFloor(key, choice)
-  const [contentKey, iv] = [randomBytes(32), randomBytes(choice.cipher === 'aes-256-gcm' ? 12 : 16)]
+/** Of the CMS alone: the content is signed, content and signature are encrypted. */
+export function cmsFloor({ signer, reader }: Pair, choice: EncryptionChoice, content: Uint8Array): Floor {
+  const signing = signingFloor(signer)
+  const transport = transportFloor(reader.key, choice)
+  const [contentKey, iv] = keyAndIv(choice)
   const ciphertext = encryptBare(choice, contentKey, iv, content)
   return {
     seal: () => {
-      hash('sha256', content, 'buffer')
+      signing.digest(content)
       signing.sign()
       randomBytes(48)
-      transport.give(certificate.publicKey, contentKey)
+      transport.give(reader.certificate.publicKey, contentKey)
       encryptBare(choice, contentKey, iv, content)
     },
     open: () => {
       transport.take()
       decryptBare(choice, contentKey, iv, ciphertext)
-      hash('sha256', content, 'buffer')
+      signing.digest(content)
       signing.verify()
     },
   }
@@ -60,9 +65,9 @@ export function mailFloor(
 ): Floor {
   const [reader] = recipients
   if (reader === undefined) throw new TypeError('a mail has a recipient')
-  const signing = signingFloor(signer.key, signer.certificate.publicKey)
+  const signing = signingFloor(signer)
   const transport = transportFloor(reader.key, choice)
-  const [contentKey, iv] = [randomBytes(32), randomBytes(choice.cipher === 'aes-256-gcm' ? 12 : 16)]
+  const [contentKey, iv] = keyAndIv(choice)
   const ciphertext = encryptBare(choice, contentKey, iv, content)
   const base64 = ciphertext.bytes.toString('base64')
   const body = Buffer.from(base64, 'latin1')
@@ -71,11 +76,11 @@ export function mailFloor(
       randomBytes(48)
       for (const { certificate } of recipients) transport.give(certificate.publicKey, contentKey)
       encryptBare(choice, contentKey, iv, content).bytes.toString('base64')
-      hash('sha256', body, 'buffer')
+      signing.digest(body)
       signing.sign()
     },
     open: () => {
-      hash('sha256', body, 'buffer')
+      signing.digest(body)
       signing.verify()
       transport.take()
       decryptBare(choice, contentKey, iv, { ...ciphertext, bytes: Buffer.from(base64, 'base64') })
@@ -83,12 +88,27 @@ export function mailFloor(
   }
 }
 
-function signingFloor(key: KeyObject, publicKey: KeyObject): { sign(): void; verify(): void } {
+interface Signing {
+  /** Of the content. */
+  digest(content: Uint8Array): void
+  sign(): void
+  verify(): void
+}
+
+/** The digest that goes with a kind of key, and with a curve. */
+const DIGESTS: Readonly<Record<string, string>> = { secp384r1: 'sha384', secp521r1: 'sha512', rsa: 'sha256' }
+
+function signingFloor({ key, certificate: { publicKey } }: SmimeIdentity): Signing {
   const attributes = randomBytes(ATTRIBUTES_BYTES)
-  const signature = sign('sha256', attributes, key)
+  const type: string = key.asymmetricKeyType ?? 'none'
+  const digest = DIGESTS[key.asymmetricKeyDetails?.namedCurve ?? type] ?? (type === 'ec' ? 'sha256' : undefined)
+  const signature = sign(digest, attributes, key)
+  const ofContent = digest ?? (type === 'ed448' ? 'shake256' : 'sha512')
+  const options = { outputEncoding: 'buffer', ...(ofContent === 'shake256' ? { outputLength: 64 } : {}) } as const
   return {
-    sign: () => sign('sha256', attributes, key),
-    verify: () => verify('sha256', attributes, publicKey, signature),
+    digest: (content) => hash(ofContent, content, options),
+    sign: () => sign(digest, attributes, key),
+    verify: () => verify(digest, attributes, publicKey, signature),
   }
 }
 
@@ -97,8 +117,10 @@ interface Transport {
   take(): void
 }
 
-const transportFloor = (key: KeyObject, choice: EncryptionChoice): Transport =>
-  key.asymmetricKeyType === 'rsa' ? rsaFloor(key, choice) : ecdhFloor(key)
+function transportFloor(key: KeyObject, choice: EncryptionChoice): Transport {
+  if (key.asymmetricKeyType === 'rsa') return rsaFloor(key, choice)
+  return (key.asymmetricKeyType ?? '').startsWith('ml-kem') ? kemFloor(key) : agreementFloor(key)
+}
 
 function rsaFloor(key: KeyObject, { keyTransport }: EncryptionChoice): Transport {
   const padding =
@@ -112,26 +134,54 @@ function rsaFloor(key: KeyObject, { keyTransport }: EncryptionChoice): Transport
   }
 }
 
-function ecdhFloor(key: KeyObject): Transport {
-  const other = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-  const spki = other.publicKey.export({ format: 'der', type: 'spki' })
-  const [wrappingKey, iv] = [randomBytes(32), Buffer.alloc(8, 0xa6)]
-  const wrap = (contentKey: Uint8Array): Buffer => createCipheriv('id-aes256-wrap', wrappingKey, iv).update(contentKey)
-  const wrapped = wrap(randomBytes(32))
+function agreementFloor(key: KeyObject): Transport {
+  const namedCurve = key.asymmetricKeyDetails?.namedCurve
+  const makePair = () =>
+    namedCurve === undefined
+      ? generateKeyPairSync(key.asymmetricKeyType as 'x25519')
+      : generateKeyPairSync('ec', { namedCurve })
+  const spki = makePair().publicKey.export({ format: 'der', type: 'spki' })
+  const { derive, wrap, unwrap } = wrappingFloor(namedCurve === undefined)
   return {
     give: (publicKey, contentKey) => {
-      const oneTime = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+      const oneTime = makePair()
       oneTime.publicKey.export({ format: 'raw-public' })
-      diffieHellman({ privateKey: oneTime.privateKey, publicKey })
-      hash('sha256', contentKey, 'buffer')
+      derive(diffieHellman({ privateKey: oneTime.privateKey, publicKey }))
       wrap(contentKey)
     },
     take: () => {
       const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' }) // it comes with the mail
-      diffieHellman({ privateKey: key, publicKey })
-      hash('sha256', wrapped, 'buffer')
-      createDecipheriv('id-aes256-wrap', wrappingKey, iv).update(wrapped)
+      derive(diffieHellman({ privateKey: key, publicKey }))
+      unwrap()
     },
+  }
+}
+
+function kemFloor(key: KeyObject): Transport {
+  const { derive, wrap, unwrap } = wrappingFloor(true)
+  const { ciphertext } = encapsulate(createPublicKey(key))
+  return {
+    give: (publicKey, contentKey) => {
+      derive(encapsulate(publicKey).sharedKey)
+      wrap(contentKey)
+    },
+    take: () => {
+      derive(decapsulate(key, ciphertext))
+      unwrap()
+    },
+  }
+}
+
+/** A wrapping key is derived, by HKDF or one hash, and wraps a content key. */
+function wrappingFloor(hkdf: boolean) {
+  const [wrappingKey, iv] = [randomBytes(32), Buffer.alloc(8, 0xa6)]
+  const wrap = (contentKey: Uint8Array): Buffer => createCipheriv('id-aes256-wrap', wrappingKey, iv).update(contentKey)
+  const wrapped = wrap(randomBytes(32))
+  return {
+    derive: (secret: Uint8Array) =>
+      hkdf ? hkdfSync('sha256', secret, wrapped, wrapped, 32) : hash('sha256', secret, 'buffer'),
+    wrap,
+    unwrap: () => createDecipheriv('id-aes256-wrap', wrappingKey, iv).update(wrapped),
   }
 }
 
@@ -141,25 +191,33 @@ interface Ciphertext {
   readonly tag: Uint8Array | undefined
 }
 
-function encryptBare({ cipher }: EncryptionChoice, key: Uint8Array, iv: Uint8Array, content: Uint8Array): Ciphertext {
-  if (cipher !== 'aes-256-gcm') {
-    const running = createCipheriv('aes-256-cbc', key, iv)
-    return { bytes: running.update(content), rest: running.final(), tag: undefined }
-  }
-  const running = createCipheriv('aes-256-gcm', key, iv)
-  return { bytes: running.update(content), rest: running.final(), tag: running.getAuthTag() }
+const DEFAULT_CIPHER = 'aes-256-cbc'
+
+function keyAndIv({ cipher = DEFAULT_CIPHER }: EncryptionChoice): readonly [key: Buffer, iv: Buffer] {
+  const info = getCipherInfo(cipher)
+  return [randomBytes(info?.keyLength ?? 32), randomBytes(info?.ivLength ?? 16)]
 }
 
-function decryptBare({ cipher }: EncryptionChoice, key: Uint8Array, iv: Uint8Array, ciphertext: Ciphertext): void {
-  if (cipher !== 'aes-256-gcm' || ciphertext.tag === undefined) {
-    const running = createDecipheriv('aes-256-cbc', key, iv)
-    running.update(ciphertext.bytes)
-    running.update(ciphertext.rest)
-    running.final()
-    return
-  }
-  const running = createDecipheriv('aes-256-gcm', key, iv)
-  running.setAuthTag(ciphertext.tag)
-  running.update(ciphertext.bytes)
+function encryptBare(
+  { cipher = DEFAULT_CIPHER }: EncryptionChoice,
+  key: Uint8Array,
+  iv: Uint8Array,
+  content: Uint8Array,
+): Ciphertext {
+  const running = createCipheriv(cipher as 'aes-256-gcm', key, iv)
+  const [bytes, rest] = [running.update(content), running.final()]
+  return { bytes, rest, tag: cipher.endsWith('cbc') ? undefined : running.getAuthTag() }
+}
+
+function decryptBare(
+  { cipher = DEFAULT_CIPHER }: EncryptionChoice,
+  key: Uint8Array,
+  iv: Uint8Array,
+  { bytes, rest, tag }: Ciphertext,
+): void {
+  const running = createDecipheriv(cipher as 'aes-256-gcm', key, iv)
+  if (tag !== undefined) running.setAuthTag(tag)
+  running.update(bytes)
+  if (rest.length > 0) running.update(rest)
   running.final()
 }

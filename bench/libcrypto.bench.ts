@@ -52,12 +52,13 @@ async function rowOf(
   { msPerOperation }: Effort,
 ): Promise<Row> {
   const identity = smimeIdentity(kind)
+  const pair = { signer: identity, reader: identity }
   const content = Buffer.from(randomBytes(CONTENT_BYTES / 2).toString('hex'))
-  const { chunks, signatureBytes } = seal(identity, CHOICE, content)
+  const { chunks, signatureBytes } = seal(pair, CHOICE, content)
   const sealed = concatBytes(chunks)
   const operation = {
-    seal: () => seal(identity, CHOICE, content),
-    open: () => open(identity, sealed, signatureBytes),
+    seal: () => seal(pair, CHOICE, content),
+    open: () => open(pair, sealed, signatureBytes),
   }[what]
   const files = {
     certificate: identity.certificate.encoded,

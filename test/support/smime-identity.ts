@@ -23,7 +23,7 @@ const CURVES = {
   brainpool384: 'brainpoolP384r1',
   brainpool512t1: 'brainpoolP512t1',
 }
-const RSA_BITS = { 'rsa-1024': 1024, 'rsa-2048': 2048, 'rsa-3072': 3072 }
+const RSA_BITS = { 'rsa-1024': 1024, 'rsa-2048': 2048, 'rsa-3072': 3072, 'rsa-4096': 4096 }
 
 type CurveKind = keyof typeof CURVES
 type RsaKind = keyof typeof RSA_BITS

@@ -1,6 +1,6 @@
 /** Attributes of CMS (RFC 5652 §5.3 and §11, RFC 5035, RFC 8551 §2.5): read from a signature, and written into one. */
 import { hash } from 'node:crypto'
-import { equalBytes } from '../../../base/bytes.ts'
+import { equalBytes, hex } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
 import { joinedOctets, parseBer } from '../asn1/ber-reader.ts'
 import { type Node, readOid, readTimeMs } from '../asn1/der-reader.ts'
@@ -125,10 +125,11 @@ function readCertificateHash(v2: Node | undefined, v1: Node | undefined): Result
 /** Whether the hash is that of this certificate; `undefined` when its digest is unknown. */
 export function namesCertificate(
   named: CertificateHash,
-  certificate: Pick<SmimeCertificate, 'encoded'>,
+  { encoded, fingerprint }: Pick<SmimeCertificate, 'encoded'> & Partial<Pick<SmimeCertificate, 'fingerprint'>>,
 ): boolean | undefined {
   if (named.digest === undefined) return undefined
-  return equalBytes(hashOf(named.digest, certificate.encoded), named.hash)
+  if (named.digest.name === 'sha256' && fingerprint !== undefined) return hex(named.hash) === fingerprint
+  return equalBytes(hashOf(named.digest, encoded), named.hash)
 }
 
 const attribute = (type: string, value: Uint8Array): Uint8Array => sequence(oid(type), setOf([value]))

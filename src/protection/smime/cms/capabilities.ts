@@ -2,6 +2,7 @@
  * SMIMECapabilities: what a program says it can do (RFC 8551 §2.5.2), in a signature or in a certificate (RFC 4262). Read
  * in the words of the choices, and written from the tables of what we read.
  */
+import { latin1 } from '../../../base/bytes.ts'
 import type { WrittenCipher, WrittenKeyTransport, WrittenSignature, StatedAbilities } from '../../standard.ts'
 import { CIPHERS_BEST_FIRST } from '../../strength.ts'
 import { type AlgorithmId, readAlgorithm } from '../algorithms.ts'
@@ -24,8 +25,23 @@ export function capabilitiesDer(): Uint8Array {
   return sequence(...ciphers.map((row) => sequence(oid(row.oid))), OAEP_ALGORITHM, sequence(oid(RSASSA_PSS)))
 }
 
+/** Each version of a program says the same in all of its mails. By encoding, one character an octet. */
+const knownAbilities = new Map<string, StatedAbilities>()
+const KNOWN_MAX = 500
+const KNOWN_ENTRY_MAX_BYTES = 1024
+
 /** A parsed SMIMECapabilities; what we have no word for is passed over, and `undefined` means malformed. */
 export function readCapabilities(node: Node): StatedAbilities | undefined {
+  const encoding = node.raw.length > KNOWN_ENTRY_MAX_BYTES ? '' : latin1(node.raw)
+  const known = knownAbilities.get(encoding)
+  if (known !== undefined) return known
+  const abilities = abilitiesIn(node)
+  if (abilities !== undefined && encoding !== '' && knownAbilities.size < KNOWN_MAX)
+    knownAbilities.set(encoding, abilities)
+  return abilities
+}
+
+function abilitiesIn(node: Node): StatedAbilities | undefined {
   if (node.tag !== TAG.SEQUENCE) return undefined
   const ciphers = new Set<WrittenCipher>()
   const keyTransports = new Set<WrittenKeyTransport>()

@@ -231,10 +231,19 @@ function usableDigest({ digestAlgorithm }: SignerInfo, allowWeak: boolean): Resu
   return ok(digest)
 }
 
-function readFacts(signerInfo: SignerInfo): Result<SignedFacts | undefined> {
-  if (signerInfo.signedAttributes === undefined) return ok(undefined)
-  const attributes = readAttributes(signerInfo.signedAttributes)
-  return attributes.ok ? readSignedFacts(attributes.value) : attributes
+type Facts = Result<SignedFacts | undefined>
+
+const factsOf = new WeakMap<SignerInfo, Facts>()
+
+/** Asked for when the signer is looked for, and when the signature is checked; read once. */
+function readFacts(signerInfo: SignerInfo): Facts {
+  const known = factsOf.get(signerInfo)
+  if (known !== undefined) return known
+  const { signedAttributes } = signerInfo
+  const attributes = signedAttributes === undefined ? undefined : readAttributes(signedAttributes)
+  const facts = attributes?.ok === true ? readSignedFacts(attributes.value) : (attributes ?? ok(undefined))
+  factsOf.set(signerInfo, facts)
+  return facts
 }
 
 /** What the signed attributes say against the message or the certificate in hand. */
