@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { makeCertificate } from '../../../../test/support/x509-maker.ts'
 import type { StatedAbilities } from '../../standard.ts'
 import { CIPHERS_BEST_FIRST } from '../../strength.ts'
+import { CIPHERS } from './ciphers.ts'
 import { parseDer } from '../asn1/der-reader.ts'
 import { NULL, integer, oid, octetString, sequence, setOf } from '../asn1/der-writer.ts'
 import { SMIME_CAPABILITIES, capabilitiesDer, certificateAbilities, readCapabilities } from './capabilities.ts'
@@ -62,7 +63,7 @@ test('what we write says all that we would write, the strongest first', () => {
   const parsed = parseDer(capabilitiesDer())
   assert(parsed.ok)
   assert.deepEqual(readCapabilities(parsed.value), {
-    ciphers: CIPHERS_BEST_FIRST,
+    ciphers: CIPHERS_BEST_FIRST.filter((name) => CIPHERS.some((row) => row.name === name)),
     keyTransports: ['rsa-oaep'],
     signatures: ['rsa-pss'],
   })
