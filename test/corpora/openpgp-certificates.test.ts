@@ -1,133 +1,223 @@
-/** Certificates that others have made: what is believed of them, and when. */
+/**
+ * OpenPGP certificates of other programs and their test suites: each can be read, or there is a reason; forged ones, expired ones
+ * and revoked ones are what RNP, rPGP and Sequoia say they are.
+ */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { unarmored } from '../../src/protection/openpgp/armor.ts'
-import type { OpenpgpCertificate } from '../../src/protection/openpgp/certificate/certificate.ts'
+import { attempt } from '../../src/protection/malformed.ts'
 import { FEATURE, preferencesAt } from '../../src/protection/openpgp/certificate/preferences.ts'
-import { readOpenpgpCertificate } from '../../src/protection/openpgp/certificate/read.ts'
-import {
-  componentStateAt,
-  encryptionComponents,
-  signingComponent,
-  stateAt,
-} from '../../src/protection/openpgp/certificate/state.ts'
+import { componentStateAt, signingComponent } from '../../src/protection/openpgp/certificate/state.ts'
+import { unarmored } from '../../src/protection/openpgp/armor.ts'
+import { PACKET, readPackets } from '../../src/protection/openpgp/packets/packet.ts'
+import { readSignature } from '../../src/protection/openpgp/signatures/signature-packet.ts'
 import { CORPORA } from '../support/corpora.ts'
+import { certificatesIn } from '../support/openpgp-corpora.ts'
 
-const NOW_MS = Date.UTC(2027, 0, 1)
-const INTEROP = 'openpgp-interop/data'
-const EDGES = 'rnp/src/tests/data/test_key_edge_cases'
-const PQC = 'openpgp-pqc/test-vectors'
+const AT_MS = Date.UTC(2026, 0, 1)
+const FILE_BYTES_MAX = 2 * 2 ** 20
+const skip = existsSync(CORPORA) ? false : 'no corpora'
 
-const read = (file: string) => readOpenpgpCertificate(unarmored(readFileSync(join(CORPORA, file))))
+const RNP = 'rnp/src/tests/data/'
+const FOLDERS = [
+  'autocrypt',
+  'bc-test-data',
+  'chatmail-core',
+  'gnupg',
+  'go-crypto',
+  'gopenpgp',
+  'openpgp-interop',
+  'openpgp-pqc',
+  'pgpainless',
+  'rnp',
+  'rpgp',
+]
 
-function certificate(file: string): OpenpgpCertificate {
-  const result = read(file)
-  assert.ok(result.ok, result.ok ? '' : result.error)
-  return result.value
+/** Files in which there is no certificate that can be read, and why. */
+const UNREAD: Readonly<Record<string, readonly string[]>> = {
+  'a signature alone': [
+    `${RNP}test_key_validity/alice-rev.pgp`,
+    'gnupg/tests/openpgp/samplemsgs/revoke-2D727CC768697734.asc',
+    'openpgp-interop/data/certificates/alice-revocation.pgp',
+    'openpgp-interop/data/certificates/bob-revocation.pgp',
+  ],
+  'a key of version 3 or 5': [
+    'gnupg/tests/openpgp/pgp263-test.pub.asc',
+    'gnupg/tests/openpgp/samplekeys/v5-sample-1-pub.asc',
+    'gnupg/tests/openpgp/samplekeys/v5-sample-1-sec.asc',
+    'openpgp-interop/data/certificates/john-secret.pgp',
+    'openpgp-interop/data/certificates/john.pgp',
+  ],
+  'a key that is too large': [
+    'bc-test-data/openpgp/dsa/keys/DSA-15360-512.pub',
+    'bc-test-data/openpgp/dsa/keys/DSA-15360-512.sec',
+    'bc-test-data/openpgp/dsa/keys/DSA-7680-384.pub',
+    'bc-test-data/openpgp/dsa/keys/DSA-7680-384.sec',
+    'openpgp-interop/data/rsa-keys/16k.pgp',
+    'openpgp-interop/data/rsa-keys/32k.pgp',
+  ],
+  'a point that is not on its curve': [`${RNP}test_forged_keys/ecc-p256-pub-forged-material.pgp`],
+  'made to crash its reader': [
+    `${RNP}test_fuzz_dump/outofmemory-6111789935624192`,
+    `${RNP}test_fuzz_dump/timeout-6057122298462208`,
+    `${RNP}test_fuzz_keyimport/crash_25f06f13b48d58a5faf6c36fae7fcbd958359199`,
+    `${RNP}test_fuzz_keyimport/crash_37e8ed57ee47c1991b387fa0506f361f9cd9c663`,
+    `${RNP}test_fuzz_keyimport/timeout-9c10372fe9ebdcdb0b6e275d05f8af4f4e3d6051`,
+    `${RNP}test_fuzz_keyimport/timeout_9c10372fe9ebdcdb0b6e275d05f8af4f4e3d6051`,
+    `${RNP}test_fuzz_keyring/timeout-6140201111519232`,
+    `${RNP}test_fuzz_sigimport/timeout-821848a7b6b667fc41e5ff130415b3efd22ed118`,
+    `${RNP}test_key_edge_cases/key-empty-packets.pgp`,
+  ],
+  'no packets, but what rPGP writes of them': ['rpgp/tests/unit-tests/signed_public_key_details_write_len_expect.asc'],
 }
 
-/** What each key may do now: s(ign), e(ncrypt), - for neither. */
-const uses = (read: OpenpgpCertificate, atMs: number): string =>
-  read.components
-    .map(({ packet }) => {
-      const signs = signingComponent(read, packet.fingerprint, atMs)?.state.valid === true
-      const encrypts = encryptionComponents(read, atMs).some((each) => each.packet === packet)
-      return `${packet.algorithmName}:${signs ? 's' : ''}${encrypts ? 'e' : ''}`
-    })
-    .join(' ')
+test('every file with a certificate or a key is read, or there is a reason', { skip }, (t) => {
+  const unread: string[] = []
+  let files = 0
+  let certificates = 0
+  let withAead = 0
+  for (const file of FOLDERS.flatMap((folder) => globSync(`${folder}/**/*`, { cwd: CORPORA })).filter(hasKey)) {
+    const found = attempt(() => certificatesIn(readFileSync(join(CORPORA, file))))
+    files++
+    if (!found.ok || found.value.length === 0) unread.push(file)
+    else {
+      certificates += found.value.length
+      withAead += found.value.filter((each) => (preferencesAt(each, AT_MS).features & FEATURE.SEIPD2) !== 0).length
+    }
+  }
+  t.diagnostic(
+    `OpenPGP: ${certificates} certificates in ${files - unread.length} of ${files} files, ${withAead} ask for SEIPD 2`,
+  )
+  assert.ok(files > 400, `only ${files} files`)
+  assert.ok(withAead > 20, 'RFC 9580 has come to be used')
+  assert.deepEqual(unread.toSorted(), Object.values(UNREAD).flat().toSorted())
+})
 
-const cases: readonly [file: string, uses: string, address: string | undefined, verdict: string][] = [
-  [`${INTEROP}/certificates/alice.pgp`, 'ed25519:s x25519:e', 'alice@openpgp.example', 'valid'],
-  [`${INTEROP}/certificates/bob.pgp`, 'rsa-3072:s rsa-3072:e', 'bob@openpgp.example', 'valid'],
-  [`${INTEROP}/certificates/carol.pgp`, 'dsa-3072:s elgamal-3072:', 'carol@openpgp.example', 'valid'],
-  [`${INTEROP}/certificates/ricarda.pgp`, 'rsa-3072: rsa-3072:e rsa-3072:s', 'ricarda@openpgp.example', 'valid'],
-  ['autocrypt/doc/appendix/alice@autocrypt.example.pub.asc', 'ed25519: x25519:', 'alice@autocrypt.example', 'expired'],
-  [`${PQC}/v4-eddsa-sample-pk.asc`, 'ed25519:s ml-kem-768+x25519:e', 'pqc-test-key@example.com', 'valid'],
-  [`${PQC}/v6-eddsa-sample-pk.asc`, 'ed25519:s ml-kem-768+x25519:e', 'pqc-test-key@example.com', 'valid'],
-  [`${PQC}/v6-mldsa-65-sample-pk.asc`, 'ml-dsa-65+ed25519:s ml-kem-768+x25519:e', 'pqc-test-key@example.com', 'valid'],
-  [`${PQC}/v6-mldsa-87-sample-pk.asc`, 'ml-dsa-87+ed448:s ml-kem-1024+x448:e', 'pqc-test-key@example.com', 'valid'],
-  [
-    `${PQC}/v6-slhdsa-128s-sample-pk.asc`,
-    'slh-dsa-shake-128s:s ml-kem-768+x25519:e',
-    'pqc-test-key@example.com',
-    'valid',
-  ],
-  [
-    `${PQC}/v6-slhdsa-256s-sample-pk.asc`,
-    'slh-dsa-shake-256s:s ml-kem-1024+x448:e',
-    'pqc-test-key@example.com',
-    'valid',
-  ],
-  ['pgpainless/assets/test_vectors/keys/emil_pub.asc', 'ec-p256:s ec-p256:e', 'emil@email.user', 'valid'],
-  ['gopenpgp/crypto/testdata/key_revoked', 'rsa-2048: rsa-2048:', 'sending-pref11@proton.black', 'revoked'],
-  [`${EDGES}/alice-rev-no-reason.pgp`, 'ed25519:', 'alice@rnp', 'revoked'],
-  [`${EDGES}/alice-wrong-mpi-bit-count.pgp`, 'ed25519:s', 'alice@rnp', 'valid'],
-  [`${EDGES}/alice-2-subs-same-grip.pgp`, 'ed25519:s ec-brainpoolp256r1:e', 'alice@rnp', 'valid'],
-  [`${EDGES}/renee-new-expiration-pub.asc`, 'rsa-3072:s rsa-3072:e', 'renee@example.com', 'valid'],
-  [`${EDGES}/key-critical-notations.pgp`, 'ed25519: x25519:', undefined, 'untrusted'],
-  [`${EDGES}/key-empty-uid.pgp`, 'ed25519:', undefined, 'untrusted'],
-  [`${EDGES}/key-unhashed-subpkts.pgp`, 'rsa-1024:s rsa-1024: dsa-1024: rsa-1024:', undefined, 'valid'],
-]
+const KEY_STARTS: ReadonlySet<number | undefined> = new Set([0x94, 0x95, 0x98, 0x99, 0xc5, 0xc6])
 
-/** Of each, the certificate that is revoked; and `.sk`, of which a subkey is. */
-const reasons: readonly [name: string, hard: boolean][] = [
-  ['compromised', true],
-  ['unspecified', true],
-  ['no_subpacket', true],
-  ['unknown', true],
-  ['private', true],
-  ['superseded', false],
-  ['key_retired', false],
-  ['uid_retired', false],
-]
+function hasKey(file: string): boolean {
+  const path = join(CORPORA, file)
+  const facts = statSync(path)
+  if (!facts.isFile() || facts.size > FILE_BYTES_MAX) return false
+  const content = readFileSync(path)
+  return KEY_STARTS.has(content[0]) || /-----BEGIN PGP (?:PUBLIC|PRIVATE) KEY/.test(content.toString('latin1'))
+}
 
-describe('OpenPGP certificates of others', { skip: !existsSync(CORPORA) && 'no corpora' }, () => {
-  for (const [file, expected, address, verdict] of cases)
-    test(file, () => {
-      const read = certificate(file)
-      const state = stateAt(read, NOW_MS)
-      assert.equal(uses(read, NOW_MS), expected)
-      assert.deepEqual(read.addresses, address === undefined ? [] : [address])
-      assert.equal(state.valid ? 'valid' : state.verdict, verdict)
-    })
-
-  for (const [name, hard] of reasons)
-    test(`revoked: ${name}`, () => {
-      const whole = certificate(`${INTEROP}/revoked-key/revoked-key-cert-revoked-${name}.pgp`)
-      const ofSubkey = certificate(`${INTEROP}/revoked-key/revoked-key-cert-revoked-${name}.sk.pgp`)
-      const [revocation] = whole.components[0]?.revocations ?? []
-      assert.equal(revocation?.hard, hard)
-      const beforeMs = revocation.createdMs - 1000
-      assert.equal(stateAt(whole, NOW_MS).valid, false)
-      assert.equal(stateAt(whole, beforeMs).valid, !hard)
-      assert.deepEqual([whole.canSign, whole.canEncrypt], [false, false])
-      const subkey = ofSubkey.components.find(({ revocations }) => revocations.length > 0)
-      assert.ok(subkey !== undefined && stateAt(ofSubkey, NOW_MS).valid)
-      assert.equal(componentStateAt(ofSubkey, subkey, NOW_MS).valid, false)
-      assert.equal(componentStateAt(ofSubkey, subkey, beforeMs).valid, !hard)
-    })
-
-  test('preferences and features are those of the primary user id, or of the key', () => {
-    const v6 = preferencesAt(certificate(`${PQC}/v6-mldsa-65-sample-pk.asc`), NOW_MS)
-    assert.deepEqual(
-      [v6.ciphers, v6.aead, v6.features],
-      [[9, 7], [[9, 2], [7, 2]], FEATURE.SEIPD1 | FEATURE.SEIPD2], // prettier-ignore
+/** The keys of each certificate in a file, in their order: `valid`, or why not; `-` between certificates. */
+const statesIn = (file: string): string =>
+  certificatesIn(readFileSync(join(CORPORA, file)))
+    .map((certificate) =>
+      certificate.components
+        .map((component) => {
+          const state = componentStateAt(certificate, component, AT_MS)
+          return state.valid ? 'valid' : state.verdict
+        })
+        .join(' '),
     )
-    const v4 = preferencesAt(certificate(`${INTEROP}/certificates/alice.pgp`), NOW_MS)
-    assert.deepEqual([v4.ciphers, v4.aead, v4.features], [[9, 8, 7, 2], [], FEATURE.SEIPD1])
-  })
+    .join(' - ')
 
-  const refused: readonly [file: string, why: RegExp][] = [
-    [`${INTEROP}/certificates/john.pgp`, /version 3/],
-    [`${INTEROP}/certificates/alice-secret.pgp`, /no public key/],
-    [`${EDGES}/alice-2-keys-same-grip.pgp`, /several keys/],
-    [`${EDGES}/key-empty-packets.pgp`, /too early/],
+describe('forged, unfinished and expired certificates (RNP)', { skip }, () => {
+  const cases: readonly [file: string, states: string, why?: string][] = [
+    ['dsa-eg-pub', 'valid valid'],
+    ['dsa-eg-pub-forged-key', 'untrusted'],
+    ['dsa-eg-pub-forged-material', 'untrusted'],
+    ['dsa-eg-pub-forged-subkey', 'valid'],
+    ['ecc-25519-pub', 'valid'],
+    ['ecc-25519-pub-forged-key', 'untrusted'],
+    ['ecc-25519-pub-forged-material', 'untrusted'],
+    ['ecc-25519-pub-future-cert-malf-bind', 'valid'],
+    ['ecc-25519-pub-future-cert', 'valid valid'],
+    ['ecc-p256-pub', 'valid valid'],
+    ['ecc-p256-pub-expired-key', 'expired expired'],
+    ['ecc-p256-pub-expired-subkey', 'valid expired'],
+    ['ecc-p256-pub-forged-key', 'untrusted untrusted'],
+    ['ecc-p256-pub-forged-subkey', 'valid'],
+    ['ecc-p256-pub-no-binding', 'valid'],
+    ['ecc-p256-pub-no-cert-malf-binding', 'untrusted'],
+    ['ecc-p256-pub-no-certification', 'untrusted untrusted'],
+    ['eddsa-2012-md5-pub', 'untrusted', 'MD5 binds nothing, whenever it was'],
+    ['eddsa-2024-pub', 'untrusted', 'SHA-1 binds nothing any more'],
+    ['rsa-rsa-pub', 'valid valid'],
+    ['rsa-rsa-pub-forged-key', 'untrusted untrusted'],
+    ['rsa-rsa-pub-forged-material', 'untrusted'],
+    ['rsa-rsa-pub-forged-subkey', 'valid'],
+    ['rsa-rsa-pub-future-key', 'expired', 'not valid yet'],
   ]
-  for (const [file, why] of refused)
-    test(`refused: ${file}`, () => {
-      const result = read(file)
-      assert.match(result.ok ? 'read' : result.error, why)
+  for (const [file, states, why] of cases)
+    test(why === undefined ? file : `${file}: ${why}`, () =>
+      assert.equal(statesIn(`${RNP}test_forged_keys/${file}.pgp`), states),
+    )
+})
+
+describe('whose signatures make a certificate valid (the fifteen cases of RNP)', { skip }, () => {
+  const cases: readonly [states: string, otherwise?: string][] = [
+    ['valid'],
+    ['untrusted - valid'],
+    ['untrusted - valid'],
+    ['valid'],
+    ['valid - valid'],
+    ['revoked revoked'],
+    ['valid revoked'],
+    ['untrusted untrusted', 'a certificate without any name that its owner has signed speaks for nobody'],
+    ['expired expired', 'both self-signatures are of one second, and the first says that the key has expired'],
+    ['expired expired'],
+    ['expired expired'],
+    ['valid valid', 'the direct-key signature is newer than what makes the primary user id expire'],
+    ['expired expired'],
+    ['expired expired'],
+    ['valid expired'],
+  ]
+  for (const [at, [states, otherwise]] of cases.entries())
+    test(otherwise === undefined ? `${at + 1}` : `${at + 1}, where RNP says otherwise: ${otherwise}`, () =>
+      assert.equal(statesIn(`${RNP}test_key_validity/case${at + 1}/pubring.gpg`), states),
+    )
+})
+
+describe('keys as other programs import them (rPGP)', { skip }, () => {
+  interface Import {
+    readonly expected_uids: readonly string[]
+    readonly expected_fingerprint: string
+    readonly expected_subkeys: readonly { readonly expected_fingerprint: string }[]
+  }
+  const folder = join(CORPORA, 'rpgp/tests/openpgp-interop/testcases/keys')
+  const names = skip === false ? globSync('*.json', { cwd: folder }) : []
+  for (const name of names)
+    test(name, () => {
+      const wanted = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Import
+      const [found] = certificatesIn(readFileSync(join(folder, name.replace('.json', '.asc'))))
+      assert.equal(found?.fingerprint, wanted.expected_fingerprint)
+      assert.deepEqual(found.userIds.map(({ text }) => text).toSorted(), wanted.expected_uids.toSorted())
+      const unrevoked = found.components.slice(1).filter(({ revocations }) => revocations.length === 0)
+      assert.deepEqual(
+        unrevoked.map(({ packet }) => packet.fingerprint),
+        wanted.expected_subkeys.map((each) => each.expected_fingerprint),
+      )
     })
+})
+
+describe('a key that was revoked, and later bound again (Sequoia)', { skip }, () => {
+  const folder = join(CORPORA, 'openpgp-interop/data/revoked-key')
+  /** Before the key was made; in use; while it was revoked; after it was bound again, which changes nothing here or in gpg. */
+  const times = ['t0', 't1-t2', 't2-t3', 't3-now']
+  const soft = ['superseded', 'key_retired', 'uid_retired']
+  const hard = ['compromised', 'unspecified', 'no_subpacket', 'private', 'unknown']
+  const cases = [
+    ['not-revoked', 'no yes yes yes'] as const,
+    ...soft.map((reason) => [`revoked-${reason}`, 'no yes no no'] as const),
+    ...hard.map((reason) => [`revoked-${reason}`, 'no no no no'] as const),
+  ]
+  for (const [name, expected] of cases)
+    for (const end of name === 'not-revoked' ? ['.pgp'] : ['.pgp', '.sk.pgp'])
+      test(`${name}${end}`, () => {
+        const [certificate] = certificatesIn(readFileSync(join(folder, `revoked-key-cert-${name}${end}`)))
+        assert.ok(certificate)
+        const found = times.map((time) => {
+          const [packet] = readPackets(unarmored(readFileSync(join(folder, `revoked-key-sig-${time}${end}`))))
+          assert.equal(packet?.type, PACKET.SIGNATURE)
+          const { issuerFingerprint = '', createdMs = 0 } = readSignature(packet.body)
+          return signingComponent(certificate, issuerFingerprint, createdMs)?.state.valid === true ? 'yes' : 'no'
+        })
+        assert.equal(found.join(' '), expected)
+      })
 })

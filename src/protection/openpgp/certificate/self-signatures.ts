@@ -14,7 +14,7 @@ import { verifySignature } from '../signatures/verify.ts'
 /** A signature by which the owner binds a key or a user id. */
 export interface Binding {
   readonly createdMs: number
-  /** Since when the signature itself does not hold any more. */
+  /** Since when the signature itself, or what the subkey has signed, does not hold any more. */
   readonly expiresMs?: number
   /** Since when the key must not be used any more. */
   readonly keyExpiresMs?: number
@@ -104,29 +104,40 @@ export class SelfSignatures {
   }
 
   #readBinding(signature: DatedSignature, thing: CertifiedThing): Binding {
-    const { createdMs, expiresMs, hashed } = signature
+    const { createdMs, hashed } = signature
+    const back =
+      thing.subkey === undefined ? undefined : this.#backSignature(signature, { ...thing, subkey: thing.subkey })
+    const expiresMs = Math.min(signature.expiresMs ?? Infinity, back?.expiresMs ?? Infinity)
     const lifetime = secondsIn(hashed, SUBPACKET.KEY_EXPIRATION_TIME) ?? 0
     const flags = lastOf(hashed, SUBPACKET.KEY_FLAGS)?.body
     const key = thing.subkey ?? thing.primary
     return {
       createdMs,
-      ...(expiresMs === undefined ? {} : { expiresMs }),
+      ...(expiresMs === Infinity ? {} : { expiresMs }),
       ...(lifetime === 0 ? {} : { keyExpiresMs: key.createdMs + lifetime * 1000 }),
       ...(flags === undefined ? {} : { flags: flags[0] ?? 0 }),
-      backSigned: thing.subkey !== undefined && this.#isBackSigned(signature, { ...thing, subkey: thing.subkey }),
+      backSigned: back !== undefined,
       signature,
     }
   }
 
   /** The embedded signature proves itself, so it may stand among the hints. */
-  #isBackSigned({ hashed, unhashed }: Signature, thing: CertifiedThing & { readonly subkey: KeyPacket }): boolean {
+  #backSignature(
+    { hashed, unhashed }: Signature,
+    thing: CertifiedThing & { readonly subkey: KeyPacket },
+  ): Signature | undefined {
     return [...hashed, ...unhashed]
       .filter(({ type }) => type === SUBPACKET.EMBEDDED_SIGNATURE)
-      .some(({ body }) => {
+      .flatMap(({ body }) => {
         const read = attempt(() => readSignature(body))
-        if (!read.ok || read.value.type !== SIGNATURE_TYPE.PRIMARY_KEY_BINDING) return false
-        return read.value.notUnderstood === undefined && this.#holds(read.value, thing, thing.subkey, 'binding')
+        return read.ok ? [read.value] : []
       })
+      .find(
+        (back) =>
+          back.type === SIGNATURE_TYPE.PRIMARY_KEY_BINDING &&
+          back.notUnderstood === undefined &&
+          this.#holds(back, thing, thing.subkey, 'binding'),
+      )
   }
 }
 
