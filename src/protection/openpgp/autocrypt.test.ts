@@ -80,7 +80,7 @@ describe('what goes out with a mail', () => {
       for (const field of made)
         assert.deepEqual(parseAutocrypt(fieldBody(field)), {
           ok: true,
-          value: { address: author, preferEncrypt: 'mutual', keyData: encoded },
+          value: { address: author, preferEncrypt: 'mutual', keyData: Uint8Array.from(encoded) },
         })
     })
 })
