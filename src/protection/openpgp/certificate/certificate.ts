@@ -35,9 +35,9 @@ export interface OpenpgpCertificate extends Certificate {
   readonly standard: 'openpgp'
   /** 4 or 6. */
   readonly version: number
-  /** The primary key first. */
+  /** The primary key first; then the subkeys that the owner has bound or revoked. */
   readonly components: readonly Component[]
-  /** Those that the owner has certified, in the order they came. */
+  /** Those that the owner has certified or revoked, in the order they came. */
   readonly userIds: readonly UserId[]
   /** What the owner has signed of the primary key itself, newest first. */
   readonly directBindings: readonly Binding[]

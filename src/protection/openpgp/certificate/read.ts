@@ -61,7 +61,7 @@ function readCertificate(encoded: Uint8Array): OpenpgpCertificate {
   const userIds = structure.users
     .filter(({ type }) => type === PACKET.USER_ID)
     .map((user) => readUserId(user, signatures, primary))
-    .filter(({ certifications }) => certifications.length > 0)
+    .filter(({ certifications, revocations }) => certifications.length > 0 || revocations.length > 0)
   const certified = userIds.filter((userId) => !isTakenBack(userId)).flatMap(({ certifications }) => certifications)
   const primaryComponent = {
     packet: primary,
@@ -79,7 +79,10 @@ function readCertificate(encoded: Uint8Array): OpenpgpCertificate {
   }))
   const facts = {
     version: primary.version,
-    components: [primaryComponent, ...components.filter(({ bindings }) => bindings.length > 0)],
+    components: [
+      primaryComponent,
+      ...components.filter(({ bindings, revocations }) => bindings.length > 0 || revocations.length > 0),
+    ],
     userIds,
     directBindings,
   }

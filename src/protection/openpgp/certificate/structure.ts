@@ -1,4 +1,5 @@
 /** The packets of a transferable public key (RFC 9580 §10.1), put together: each signature with what it is about. */
+import { hash } from 'node:crypto'
 import { concatBytes } from '../../../base/bytes.ts'
 import { Malformed } from '../../malformed.ts'
 import { PACKET, type Packet, readPackets, writePacket } from '../packets/packet.ts'
@@ -49,6 +50,7 @@ class Building implements CertificateStructure {
   readonly subkeys: Signed[] = []
   /** Where the next signature belongs; `undefined` behind something that is not ours. */
   #signatures: Uint8Array[] | undefined
+  readonly #known = new Map<string, Uint8Array[]>()
 
   constructor(body: Uint8Array) {
     this.#signatures = []
@@ -76,10 +78,15 @@ class Building implements CertificateStructure {
     }
   }
 
+  /** What stands there twice, as after a careless merge, is one thing: else a revocation would count for one of the two only. */
   #begin(list: Signed[], max: number, type: number, body: Uint8Array): void {
-    const signatures: Uint8Array[] = []
-    this.#signatures = list.length < max ? signatures : undefined
-    if (list.length < max) list.push({ type, body, signatures })
+    const name = `${type} ${hash('sha256', body)}`
+    const known = this.#known.get(name)
+    const signatures = known ?? []
+    this.#signatures = known === undefined && list.length >= max ? undefined : signatures
+    if (known !== undefined || list.length >= max) return
+    this.#known.set(name, signatures)
+    list.push({ type, body, signatures })
   }
 }
 
