@@ -20,8 +20,10 @@ export interface CertificateStructure {
 
 export const USER_IDS_MAX = 100
 export const SUBKEYS_MAX = 100
-/** On one key or user id; key servers carry keys that strangers have put tens of thousands on. */
-export const SIGNATURES_MAX = 1000
+/**
+ * Key servers carry keys on which strangers have put tens of thousands of signatures. Up to this size all are kept: one that is
+ * left out could be the revocation. What is checked of them is limited where that is done.
+ */
 export const CERTIFICATE_SIZE_MAX_BYTES = 4 * 2 ** 20
 
 /** Reads one certificate; what is over the limits is left out in the order it came. Throws Malformed. */
@@ -60,7 +62,7 @@ class Building implements CertificateStructure {
   add(type: number, body: Uint8Array): void {
     switch (type) {
       case PACKET.SIGNATURE:
-        if (this.#signatures !== undefined && this.#signatures.length < SIGNATURES_MAX) this.#signatures.push(body)
+        this.#signatures?.push(body)
         break
       case PACKET.USER_ID:
       case PACKET.USER_ATTRIBUTE:
