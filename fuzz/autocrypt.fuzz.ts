@@ -1,11 +1,14 @@
-/** Autocrypt fields and requests to the Web Key Directory: no throw, time bounded; what was read, written again, reads the same. */
+/** Autocrypt fields, requests to the Web Key Directory and what comes of such: no throw, time bounded; what was read, written again, reads the same. */
 import assert from 'node:assert/strict'
 import { fromLatin1, latin1 } from '../src/base/bytes.ts'
 import { fieldBody } from '../src/message/header-field.ts'
 import { parsePart } from '../src/message/parse.ts'
 import { autocryptOf, makeAutocrypt, parseAutocrypt } from '../src/protection/openpgp/autocrypt.ts'
+import { readFound } from '../src/keys/found-keys.ts'
+import { parseAddress } from '../src/message/address.ts'
 import { readWkdRequest } from '../src/protocol/wkd.ts'
 
+const ALICE = parseAddress('a@b.example')
 const MS_MAX = 1_000
 
 export function target(bytes: Uint8Array): void {
@@ -15,6 +18,8 @@ export function target(bytes: Uint8Array): void {
   if (parsed.ok) assert.deepEqual(parseAutocrypt(fieldBody(makeAutocrypt(parsed.value))), parsed)
   const said = autocryptOf(parsePart(bytes))
   if (said !== undefined) assert(said.keyData.length > 0)
+  assert(ALICE !== undefined)
+  for (const { addresses } of readFound(bytes, ALICE)) assert.deepEqual(addresses, [ALICE])
   const [host = '', path = ''] = text.split('\n')
   const asked = readWkdRequest(host, path)
   if (asked?.kind === 'key') assert.match(asked.hash, /^[a-z1-9]{32}$/)

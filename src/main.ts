@@ -29,7 +29,6 @@ import { mxAgent } from './receive/mx.ts'
 import { startListener } from './receive/receive.ts'
 import { submissionAgent } from './receive/submission.ts'
 import type { Agent } from './receive/agent.ts'
-import { createDnsClient } from './base/dns-client.ts'
 import { MxResolver } from './relay/mx.ts'
 import { readCredentials } from './relay/credentials.ts'
 import { Relay } from './relay/relay.ts'
@@ -199,12 +198,8 @@ function queueWorker(desk: Desk, relay: Relay, deliverLocally: Deliverer): Queue
   })
 }
 
-function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch }: Network): Relay {
+function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch, askDns: ask }: Network): Relay {
   const { hostname, dns, relay } = live.current
-  const ask = createDnsClient({
-    ...(dns.resolver === null ? {} : { server: dns.resolver }),
-    ...(dns.trustValidation === 'auto' ? {} : { trustValidation: dns.trustValidation === 'always' }),
-  })
   const sts = new StsPolicies({ store, clock, ask, fetch })
   return new Relay({
     helo: hostname,

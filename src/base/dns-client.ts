@@ -23,9 +23,15 @@ export interface DnsRecords {
   /** Lower-case, without the root dot; '' is the root. */
   MX: { readonly preference: number; readonly exchange: string }
   TLSA: TlsaRecord
+  /** Transferable public keys, in binary (RFC 7929). */
+  OPENPGPKEY: Uint8Array
   /** The strings of one record, joined. */
   TXT: string
 }
+
+/** Types that the library knows by number only. */
+const WIRE_TYPE: Readonly<Partial<Record<keyof DnsRecords, string>>> = { OPENPGPKEY: 'UNKNOWN_61' }
+const wireType = (type: keyof DnsRecords): string => WIRE_TYPE[type] ?? type
 
 /** `secure`: validated by a name server that we believe. `none`: the name has no such record. */
 export type DnsAnswer<T> =
@@ -60,7 +66,10 @@ export function createDnsClient({ server, trustValidation, timeoutMs = TIMEOUT_M
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const from = servers[attempt % servers.length]
       if (from === undefined) break
-      const answer = await exchange({ server: from, timeoutMs }, { type, name: ascii, class: 'IN' })
+      const answer = await exchange(
+        { server: from, timeoutMs },
+        { type: wireType(type) as Question['type'], name: ascii, class: 'IN' },
+      )
       if (typeof answer === 'string') {
         why = answer
         continue
@@ -172,7 +181,7 @@ function isSameQuestion(questions: readonly Question[] | undefined, asked: Quest
 
 function recordsOf<Type extends keyof DnsRecords>(answer: Answer, type: Type): DnsRecords[Type][] {
   const rows = answer.answers ?? []
-  return rows.flatMap((row) => (row.type === type && 'data' in row ? [READERS[type](row.data as never)] : []))
+  return rows.flatMap((row) => (row.type === wireType(type) && 'data' in row ? [READERS[type](row.data as never)] : []))
 }
 
 const READERS: { readonly [Type in keyof DnsRecords]: (data: never) => DnsRecords[Type] } = {
@@ -193,6 +202,7 @@ const READERS: { readonly [Type in keyof DnsRecords]: (data: never) => DnsRecord
     matchingType: data.matchingType,
     data: data.certificate,
   }),
+  OPENPGPKEY: (data: Uint8Array) => Uint8Array.from(data),
   TXT: (data: string | Buffer | readonly (string | Buffer)[]) =>
     (Array.isArray(data) ? data : [data]).map((each: string | Buffer) => each.toString('latin1')).join(''),
 }

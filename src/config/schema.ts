@@ -123,6 +123,12 @@ const limits = z.strictObject({
 })
 
 const lookup = z.strictObject({
+  dns: z
+    .boolean()
+    .default(false)
+    .describe(
+      "OPENPGPKEY records of the recipient's domain (RFC 7929). They count only where the name server has validated them: see `dns.trustValidation`.",
+    ),
   wkd: z
     .boolean()
     .default(true)

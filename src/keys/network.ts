@@ -1,4 +1,5 @@
-/** What is asked of others on the network about certificates: whether they are revoked, and what a correspondent's are. */
+/** What is asked of others on the network: whether certificates are revoked, what a correspondent's are, and by what means. */
+import { type DnsAsk, createDnsClient } from '../base/dns-client.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../config/load.ts'
 import type { Domain } from '../message/address.ts'
@@ -24,6 +25,7 @@ export interface NetworkDeps {
 
 export interface Network {
   readonly fetch: Fetch
+  readonly askDns: DnsAsk
   readonly validation: ValidationSource
   readonly finder: KeyFinder
   /** Ends what is under way. */
@@ -35,6 +37,10 @@ export function createNetwork(deps: NetworkDeps): Network {
   const { fetch: rules, dns, lookup } = config
   const resolver = dns.resolver === null ? {} : { resolver: dns.resolver }
   const fetch = createFetch({ allowed: networkList(rules.allowNetworks), ...resolver })
+  const askDns = createDnsClient({
+    ...(dns.resolver === null ? {} : { server: dns.resolver }),
+    ...(dns.trustValidation === 'auto' ? {} : { trustValidation: dns.trustValidation === 'always' }),
+  })
   const gate = new HostGate(clock)
   const gated: Fetch = (request, signal) => gate.run(request.url, () => fetch(request, signal))
   const budgetMs = rules.waitSeconds * 1000
@@ -43,13 +49,19 @@ export function createNetwork(deps: NetworkDeps): Network {
     store,
     clock,
     publicKeys,
-    sources: keySources(lookup, { fetch: gated, lookUp: createLookUp(resolver.resolver), read: readFound }),
+    sources: keySources(lookup, {
+      fetch: gated,
+      lookUp: createLookUp(resolver.resolver),
+      askDns,
+      read: readFound,
+    }),
     isOwnDomain: (domain) => domains.includes(domain),
     waitMs: lookup.waitSeconds * 1000,
     prepareAlarm,
   })
   return {
     fetch,
+    askDns,
     validation,
     finder,
     close() {

@@ -23,7 +23,7 @@ import { ChangeCache } from './change-cache.ts'
 const CACHE_ADDRESSES_MAX = 10_000
 
 /** Where a certificate came from. */
-export type CertificateSource = 'own' | 'admin' | 'chain' | 'wkd' | 'vks' | 'hkp' | 'harvested'
+export type CertificateSource = 'own' | 'admin' | 'chain' | 'dns' | 'wkd' | 'vks' | 'hkp' | 'harvested'
 
 /** A certificate as 222 holds it for one address. */
 export interface StoredCertificate extends KnownCertificate {
@@ -209,8 +209,12 @@ function isVouchedAlike(before: StoredCertificate, one: StoredCertificate): bool
   if (before.certificate.keyFingerprint === one.certificate.keyFingerprint) return true
   if (one.trust === 'chained')
     return standardNamed(one.certificate.standard).sameIssuer(before.certificate, one.certificate)
-  return one.trust === 'found' && before.trust === 'found' && (one.source === 'wkd' || one.source === before.source)
+  const bothFound = one.trust === 'found' && before.trust === 'found'
+  return bothFound && (BY_THE_DOMAIN.has(one.source) || one.source === before.source)
 }
+
+/** Where the domain itself says what its users' keys are. */
+const BY_THE_DOMAIN: ReadonlySet<string> = new Set<CertificateSource>(['dns', 'wkd'])
 
 const TRUST_RANK: Readonly<Record<TrustLevel, number>> = { own: 0, confirmed: 1, chained: 2, found: 3, candidate: 4 }
 

@@ -87,7 +87,7 @@ describe('a Web Key Directory that attacks', () => {
       resolver: dns.resolver,
     })
     const [wkd] = keySources(
-      { wkd: true, vks: [], hkp: [] },
+      { dns: false, wkd: true, vks: [], hkp: [] },
       {
         fetch: (request, signal) => {
           const url = new URL(request.url)
@@ -95,6 +95,7 @@ describe('a Web Key Directory that attacks', () => {
           return fetch({ ...request, url: url.href }, signal)
         },
         lookUp: createLookUp(dns.resolver),
+        askDns: () => assert.fail('the name server has no keys here'),
         read: readFound,
       },
     )
