@@ -251,9 +251,9 @@ test('222: what may be used to encrypt', async (t) => {
     store.commit((tx) =>
       deps.publicKeys.add(tx, { address: SUZUKI, certificate, trust, source: 'admin', nowMs: START_MS }),
     )
-  assert.deepEqual(await add(expired, 'confirmed'), { kept: 'added', changed: false })
-  assert.deepEqual(await add(chained, 'chained'), { kept: 'added', changed: true })
-  assert.deepEqual(await add(chained, 'candidate'), { kept: 'seen', changed: false })
+  assert.deepEqual(await add(expired, 'confirmed'), { kept: 'added', changed: false, held: false })
+  assert.deepEqual(await add(chained, 'chained'), { kept: 'added', changed: true, held: false })
+  assert.deepEqual(await add(chained, 'candidate'), { kept: 'seen', changed: false, held: false })
   for (const each of [newer, revoked]) await add(each, 'chained')
   await add(confirmed, 'confirmed')
   await add(candidate, 'candidate')

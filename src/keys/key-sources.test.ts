@@ -17,7 +17,7 @@ async function ask(
   host: HostState = 'there',
   who = 'Joe.Doe@Example.ORG',
   broken = false,
-  dns: unknown = undefined,
+  dns?: unknown,
 ) {
   const asked: FetchRequest[] = []
   const names: string[] = []
