@@ -26,6 +26,11 @@ const GENERATED: readonly GeneratedDocument[] = [
     module: 'src/protection/smime/describe-algorithms.ts',
     function: 'describeAlgorithms',
   },
+  {
+    document: 'docs/algorithms-openpgp.md',
+    module: 'src/protection/openpgp/describe-algorithms.ts',
+    function: 'describeOpenpgpAlgorithms',
+  },
 ]
 
 if (import.meta.main) {

@@ -1,5 +1,5 @@
 /** docs/algorithms.md, made from the tables that the code runs by. */
-import type { Weakness } from '../weakness.ts'
+import { GENERATED_NOTE, since, table } from '../describe-table.ts'
 import { DIGESTS, digestByName } from './algorithms.ts'
 import { CIPHERS, type CipherRow, isAuthenticated, isWritten } from './cms/ciphers.ts'
 import { KEMS, KEM_DERIVATIONS } from './cms/kem.ts'
@@ -9,14 +9,11 @@ import { KEY_WRAPS } from './cms/key-wrap.ts'
 import { ECDSA_CURVES, SHORT_RSA_WEAK, SIGNATURES, type SignatureRow } from './signature-algorithms.ts'
 import { RSA_BITS_MAX, RSA_MODULUS_MIN_BITS } from '../key-object.ts'
 
-const NOTE = `Made from the code by \`node tools/tidy.ts --write\`; not to be edited. What is read only is for old mail, or for what others write.
-What is weak is read and reported as weak, never written, and never trusted.`
-
 export function describeAlgorithms(): string {
   return (
     [
       '# Algorithms of S/MIME',
-      NOTE,
+      GENERATED_NOTE,
       '## Ciphers of the content',
       table(['cipher', 'OID', 'key, bits', 'in', 'use', 'weak since'], CIPHERS.map(cipherCells)),
       'RSA PKCS #1 v1.5 and OAEP (any digest, mask and label are read; written with SHA-256) carry the content key to RSA keys of ' +
@@ -88,11 +85,3 @@ const PARAMETERS: Readonly<Record<SignatureRow['parameters'], string>> = {
 
 const derivationName = (derivation: KeyDerivation | undefined): string =>
   derivation === undefined ? '–' : `${derivation.kind === 'x963' ? 'X9.63' : 'HKDF'} with ${derivation.digest}`
-const since = (weak: Weakness | undefined): string => (weak === undefined ? '–' : `${weak.since}: ${weak.source}`)
-
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, at) => Math.max(heading.length, ...rows.map((row) => (row[at] ?? '').length)))
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
-  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
-}

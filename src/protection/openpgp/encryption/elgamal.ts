@@ -4,9 +4,10 @@
  * whoever has such a key is better off with a new one.
  */
 import { Buffer } from 'node:buffer'
-import { createDiffieHellman, createPublicKey, diffieHellman, randomBytes } from 'node:crypto'
+import { type KeyObject, createPrivateKey, createPublicKey, diffieHellman, randomBytes } from 'node:crypto'
 import { concatBytes, hex } from '../../../base/bytes.ts'
-import { bitString, sequence, unsigned } from '../../smime/asn1/der-writer.ts'
+import { parseDer } from '../../smime/asn1/der-reader.ts'
+import { bitString, integer, octetString, sequence, unsigned } from '../../smime/asn1/der-writer.ts'
 import type { KeyPacket } from '../keys/key-packet.ts'
 import { OID_DH } from '../keys/public-material.ts'
 import { Cursor, writeMpi } from '../packets/cursor.ts'
@@ -20,11 +21,10 @@ const PADDING_MIN_BYTES = 8
 
 export const elgamalCarrier: Carrier = {
   open(fields, { packet, handles }, version) {
-    const { prime, generator } = groupOf(packet)
+    const { prime } = groupOf(packet)
     const cursor = new Cursor(fields)
     const [power, product] = [cursor.mpi(), cursor.mpi()]
-    const algorithm = sequence(OID_DH, sequence(unsigned(prime), unsigned(generator)))
-    const spki = Buffer.from(sequence(algorithm, bitString(unsigned(power))))
+    const spki = Buffer.from(sequence(algorithmOf(groupOf(packet)), bitString(unsigned(power))))
     const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' })
     const shared = toNumber(diffieHellman({ privateKey: only(handles), publicKey }))
     const modulus = toNumber(prime)
@@ -33,13 +33,13 @@ export const elgamalCarrier: Carrier = {
     return octets === undefined ? undefined : readSessionKeyOctets(octets, version)
   },
   write(packet, sessionKey) {
-    const { prime, generator, value } = groupOf(packet)
-    const oneTime = createDiffieHellman(Buffer.from(prime), Buffer.from(generator))
-    const power = oneTime.generateKeys()
-    const shared = toNumber(oneTime.computeSecret(value))
+    const { prime } = groupOf(packet)
+    const oneTime = generateLike(packet)
+    const publicKey = only(packet.publicKeys)
+    const shared = toNumber(diffieHellman({ privateKey: oneTime, publicKey }))
     const block = toNumber(withPadding(writeSessionKeyOctets(sessionKey), prime.length))
     const product = toOctets((block * shared) % toNumber(prime), prime.length)
-    return concatBytes([writeMpi(power), writeMpi(product)])
+    return concatBytes([writeMpi(powerOf(createPublicKey(oneTime))), writeMpi(product)])
   },
   canWriteTo: (packet) => groupOf(packet).prime.length * 8 >= MODULUS_MIN_BITS,
 }
@@ -47,14 +47,33 @@ export const elgamalCarrier: Carrier = {
 interface Group {
   readonly prime: Uint8Array
   readonly generator: Uint8Array
-  /** The key's own power of the generator. */
-  readonly value: Uint8Array
 }
 
 function groupOf({ body }: KeyPacket): Group {
   const cursor = new Cursor(body.subarray(KEY_HEAD_BYTES))
-  return { prime: cursor.mpi(), generator: cursor.mpi(), value: cursor.mpi() }
+  return { prime: cursor.mpi(), generator: cursor.mpi() }
 }
+
+const algorithmOf = ({ prime, generator }: Group): Uint8Array =>
+  sequence(OID_DH, sequence(unsigned(prime), unsigned(generator)))
+
+/** A private key in the same group. */
+function generateLike(packet: KeyPacket): KeyObject {
+  const group = groupOf(packet)
+  const exponent = randomBytes(group.prime.length - 1)
+  const pkcs8 = sequence(integer(0), algorithmOf(group), octetString(unsigned(exponent)))
+  return createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' })
+}
+
+/** The number in a SubjectPublicKeyInfo. */
+function powerOf(key: KeyObject): Uint8Array {
+  const spki = parseDer(key.export({ format: 'der', type: 'spki' }))
+  const number = spki.ok ? parseDer(spki.value.children[1]?.content.subarray(1) ?? NOTHING) : spki
+  if (!number.ok) throw new TypeError(number.error)
+  return number.value.content
+}
+
+const NOTHING = new Uint8Array()
 
 const toNumber = (octets: Uint8Array): bigint => BigInt(`0x0${hex(octets)}`)
 const toOctets = (number: bigint, lengthBytes: number): Buffer =>

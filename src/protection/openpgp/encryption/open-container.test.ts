@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
-import { type KeyObject, createCipheriv, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { type KeyObject, createCipheriv, generateKeyPairSync, getDiffieHellman, randomBytes } from 'node:crypto'
 import test from 'node:test'
 import { Collector } from '../../../base/byte-sink.ts'
 import { concatBytes, hex } from '../../../base/bytes.ts'
 import { AEADS } from '../algorithms/aeads.ts'
 import { cipherByName } from '../algorithms/ciphers.ts'
-import { newKeyPacket } from '../keys/key-packet.ts'
+import { newKeyPacket, readPublicKeyPacket } from '../keys/key-packet.ts'
+import { writeMpi } from '../packets/cursor.ts'
 import { PACKET, type Packet, readPackets, writePacket } from '../packets/packet.ts'
 import type { DecryptionKey } from './carrier.ts'
 import { CHANGED } from './changed.ts'
@@ -27,10 +28,22 @@ function ownKey(
   return { packet, handles: pairs.map(({ privateKey }) => privateKey), certificate: packet.fingerprint }
 }
 
+/** Nobody makes such keys any more, so it is put together by hand. */
+function elgamalKey(): DecryptionKey {
+  const prime = getDiffieHellman('modp14').getPrime()
+  const { publicKey, privateKey } = generateKeyPairSync('dh', { prime, generator: 2 })
+  const value = publicKey.export({ format: 'der', type: 'spki' }).subarray(-prime.length)
+  const packet = readPublicKeyPacket(
+    concatBytes([Uint8Array.of(4, 0, 0, 0, 0, 16), ...[prime, Uint8Array.of(2), value].map(writeMpi)]),
+  )
+  return { packet, handles: [privateKey], certificate: packet.fingerprint }
+}
+
 const curve = (namedCurve: string): DecryptionKey => ownKey(4, 18, ['ec', { namedCurve }])
 
 const KEYS: readonly DecryptionKey[] = [
   ownKey(4, 1, ['rsa', { modulusLength: 2048 }]),
+  elgamalKey(),
   curve('prime256v1'),
   curve('secp384r1'),
   curve('secp521r1'),

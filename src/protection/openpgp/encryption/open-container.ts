@@ -4,17 +4,15 @@
  */
 import { hex } from '../../../base/bytes.ts'
 import { Malformed, attempt } from '../../malformed.ts'
-import { publicKeyAlgorithm } from '../algorithms/public-keys.ts'
 import type { KeyPacket } from '../keys/key-packet.ts'
 import { Cursor } from '../packets/cursor.ts'
 import { PACKET, type Packet } from '../packets/packet.ts'
 import type { DecryptionKey } from './carrier.ts'
-import { carrierOf } from './carriers.ts'
+import { canCarryTo, carrierOf } from './carriers.ts'
 import { CHANGED } from './changed.ts'
 import { type ContainerHead, containerTypeOf, readContainerHead } from './container.ts'
 import { type DecryptionInput, decryptWhole, decryptionInput, describeCipher } from './decrypt.ts'
 import { type Pkesk, names, readPkesk } from './pkesk.ts'
-import { MODULUS_MIN_BITS } from './rsa.ts'
 import type { SessionKey } from './session-key.ts'
 import { type Skesk, openWithPassword, readSkesk } from './skesk.ts'
 
@@ -129,7 +127,7 @@ function keyTries(
       .filter((pkesk) => isFor(pkesk, key.packet))
       .map(({ version, algorithm, fields }) => ({
         carriedIn: fields,
-        weak: isWeak(key.packet),
+        weak: !canCarryTo(key.packet), // what is too short to write to
         openedBy: key.certificate,
         goesWith: ({ kind }) => (version === 6) === (kind === 'seipd2'),
         open: quietly(() => carrierOf(algorithm)?.open(fields, key, version)),
@@ -211,13 +209,6 @@ function run<Content>(
     ...(weak || input.cipher.weak !== undefined ? { weak: true } : {}),
     ...(openedBy === undefined ? {} : { openedBy }),
   }
-}
-
-function isWeak({ algorithm, publicKeys: [key] }: KeyPacket): boolean {
-  const modulusBits = key?.asymmetricKeyDetails?.modulusLength
-  return (
-    publicKeyAlgorithm(algorithm)?.weak !== undefined || (modulusBits !== undefined && modulusBits < MODULUS_MIN_BITS)
-  )
 }
 
 const describeRecipients = ({ pkesks, skesks }: SessionKeyPackets): string[] =>
