@@ -15,6 +15,7 @@ import { type JudgedAgain, judgeAgain } from './judge-again.ts'
 import { type PeeledAs, type Shown, peel, peelWith } from './peel.ts'
 import { type PackedPending, packPending, unpackPending } from './pending.ts'
 import { OnDisk } from './reach.ts'
+import { openpgp } from './openpgp/openpgp.ts'
 import { smime } from './smime/smime.ts'
 import type {
   Certificate,
@@ -36,7 +37,7 @@ import type { LayerReport, Summary } from './summary.ts'
 import { type Layering, wrap } from './wrap.ts'
 
 /** Every standard there is; the one list that `peel` and `wrap` work through. */
-export const STANDARDS: readonly ProtectionStandard[] = [smime]
+export const STANDARDS: readonly ProtectionStandard[] = [smime, openpgp]
 
 export function standardNamed(name: StandardName): ProtectionStandard {
   const standard = STANDARDS.find((each) => each.name === name)

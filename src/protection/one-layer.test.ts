@@ -23,7 +23,7 @@ const believed: KnownCertificate = { certificate: alice.certificate, trust: 'con
 const oneLayer: ProtectionStandard = {
   ...smime,
   signAndEncrypt({ keys, choice, timeMs }, recipients, encryption, out) {
-    const { fields, sink } = smime.encrypt(recipients, encryption, out)
+    const { fields, sink } = smime.encrypt(recipients, encryption, timeMs, out)
     const signed = smime.sign(keys, choice, timeMs, sink)
     sink.write(concatBytes([writeFields(signed.fields), utf8('\r\n')]))
     return { fields, sink: signed.sink }

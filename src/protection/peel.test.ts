@@ -224,7 +224,7 @@ test('signed with CRLF and encrypted with bare line feeds, as old KMail does: wh
 /** The entity, encrypted to Bob as it is. */
 function smimeEntity(text: string): string {
   const out = new Collector()
-  const { fields, sink } = smime.encrypt([bob.certificate], {}, out)
+  const { fields, sink } = smime.encrypt([bob.certificate], {}, 0, out)
   sink.write(Buffer.from(text, 'latin1'))
   sink.end()
   return `${latin1(writeFields(fields))}\r\n${latin1(concatBytes(out.take()))}`

@@ -142,6 +142,10 @@ export interface SignerFinding {
   readonly carriedOcspResponses?: readonly Uint8Array[]
   readonly algorithm: string
   readonly signingTimeMs?: number
+  /** From then on it does not count any more, whatever becomes of its certificate. */
+  readonly expiresMs?: number
+  /** Fingerprint of the one of its certificate's keys that made it, where there are several. */
+  readonly signedBy?: string
   /** One sentence, when not intact. */
   readonly why?: string
   /** What came with the signature contradicts it: it does not count, whether or not its certificate was found. */
@@ -154,8 +158,11 @@ export interface SignerFinding {
   readonly states?: StatedAbilities
 }
 
-/** What came with a signature and may help to judge it; none of it is believed for having come. */
-export type CameWith = Pick<SignerFinding, 'carried' | 'carriedCrls' | 'carriedOcspResponses'>
+/** The circumstances of a signature, and what came with it and may help to judge it; nothing is believed for having come. */
+export type CameWith = Pick<
+  SignerFinding,
+  'carried' | 'carriedCrls' | 'carriedOcspResponses' | 'signingTimeMs' | 'expiresMs' | 'signedBy'
+>
 
 /** What opening one Cryptographic Layer (RFC 9787 §4.1) gave. Hostile input yields `broken` and why; it never throws. */
 export type Opened<P = Part> =
@@ -281,7 +288,8 @@ export interface ProtectionStandard {
   abilitiesOf(certificate: Certificate): StatedAbilities | undefined
   /** One signature by each key; at least one. */
   sign(keys: readonly OwnKey[], choice: SigningChoice, signingTimeMs: number, out: ByteSink): ProtectedSink
-  encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, out: ByteSink): ProtectedSink
+  /** Of a recipient's keys, where there are several, to one that is good at this time. */
+  encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, atMs: number, out: ByteSink): ProtectedSink
   /** Signs, then encrypts, in one layer: where the standard has such a thing, its programs expect it. */
   signAndEncrypt?(
     signing: Signing,

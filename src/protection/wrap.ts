@@ -89,7 +89,7 @@ function layerSink(standard: ProtectionStandard, step: Step, plan: WrapPlan, out
     case 'sign':
       return standard.sign(signers, signing, signingTimeMs, out)
     case 'encrypt':
-      return standard.encrypt(recipients, encryption, out)
+      return standard.encrypt(recipients, encryption, signingTimeMs, out)
     case 'both': {
       if (standard.signAndEncrypt === undefined) throw new TypeError(`${standard.name} has no such layer`)
       const how = { keys: signers, choice: signing, timeMs: signingTimeMs }

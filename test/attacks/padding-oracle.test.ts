@@ -84,7 +84,7 @@ function encryptedTo(pem: string): Buffer {
   const [der] = unwrap(readCertificates(Buffer.from(pem)))
   const certificate = unwrap(parseCertificate(der ?? new Uint8Array(0)))
   const out = new Collector()
-  const { fields, sink } = smime.encrypt([certificate], { cipher: 'aes-256-cbc' }, out)
+  const { fields, sink } = smime.encrypt([certificate], { cipher: 'aes-256-cbc' }, 0, out)
   sink.write(Buffer.from('Content-Type: text/plain\r\n\r\nThe price is 1,234,567 yen, and nobody else may know.\r\n'))
   sink.end()
   const header = `From: eve@evil.example\r\nTo: ${READER}\r\nSubject: x\r\nMIME-Version: 1.0\r\n`

@@ -35,9 +35,9 @@ export const DEFAULT_INBOUND: InboundPolicy = {
 
 export interface MailOrder {
   readonly layering: Layering
-  readonly signer: SmimeIdentity
-  readonly moreSigners?: readonly SmimeIdentity[]
-  readonly recipients?: readonly SmimeIdentity[]
+  readonly signer: OwnKey
+  readonly moreSigners?: readonly OwnKey[]
+  readonly recipients?: readonly OwnKey[]
   /** Header lines of the author's message, each with its CRLF. */
   readonly header: string
   readonly body: string
@@ -59,7 +59,7 @@ export function protectedMail(order: MailOrder): Buffer {
         {
           kind: 'wrapped',
           layering: order.layering,
-          standard: 'smime',
+          standard: order.signer.certificate.standard,
           signers: [order.signer, ...(order.moreSigners ?? [])].map(packKey),
           recipients: (order.recipients ?? []).map(({ certificate }) => packCertificate(certificate)),
           signing: order.signing ?? {},

@@ -62,7 +62,7 @@ for (const [type, body, byLabel, byContent, why] of cases)
 
 function base64Of(): string {
   const out = new Collector()
-  const { sink } = smime.encrypt([fixedIdentity('bob@example.com', 8).certificate], {}, out)
+  const { sink } = smime.encrypt([fixedIdentity('bob@example.com', 8).certificate], {}, 0, out)
   sink.write(utf8('Content-Type: text/plain\r\n\r\nHello\r\n'))
   sink.end()
   return latin1(concatBytes(out.take()))

@@ -128,7 +128,12 @@ function sign(own: readonly OwnKey[], choice: SigningChoice, signingTimeMs: numb
   }
 }
 
-function encrypt(recipients: readonly Certificate[], choice: EncryptionChoice, out: ByteSink): ProtectedSink {
+function encrypt(
+  recipients: readonly Certificate[],
+  choice: EncryptionChoice,
+  _atMs: number,
+  out: ByteSink,
+): ProtectedSink {
   const certificates = recipients.filter(isSmimeCertificate)
   if (certificates.length !== recipients.length || certificates.length === 0)
     throw new TypeError('S/MIME encryption needs an S/MIME certificate for every recipient')

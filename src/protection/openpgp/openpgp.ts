@@ -1,0 +1,50 @@
+/** OpenPGP (RFC 9580) as a ProtectionStandard: PGP/MIME outside, our packets inside, what 222 knows for trust. */
+import type { ProtectionStandard } from '../standard.ts'
+import { autocryptFields } from './autocrypt.ts'
+import { isOpenpgpCertificate } from './certificate/certificate.ts'
+import { readOpenpgpCertificate } from './certificate/read.ts'
+import { OUR_CIPHERS, statedAbilities } from './message/abilities.ts'
+import { readKeyFile, readSecret, writeKeyFile, writeSecret } from './key-files.ts'
+import { certificatesIn } from './message/carried-certificates.ts'
+import { kindOfForm, pgpFormOf } from './message/forms.ts'
+import { inMemory } from './message/in-memory.ts'
+import { judge } from './message/judge.ts'
+import { onDisk } from './message/on-disk.ts'
+import { signingPackets } from './message/own-keys.ts'
+import { openLayer } from './message/open-layer.ts'
+import { COMMON_CIPHER, encrypt, encryptionKeyOf, sign, signAndEncrypt } from './message/protect.ts'
+
+export const openpgp: ProtectionStandard = {
+  name: 'openpgp',
+  abilities: {
+    ciphers: OUR_CIPHERS,
+    keyTransports: [],
+    signatures: [],
+    outerSignature: true,
+    headerProtection: true,
+  },
+  commonCipher: COMMON_CIPHER,
+  readCertificate: readOpenpgpCertificate,
+  recognise(part) {
+    const form = pgpFormOf(part)
+    return form === undefined ? undefined : kindOfForm(form)
+  },
+  open: (part, ring) => openLayer(inMemory, part, ring),
+  openLarge: (part, ring, openSpill) => openLayer(onDisk(openSpill), part, ring),
+  judge,
+  canEncryptTo: (certificate, atMs) =>
+    isOpenpgpCertificate(certificate) && encryptionKeyOf(certificate, atMs) !== undefined,
+  canSignWith: (certificate, atMs) => isOpenpgpCertificate(certificate) && signingPackets(certificate, atMs).length > 0,
+  sameIssuer: (a, b) => a.standard === b.standard && a.fingerprint === b.fingerprint,
+  abilitiesOf: (certificate) => (isOpenpgpCertificate(certificate) ? statedAbilities(certificate) : undefined),
+  sign,
+  encrypt,
+  signAndEncrypt,
+  readKeyFile,
+  writeKeyFile,
+  isIssued: () => false,
+  writeSecret,
+  readSecret,
+  headerFieldsOf: (own, author, isMutual) => autocryptFields(own.encoded, author, isMutual ? 'mutual' : 'nopreference'),
+  certificatesIn,
+}
