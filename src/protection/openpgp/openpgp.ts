@@ -1,7 +1,9 @@
 /** OpenPGP (RFC 9580) as a ProtectionStandard: PGP/MIME outside, our packets inside, what 222 knows for trust. */
+import { fail } from '../../base/result.ts'
 import type { ProtectionStandard } from '../standard.ts'
 import { autocryptFields } from './autocrypt.ts'
 import { isOpenpgpCertificate } from './certificate/certificate.ts'
+import { mergeCertificates } from './certificate/merge.ts'
 import { readOpenpgpCertificate } from './certificate/read.ts'
 import { OUR_CIPHERS, statedAbilities } from './message/abilities.ts'
 import { readKeyFile, readSecret, writeKeyFile, writeSecret } from './key-files.ts'
@@ -45,6 +47,10 @@ export const openpgp: ProtectionStandard = {
   isIssued: () => false,
   writeSecret,
   readSecret,
+  merge: (known, update) =>
+    isOpenpgpCertificate(known) && isOpenpgpCertificate(update)
+      ? mergeCertificates(known, update)
+      : fail('only certificates of OpenPGP are merged'),
   headerFieldsOf: (own, author, isMutual) => autocryptFields(own.encoded, author, isMutual ? 'mutual' : 'nopreference'),
   certificatesIn,
 }

@@ -42,7 +42,7 @@ const cases: readonly [type: string, body: string, form: PgpForm | undefined, wh
   ['text/plain', MESSAGE, 'inline-encrypted', 'a message'],
   ['text/plain', `Hello\n${MESSAGE}bye`, 'inline-encrypted', 'a message amid a text'],
   ['text/plain', CLEAR, 'inline-signed', 'signed in the clear'],
-  ['application/pgp; x-action=sign', CLEAR, 'inline-signed', 'as it was called before RFC 2015'],
+  ['application/pgp; x-action=sign', CLEAR, 'inline-signed', 'as it was called before PGP/MIME'],
   ['text/plain', `> ${MESSAGE}`, undefined, 'quoted'],
   ['text/plain', `- ${CLEAR}`, undefined, 'escaped'],
   ['text/plain', `${'x'.repeat(5000)}\n${MESSAGE}`, undefined, 'too far behind'],

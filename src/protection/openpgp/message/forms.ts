@@ -41,7 +41,7 @@ export function pgpFormOf(part: Part): PgpForm | undefined {
     case 'multipart/encrypted':
       return isPgpEncrypted(part, parameters) ? 'pgp-mime-encrypted' : undefined
     case 'text/plain':
-    case 'application/pgp': // before RFC 2015
+    case 'application/pgp': // before PGP/MIME
       return inlineForm(part)
     case 'application/octet-stream':
     case 'application/pgp-encrypted':

@@ -2,12 +2,13 @@
  * Literal data (RFC 9580 §5.9). Its format, its file name and its date are not signed, and nobody looks at them; only that it
  * is one of the known formats.
  */
+import { Buffer } from 'node:buffer'
 import type { ByteSink } from '../../../base/byte-sink.ts'
 import { concatBytes } from '../../../base/bytes.ts'
 import { Malformed } from '../../malformed.ts'
 
-/** `b`, `t`, `u`, and `m` of a draft; `l` and `1` for local text are of RFC 1991. */
-const FORMATS: ReadonlySet<number | undefined> = new Set([...'btuml1'].map((letter) => letter.charCodeAt(0)))
+/** `b`, `t`, `u`; `m` of a draft; `l` and `1`, a local text (RFC 9580 §5.9). */
+const FORMATS: ReadonlySet<number | undefined> = new Set(Buffer.from('btuml1'))
 /** Before and after the file name: format and its length, the date. */
 const FIXED_BYTES = [2, 4] as const
 
