@@ -8,6 +8,7 @@ import { cmsRows } from './cms.bench.ts'
 import { largeRows } from './large.bench.ts'
 import { libcryptoRows } from './libcrypto.bench.ts'
 import { mailRows } from './mail.bench.ts'
+import { openpgpRows } from './openpgp.bench.ts'
 import { pairRows } from './pairs.bench.ts'
 import { type Effort, type Row, formatRows } from './row.ts'
 import { serverRows } from './server.bench.ts'
@@ -19,6 +20,7 @@ const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   cms: cmsRows,
   pairs: pairRows,
   libcrypto: libcryptoRows,
+  openpgp: openpgpRows,
   trust: trustRows,
   worker: workerRows,
   large: largeRows,

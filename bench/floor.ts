@@ -35,7 +35,7 @@ const ATTRIBUTES_BYTES = 400
 
 /** Of the CMS alone: the content is signed, content and signature are encrypted. */
 export function cmsFloor({ signer, reader }: Pair, choice: EncryptionChoice, content: Uint8Array): Floor {
-  const signing = signingFloor(signer)
+  const signing = signingFloor(signer.key, signer.certificate.publicKey)
   const transport = transportFloor(reader.key, choice)
   const [contentKey, iv] = keyAndIv(choice)
   const ciphertext = encryptBare(choice, contentKey, iv, content)
@@ -65,7 +65,7 @@ export function mailFloor(
 ): Floor {
   const [reader] = recipients
   if (reader === undefined) throw new TypeError('a mail has a recipient')
-  const signing = signingFloor(signer)
+  const signing = signingFloor(signer.key, signer.certificate.publicKey)
   const transport = transportFloor(reader.key, choice)
   const [contentKey, iv] = keyAndIv(choice)
   const ciphertext = encryptBare(choice, contentKey, iv, content)
@@ -98,7 +98,7 @@ interface Signing {
 /** The digest that goes with a kind of key, and with a curve. */
 const DIGESTS: Readonly<Record<string, string>> = { secp384r1: 'sha384', secp521r1: 'sha512', rsa: 'sha256' }
 
-function signingFloor({ key, certificate: { publicKey } }: SmimeIdentity): Signing {
+export function signingFloor(key: KeyObject, publicKey: KeyObject): Signing {
   const attributes = randomBytes(ATTRIBUTES_BYTES)
   const type: string = key.asymmetricKeyType ?? 'none'
   const digest = DIGESTS[key.asymmetricKeyDetails?.namedCurve ?? type] ?? (type === 'ec' ? 'sha256' : undefined)
@@ -117,7 +117,7 @@ interface Transport {
   take(): void
 }
 
-function transportFloor(key: KeyObject, choice: EncryptionChoice): Transport {
+export function transportFloor(key: KeyObject, choice: EncryptionChoice): Transport {
   if (key.asymmetricKeyType === 'rsa') return rsaFloor(key, choice)
   return (key.asymmetricKeyType ?? '').startsWith('ml-kem') ? kemFloor(key) : agreementFloor(key)
 }
