@@ -20,6 +20,7 @@ const GPG_NAMES: Readonly<Record<string, string>> = {
   'camellia-128': 'CAMELLIA128',
   'des-ede3': '3DES',
   cast5: 'CAST5',
+  blowfish: 'BLOWFISH',
   idea: 'IDEA',
 }
 const PASSWORD = 'correct horse'

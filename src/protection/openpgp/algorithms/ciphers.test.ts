@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import test from 'node:test'
 import { hex } from '../../../base/bytes.ts'
+import { blowfish } from './blowfish.ts'
 import { cast5 } from './cast5.ts'
 import { CIPHERS, decryptCfb, encryptCfb } from './ciphers.ts'
 import { idea } from './idea.ts'
@@ -18,6 +19,12 @@ test('IDEA makes of its block what its authors say', () => {
   const block = octets('0000000100020003')
   idea(octets('00010002000300040005000600070008'))(block)
   assert.equal(hex(block), '11fbed2b01986de5')
+})
+
+test('Blowfish makes of its block what Eric Young’s vectors say', () => {
+  const block = octets('0123456789abcdef')
+  blowfish(octets('fedcba9876543210fedcba9876543210'))(block)
+  assert.equal(hex(block), '0aceab0fc6a0a28d') // the key of eight octets, twice, is the same key
 })
 
 for (const cipher of CIPHERS)

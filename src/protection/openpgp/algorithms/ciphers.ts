@@ -2,6 +2,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { Weakness } from '../../weakness.ts'
 import { type BlockCipher, runCfb } from './block-cfb.ts'
+import { blowfish } from './blowfish.ts'
 import { cast5 } from './cast5.ts'
 import { idea } from './idea.ts'
 
@@ -42,7 +43,7 @@ const camellia = (id: number, bits: 128 | 192 | 256): CipherRow => ({
   readOnly: 'every program that knows it knows AES',
 })
 
-/** Blowfish (4) and Twofish (10) are deliberately absent: OpenSSL has neither by default, and next to nobody's mail. */
+/** Twofish (10) is deliberately absent: OpenSSL has it not, and no program wrote it unless it was told to. */
 export const CIPHERS: readonly CipherRow[] = [
   aes(9, 256),
   aes(8, 192),
@@ -52,6 +53,7 @@ export const CIPHERS: readonly CipherRow[] = [
   camellia(11, 128),
   { id: 2, name: 'des-ede3', keyBytes: 24, blockBytes: SHORT_BLOCK_BYTES, weak: SHORT_BLOCK },
   { id: 3, name: 'cast5', keyBytes: 16, blockBytes: SHORT_BLOCK_BYTES, blocks: cast5, weak: SHORT_BLOCK },
+  { id: 4, name: 'blowfish', keyBytes: 16, blockBytes: SHORT_BLOCK_BYTES, blocks: blowfish, weak: SHORT_BLOCK },
   { id: 1, name: 'idea', keyBytes: 16, blockBytes: SHORT_BLOCK_BYTES, blocks: idea, weak: SHORT_BLOCK },
 ]
 
