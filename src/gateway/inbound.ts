@@ -25,9 +25,10 @@ import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import { type Account, findAccount } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
 import { receivedField } from './annotate.ts'
-import { type OpenedMail, arrive } from './arrived-mail.ts'
+import { arrive } from './arrived-mail.ts'
 import { headerFault } from './header-fault.ts'
 import { judgeWithData } from './judge-with-data.ts'
+import { openKnowingAuthor } from './open-knowing-author.ts'
 import { messageIdOf } from './submitted-header.ts'
 import { type ToldRefusals, wasDecrypted } from './told-refusals.ts'
 import type { ProtectionPool } from './protect.ts'
@@ -132,7 +133,7 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailF
   const missing = recipients.find((_address, index) => accounts[index] === undefined)
   if (missing !== undefined) return reply(550, '5.1.1', `No such user here: ${missing}`)
 
-  const opening = await openKnowingAuthor(deps, incoming)
+  const opening = await openKnowingAuthor(deps, arrived, () => ringsFor(deps, message, recipients), nowMs)
   if ('code' in opening) return opening
   const { rings } = opening
   await using opened = opening.opened
@@ -152,23 +153,6 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailF
   }
   await settle(deps, { incoming, mail, decided: decided.map(heldWhenRefused) }, opened)
   return reply(250, '2.0.0', `Delivered as ${id}`)
-}
-
-/** A signature by a key that is not known: the author's keys are looked up, and the mail opened once more with them. */
-async function openKnowingAuthor(
-  deps: InboundDeps,
-  { arrived, recipients, nowMs }: Incoming,
-): Promise<{ readonly rings: readonly PackedRing[]; readonly opened: OpenedMail } | Reply> {
-  const author = authorOf(arrived.message)
-  const rings = await ringsFor(deps, arrived.message, recipients)
-  const opened = await arrived.open(deps.pool, rings, nowMs)
-  if ('code' in opened) return opened
-  const isUnknown = opened.reports.some(({ summary }) => summary.signature === 'unknown-key')
-  if (!isUnknown || 'problem' in author || !(await deps.finder.learn(author.address))) return { rings, opened }
-  await opened[Symbol.asyncDispose]()
-  const more = await ringsFor(deps, arrived.message, recipients)
-  const again = await arrived.open(deps.pool, more, nowMs)
-  return 'code' in again ? again : { rings: more, opened: again }
 }
 
 /** A refusal before any decryption says nothing that its sender does not know. */

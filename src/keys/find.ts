@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import { type Address, type Domain, addressKey, domainOf } from '../message/address.ts'
-import type { Certificate } from '../protection/standard.ts'
+import type { Certificate, StandardName } from '../protection/standard.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
 import type { KeySource } from './key-sources.ts'
@@ -72,6 +72,11 @@ export class KeyFinder {
     }
   }
 
+  /** Whether keys of this standard are looked up at all. */
+  finds(standard: StandardName): boolean {
+    return this.#options.sources.some((source) => source.standard === standard)
+  }
+
   /** For a signature by an unknown key: whether 222 knows more of the address now. Waits as `prepare`; never rejects. */
   async learn(address: Address): Promise<boolean> {
     return !this.#asksNobody(address) && (await this.#inTime(this.#lookUp(address))) === true
@@ -84,15 +89,13 @@ export class KeyFinder {
 
   /** Whether there is none to encrypt to, or one that was not seen for long. */
   async #isWanting(address: Address, atMs: number): Promise<boolean> {
-    const { publicKeys, sources } = this.#options
+    const { publicKeys } = this.#options
     const usable = await publicKeys.encryptionCertificates(address, atMs)
     const known = (await publicKeys.known(address)).filter(({ certificate }) =>
       usable.some(({ fingerprint }) => fingerprint === certificate.fingerprint),
     )
     const isOld = ({ certificate, lastSeenMs, trust }: StoredCertificate): boolean =>
-      trust !== 'own' &&
-      sources.some(({ standard }) => standard === certificate.standard) &&
-      lastSeenMs + REFRESH_MS < atMs
+      trust !== 'own' && this.finds(certificate.standard) && lastSeenMs + REFRESH_MS < atMs
     return known.length === 0 || known.some(isOld)
   }
 
