@@ -20,7 +20,7 @@ export function decodingSink(encoding: TransferEncoding, out: ByteSink): ByteSin
   }
 }
 
-const NOT_BASE64 = /[^A-Za-z0-9+/=]+/g
+const NOT_BASE64 = /[^A-Za-z0-9+/]+/g
 /** What the built-in decoder reads at once. */
 const BLOCK_CHARS = 64 * 1024
 
@@ -41,23 +41,21 @@ class Base64Decoder implements ByteSink {
   }
 
   end(): void {
-    if (!this.#ended && this.#rest !== '') this.#out.write(decodeBase64(Buffer.from(this.#rest, 'latin1')).bytes)
+    this.#decodeRest()
     this.#out.end()
   }
 
   #decode(text: string): void {
-    if (this.#decodeStrictly(text)) return
-    const clean = text.replace(NOT_BASE64, '')
-    const padding = clean.indexOf('=')
-    this.#ended = padding >= 0
-    const groups = this.#ended ? clean.slice(0, padding) : clean.slice(0, clean.length & ~3)
-    this.#rest = this.#ended ? '' : clean.slice(groups.length)
-    if (groups !== '') this.#out.write(decodeBase64(Buffer.from(groups, 'latin1')).bytes)
+    const padding = text.indexOf('=')
+    const data = padding < 0 ? text : text.slice(0, padding)
+    if (!this.#decodeStrictly(data)) this.#decodeLoosely(data)
+    if (padding < 0) return
+    this.#ended = true
+    this.#decodeRest()
   }
 
-  /** False when there is something that the built-in decoder does not know, or reads otherwise. */
+  /** False when there is something that the built-in decoder does not know. */
   #decodeStrictly(text: string): boolean {
-    if (text.includes('=')) return false
     const bytes = Buffer.allocUnsafeSlow(Math.ceil((text.length * 3) / 4))
     try {
       const { read, written } = bytes.setFromBase64(text, { lastChunkHandling: 'stop-before-partial' })
@@ -67,6 +65,18 @@ class Base64Decoder implements ByteSink {
     } catch {
       return false
     }
+  }
+
+  #decodeLoosely(text: string): void {
+    const clean = text.replace(NOT_BASE64, '')
+    const groups = clean.slice(0, clean.length & ~3)
+    this.#rest = clean.slice(groups.length)
+    if (groups !== '') this.#out.write(decodeBase64(Buffer.from(groups, 'latin1')).bytes)
+  }
+
+  #decodeRest(): void {
+    if (this.#rest !== '') this.#out.write(decodeBase64(Buffer.from(this.#rest, 'latin1')).bytes)
+    this.#rest = ''
   }
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { concatBytes } from '../../base/bytes.ts'
 import { buffersPassed } from '../../base/spent-buffers.ts'
 import type { DataKeys } from './data-keys.ts'
-import { FrameQueue } from './frame-queue.ts'
+import { FrameQueue } from '../../base/frame-queue.ts'
 import { FRAME_BYTES, Sealer, sealSmall } from './sealing.ts'
 
 /** Up to this size a message is a column of its row, so that the commit's one fsync serves it too. */

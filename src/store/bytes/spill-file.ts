@@ -8,7 +8,7 @@ import { closeSync, openSync, readSync, unlinkSync, writevSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ByteKeeper, ByteRange, type Spill } from '../../base/byte-range.ts'
 import { buffersPassed } from '../../base/spent-buffers.ts'
-import { FrameQueue } from './frame-queue.ts'
+import { FrameQueue } from '../../base/frame-queue.ts'
 import { BytesDamaged, type DataKey, FRAME_BYTES, HEADER_BYTES, Opener, Sealer, TAG_BYTES } from './sealing.ts'
 
 /** Read from the disk at once. */

@@ -1,4 +1,4 @@
-/** Cuts what is to be sealed into frames, in the pieces it came in: joining them would cost a copy of all of it. */
+/** Cuts what is pushed into frames of one size, in the pieces it came in: joining them would cost a copy of all of it. */
 
 export class FrameQueue {
   readonly #frameBytes: number
