@@ -21,7 +21,8 @@ import { checkReceived } from './correspondent-mail.ts'
 import { type KeyKind } from './correspondent.ts'
 import { type Correspondence, eachOf, ourAddress, startCorrespondence } from './correspondence.ts'
 import { type GpgsmHome, makeGpgsmHome } from './gpgsm.ts'
-import { type Mutt, type MuttBackend, type MuttProgram, makeMutt } from './mutt.ts'
+import { type Mutt, type MuttBackend, makeMutt } from './mutt.ts'
+import type { MuttProgram } from './mutt-terminal.ts'
 import { record } from './peer-tool.ts'
 
 const OTHER_PROGRAMS = {

@@ -1,0 +1,5 @@
+/** mutt and neomutt, with GPGME and gpg. */
+import { describeMuttPgp } from '../support/mutt-pgp-suite.ts'
+
+describeMuttPgp('mutt')
+describeMuttPgp('neomutt')
