@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { concatBytes } from '../../src/base/bytes.ts'
 import { encryptionComponents, signingComponent, stateAt } from '../../src/protection/openpgp/certificate/state.ts'
+import { readTransferableKeys } from '../../src/protection/openpgp/certificate/transferable.ts'
 import { readOpenpgpCertificate } from '../../src/protection/openpgp/certificate/read.ts'
 import { hex } from '../../src/base/bytes.ts'
 import { CORPORA } from '../support/corpora.ts'
-import { certificatesIn } from '../support/openpgp-corpora.ts'
 import {
   CERTIFY_AND_SIGN,
   ENCRYPT_ONLY,
@@ -194,9 +194,8 @@ test(
   () => {
     const [first, second] = [1, 2].map((number) => {
       const file = readFileSync(join(CORPORA, `gnupg/tests/openpgp/samplekeys/dda252ebb8ebe1af-${number}.asc`))
-      const [certificate] = certificatesIn(file)
-      assert.ok(certificate)
-      return certificate
+      const keys = readTransferableKeys(file)
+      return (keys.ok ? keys.value[0]?.certificate : undefined) ?? assert.fail()
     }) as [ReturnType<typeof certificateOf>, ReturnType<typeof certificateOf>]
     const idOf = ({ components: [primary] }: typeof first): string => hex(primary?.packet.keyId ?? new Uint8Array())
     assert.equal(idOf(first), 'dda252ebb8ebe1af')

@@ -1,28 +1,44 @@
-/** OpenPGP keys and certificates out of other people's files, whatever form they have there. */
-import { concatBytes } from '../../src/base/bytes.ts'
-import { unarmored } from '../../src/protection/openpgp/armor.ts'
-import type { OpenpgpCertificate } from '../../src/protection/openpgp/certificate/certificate.ts'
-import { readOpenpgpCertificate } from '../../src/protection/openpgp/certificate/read.ts'
-import { readPublicPart } from '../../src/protection/openpgp/keys/key-packet.ts'
-import { PACKET, type Packet, readPackets, writePacket } from '../../src/protection/openpgp/packets/packet.ts'
+/** Everybody's OpenPGP keys (../shared/corpora), and messages that are no mails, put into one. */
+import { globSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fromLatin1 } from '../../src/base/bytes.ts'
+import { parsePart } from '../../src/message/parse.ts'
+import type { TransferableKey } from '../../src/protection/openpgp/certificate/transferable.ts'
+import { readTransferableKeys } from '../../src/protection/openpgp/certificate/transferable.ts'
+import { openpgp } from '../../src/protection/openpgp/openpgp.ts'
+import type { KeyRing, KnownCertificate, Opened, OwnKey } from '../../src/protection/standard.ts'
+import { CORPORA } from './corpora.ts'
 
-/** All certificates of a file; of secret keys the public part. Throws Malformed when it cannot be read at all. */
-export function certificatesIn(file: Uint8Array): readonly OpenpgpCertificate[] {
-  const packets = readPackets(unarmored(file)).map(publicPacket)
-  const starts = packets.flatMap(({ type }, at) => (type === PACKET.PUBLIC_KEY ? [at] : []))
-  return starts.flatMap((start, i) => {
-    const own = packets.slice(start, starts[i + 1])
-    const read = readOpenpgpCertificate(concatBytes(own.map(({ type, body }) => writePacket(type, body))))
-    return read.ok ? [read.value] : []
+export function readKeys(pattern: string, password?: string): readonly TransferableKey[] {
+  return globSync(pattern, { cwd: CORPORA }).flatMap((file) => {
+    const path = join(CORPORA, file)
+    if (!statSync(path).isFile()) return []
+    const keys = readTransferableKeys(readFileSync(path), password)
+    return keys.ok ? keys.value : []
   })
 }
 
-const PUBLIC: Readonly<Record<number, number>> = {
-  [PACKET.SECRET_KEY]: PACKET.PUBLIC_KEY,
-  [PACKET.SECRET_SUBKEY]: PACKET.PUBLIC_SUBKEY,
+/** A reader with these keys, to whom all of them are confirmed. */
+export function ringOf(keys: readonly TransferableKey[], passwords: readonly string[] = []): KeyRing {
+  const own = keys.flatMap(({ certificate, subkeys }): OwnKey[] => {
+    const key = subkeys.find(({ fingerprint }) => fingerprint === certificate.fingerprint) ?? subkeys[0]
+    const [handle] = key?.handles ?? []
+    return handle === undefined ? [] : [{ certificate, chain: [], key: handle, subkeys }]
+  })
+  return {
+    decryptionKeys: own,
+    known: keys.map(({ certificate }): KnownCertificate => ({ certificate, trust: 'confirmed' })),
+    anchors: [],
+    secrets: passwords.map((password) => ({ kind: 'password', password })),
+  }
 }
 
-function publicPacket(packet: Packet): Packet {
-  const type = PUBLIC[packet.type]
-  return type === undefined ? packet : { type, body: readPublicPart(packet.body).packet.body }
+/** Opens an OpenPGP message as the second part of multipart/encrypted (RFC 3156 §4). */
+export function openAsMail(message: Uint8Array, ring: KeyRing): Opened {
+  const head =
+    'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b\r\n\r\n' +
+    '--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n' +
+    '--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+  const body = Buffer.from(message).toString('base64').replaceAll(/.{76}/g, '$&\r\n')
+  return openpgp.open(parsePart(fromLatin1(`${head}${body}\r\n--b--\r\n`)), ring)
 }
