@@ -22,6 +22,7 @@ import { ToldRefusals } from './gateway/told-refusals.ts'
 import { changedKeyAlarm } from './gateway/changed-key.ts'
 import { type Network, createNetwork } from './keys/network.ts'
 import { signIn } from './keys/sign-in.ts'
+import { keepUpKeys } from './keys/upkeep.ts'
 import { type Address, parseAddress } from './message/address.ts'
 import { startPublishing } from './publish/publish.ts'
 import { type Deliverer, QueueWorker } from './queue/worker.ts'
@@ -35,7 +36,7 @@ import { Relay } from './relay/relay.ts'
 import { StsPolicies } from './relay/sts-policies.ts'
 import { type Routes, parseRoutes } from './relay/route.ts'
 import { findAccount } from './store/accounts.ts'
-import { startHousekeeping } from './store/housekeeping.ts'
+import { keepHouse, startHousekeeping } from './store/housekeeping.ts'
 import type { Inbox } from './protocol/smtp-session.ts'
 
 /** `receive`: SMTP in. `relay`: works the queue. `access`: POP3, and the directory of our users' keys. */
@@ -107,10 +108,13 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await stop()
     throw error
   }
-  const rules = { evidenceDays: config.evidence.keepDays, traceDays: config.trace.keepDays }
-  endHousekeeping = startHousekeeping(desk.store, desk.clock, rules, (error) =>
-    events.trouble({ during: 'housekeeping', error }),
-  )
+  const keep = async (): Promise<void> => {
+    const rules = { evidenceDays: config.evidence.keepDays, traceDays: config.trace.keepDays }
+    await keepHouse(desk.store, desk.clock, rules)
+    const { openpgp, certificateValidityDays: validityDays } = config.keys
+    if (workQueue) await keepUpKeys(desk, { openpgp, validityDays }, desk.clock.nowMs()) // one process, or there are two of each
+  }
+  endHousekeeping = startHousekeeping(keep, (error) => events.trouble({ during: 'housekeeping', error }))
   const listeners = Object.fromEntries(parts.map((part) => part.listening))
   events.ready({ listeners })
   return {

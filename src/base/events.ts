@@ -33,6 +33,7 @@ export const EVENT = {
   sessionEnded: 'session-ended',
   workerReplaced: 'worker-replaced',
   keyHarvested: 'key-harvested',
+  keyRenewed: 'key-renewed',
   fetchFailed: 'fetch-failed',
   keyChanged: 'key-changed',
   keyLookedUp: 'key-looked-up',
@@ -247,6 +248,15 @@ export function keyHarvested(facts: {
   readonly trust: 'chained' | 'candidate'
 }): void {
   happened(EVENT.keyHarvested, 'info', facts, `${facts.trust} key of ${facts.address} kept`)
+}
+
+/** An OpenPGP certificate of one of our users runs out later now; its fingerprint stays. */
+export function keyRenewed(facts: {
+  readonly address: string
+  readonly fingerprint: string
+  readonly until: string
+}): void {
+  happened(EVENT.keyRenewed, 'info', facts, `${facts.address}: OpenPGP certificate renewed until ${facts.until}`)
 }
 
 /** A revocation list, an OCSP response or an issuer's certificate could not be had; it is tried again later. */

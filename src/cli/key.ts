@@ -5,6 +5,8 @@ import type { StandardName } from '../protection/standard.ts'
 import { atDesk, bytesOf, passwordFromStdin } from './desk-of.ts'
 import { type CommonOptions, command, isoTime, note, say, sayRows } from './output.ts'
 
+const STANDARD_NAMES = ['smime', 'openpgp'] as const satisfies StandardName[]
+
 export function keyCommand(): Command {
   const key = new Command('key').description('Public keys of everybody we write to, private keys of our users.')
   key.addCommand(
@@ -19,7 +21,10 @@ export function keyCommand(): Command {
   key.addCommand(
     command('rotate <address>', 'New keys for a user; the old ones still open old mail.', [
       'sealpost key rotate t-azuma@biglobe.ne.jp',
-    ]).action(rotate),
+      'sealpost key rotate t-azuma@biglobe.ne.jp --standard openpgp',
+    ])
+      .addOption(new Option('--standard <standard>', 'only the keys of this one').choices(STANDARD_NAMES))
+      .action(rotate),
   )
   key.addCommand(
     command('confirm <fingerprint>', 'Use this key: its owner has told you that it is theirs.', [
@@ -37,7 +42,7 @@ export function keyCommand(): Command {
 function importCommand(): Command {
   return command(
     'import <file>',
-    'Take in the keys of a file (PEM, DER, PKCS#12) as confirmed by you; "-" is standard input.',
+    'Take in the keys of a file (PEM, DER, PKCS#12, OpenPGP) as confirmed by you; "-" is standard input.',
     ['sealpost key import suzuki.pem', 'printf %s "$PASSWORD" | sealpost key import suzuki.p12 --password-stdin'],
   )
     .option('--password-stdin', "read the file's password from standard input")
@@ -46,13 +51,19 @@ function importCommand(): Command {
 }
 
 function exportCommand(): Command {
-  return command('export <address>', 'Hand out the public keys as PEM, or with --private all of them as PKCS#12.', [
-    'sealpost key export t-azuma@biglobe.ne.jp > azuma.pem',
-    'printf %s "$PASSWORD" | sealpost key export t-azuma@biglobe.ne.jp --private --password-stdin > azuma.p12',
-  ])
-    .addOption(new Option('--standard <standard>').choices(['smime']).default('smime'))
+  return command(
+    'export <address>',
+    'Hand out the public keys as PEM or armor, or with --private all of them, as PKCS#12 or an OpenPGP secret key.',
+    [
+      'sealpost key export t-azuma@biglobe.ne.jp > azuma.pem',
+      'sealpost key export t-azuma@biglobe.ne.jp --standard openpgp > azuma.asc',
+      'printf %s "$PASSWORD" | sealpost key export t-azuma@biglobe.ne.jp --private --password-stdin > azuma.p12',
+    ],
+  )
+    .addOption(new Option('--standard <standard>').choices(STANDARD_NAMES).default('smime'))
+    .option('--binary', 'OpenPGP keys without armor')
     .option('--private', 'the private keys as well; needs --password-stdin and leaves an audit row')
-    .option('--password-stdin', 'read the password of the PKCS#12 file from standard input')
+    .option('--password-stdin', 'read the password for the private keys from standard input')
     .action(exportFile)
 }
 
@@ -78,20 +89,29 @@ async function importFile(
     say(options, key, `${key.address}  ${key.algorithm}  ${key.fingerprint}${key.private ? '  with private key' : ''}`)
 }
 
-type ExportOptions = CommonOptions & { standard: StandardName; private?: boolean; passwordStdin?: boolean }
+type ExportOptions = CommonOptions & {
+  standard: StandardName
+  binary?: boolean
+  private?: boolean
+  passwordStdin?: boolean
+}
 
 async function exportFile(address: string, options: ExportOptions): Promise<void> {
-  const { standard } = options
+  const { standard, binary } = options
   const withPrivate =
     options.private === true ? { password: options.passwordStdin === true ? await passwordFromStdin() : '' } : undefined
-  const { file, ...keys } = await atDesk(options, (desk) => exportKeys(desk, { address, standard, withPrivate }))
+  const { file, ...keys } = await atDesk(options, (desk) =>
+    exportKeys(desk, { address, standard, binary, withPrivate }),
+  )
   if (options.json !== true) process.stdout.write(file)
+  else if (standard === 'openpgp') say(options, { ...keys, openpgp: Buffer.from(file).toString('base64') }, '')
   else if (withPrivate === undefined) say(options, { ...keys, pem: Buffer.from(file).toString() }, '')
   else say(options, { ...keys, pkcs12: Buffer.from(file).toString('base64') }, '')
 }
 
-async function rotate(address: string, options: CommonOptions): Promise<void> {
-  const rotated = await atDesk(options, (desk) => rotateKeys(desk, { address }))
+async function rotate(address: string, options: CommonOptions & { standard?: StandardName }): Promise<void> {
+  const { standard } = options
+  const rotated = await atDesk(options, (desk) => rotateKeys(desk, { address, standard }))
   for (const key of rotated.keys) note(`new ${key.standard} key ${key.algorithm}`)
   say(options, rotated, rotated.keys.map((key) => key.fingerprint).join('\n'))
 }

@@ -116,9 +116,9 @@ function valuesOf(node: SchemaNode): string {
   if (node.anyOf !== undefined)
     return node.anyOf
       .toSorted((a, b) => Number(b.type === 'null') - Number(a.type === 'null'))
-      .map(valuesOf)
+      .map((each) => (each.items?.enum === undefined ? valuesOf(each) : 'a list of these'))
       .join(' or ')
-  if (node.items?.enum !== undefined) return 'a list of these'
+  if (node.items?.enum !== undefined) return `a list of ${valuesOf(node.items)}`
   if (node.type === 'integer') return `a whole number from ${node.minimum ?? 0} to ${node.maximum ?? 0}`
   return (node.type && WORDS[node.type]) ?? 'text'
 }

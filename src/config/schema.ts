@@ -246,7 +246,15 @@ export const configSchema = z.strictObject({
         .describe(
           'Of new key pairs. Every mail program reads RSA; P-256 signs ten times as fast. `+` joins a key that signs and one that decrypts, each with a certificate of its own. Of a list, each user has all; the first signs, or all of them (`policy.signers`).',
         ),
-      certificateValidityDays: countField(1, 1_185).default(730).describe('Of new certificates.'),
+      openpgp: z
+        .enum(['v4', 'v6', 'v6-pq', 'off'])
+        .default('v4')
+        .describe(
+          'An OpenPGP certificate for each user, beside the S/MIME ones: `v4` (Ed25519 and X25519) is what every program reads; `v6` is that of RFC 9580; `v6-pq` adds post-quantum algorithms. `off` makes none.',
+        ),
+      certificateValidityDays: countField(1, 1_185)
+        .default(730)
+        .describe('Of new certificates. Those of OpenPGP are renewed before they run out.'),
     })
     .prefault({})
     .describe('Key pairs of our users.'),

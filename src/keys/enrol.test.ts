@@ -46,6 +46,7 @@ const order = (more: object = {}) => ({
   address: AZUMA,
   passwordHash: '$argon2id$',
   algorithms: ['ec-p256'] as const,
+  openpgp: 'off' as const,
   validityDays: 365,
   nowMs: START_MS,
   actor: 'test',

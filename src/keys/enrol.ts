@@ -1,16 +1,16 @@
 /** How a user comes to an address and keys (S1–S4), and a domain to its authority. */
-import type { KeyObject } from 'node:crypto'
 import { fail, ok, type Result } from '../base/result.ts'
 import { domainOf, type Address, type Domain } from '../message/address.ts'
 import { type KeyKind, MAIL_KEYS, type MailKeys } from '../protection/key-kinds.ts'
 import { parseCertificate } from '../protection/smime/x509/certificate.ts'
-import type { Certificate, OwnKey } from '../protection/standard.ts'
+import type { Certificate, OwnKey, SecretKeys, StandardName } from '../protection/standard.ts'
 import { addAccount, findAccount, type Account } from '../store/accounts.ts'
 import { audit } from '../store/audit.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
 import type { TrustAnchors } from './anchors.ts'
 import { createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
+import { type OpenpgpKeys, makeOpenpgpKey } from './openpgp-keys.ts'
 import type { PrivateKeys } from './private-keys.ts'
 import type { PublicKeys } from './public-keys.ts'
 
@@ -27,6 +27,7 @@ export interface KeyOrder {
   readonly address: Address
   /** The first signs; see `policy.signers`. */
   readonly algorithms: readonly MailKeys[]
+  readonly openpgp: OpenpgpKeys
   readonly validityDays: number
   readonly nowMs: number
   /** For the audit row. */
@@ -43,8 +44,8 @@ export interface Enrolled {
 }
 
 /**
- * Gives `address` to a new user: account, key pairs, certificates from the domain's authority and audit row, in one
- * transaction. Generating the keys may take a second.
+ * Gives `address` to a new user: account, key pairs, certificates from the domain's authority, an OpenPGP certificate and
+ * audit row, in one transaction. Generating the keys may take a second.
  */
 export async function enrol(
   deps: EnrolDeps,
@@ -65,17 +66,27 @@ export async function enrol(
   })
 }
 
-/** New keys and certificates for a user; the old keys sign no more, but open old mail for ever. */
-export async function rotateKey(deps: EnrolDeps, order: KeyOrder): Promise<Result<Enrolled, EnrolProblem>> {
-  const { address, nowMs } = order
+/** New keys and certificates for a user, of one standard or all; the old keys sign no more, but open old mail for ever. */
+export async function rotateKey(
+  deps: EnrolDeps,
+  wanted: KeyOrder & { readonly standard?: StandardName | undefined },
+): Promise<Result<Enrolled, EnrolProblem>> {
+  const { address, nowMs, standard } = wanted
+  const order: KeyOrder = {
+    ...wanted,
+    ...(standard === 'openpgp' && { algorithms: [] }),
+    ...(standard === 'smime' && { openpgp: 'off' }),
+  }
   const account = await findAccount(deps.store.db, address)
   if (account === undefined || account.status === 'removed') return fail('no-such-user')
   const made = await makeKeys(deps, order)
   if (made === undefined) return fail('no-authority')
   const old = await deps.privateKeys.keysOf(address)
+  const replaced = new Set(made.map(({ certificate }) => certificate.standard))
   await deps.store.commit(async (tx) => {
     for (const { certificate, retiredMs } of old)
-      if (retiredMs === undefined) await deps.privateKeys.retire(tx, certificate.fingerprint, nowMs)
+      if (retiredMs === undefined && replaced.has(certificate.standard))
+        await deps.privateKeys.retire(tx, certificate.fingerprint, nowMs)
     await keepKeys(deps, tx, order, made)
     const detail = describeKeys(made)
     await audit(tx, { nowMs, actor: order.actor, operation: 'key rotate', subject: address, detail })
@@ -101,16 +112,18 @@ export async function establishAuthority(
   return certificate
 }
 
-interface MadeKey {
+/** `revocation`: what revokes the certificate, where its owner can do that alone. */
+export interface MadeKey extends SecretKeys {
   readonly certificate: Certificate
-  readonly key: KeyObject
+  readonly revocation?: Uint8Array
 }
 
 async function makeKeys(deps: EnrolDeps, order: KeyOrder): Promise<readonly MadeKey[] | undefined> {
   const authority = await deps.privateKeys.authorityKey(domainOf(order.address))
   if (authority === undefined) return undefined
   const kinds = order.algorithms.flatMap((name): readonly KeyKind[] => MAIL_KEYS[name])
-  return Promise.all(
+  const openpgp = order.openpgp === 'off' ? [] : [makeOpenpgpKey({ ...order, profile: order.openpgp })]
+  const issued = await Promise.all(
     kinds.map(async (kind) => {
       const { publicKey, privateKey: key } = await generateKey(kind)
       const { address, nowMs, validityDays } = order
@@ -118,16 +131,19 @@ async function makeKeys(deps: EnrolDeps, order: KeyOrder): Promise<readonly Made
       return { certificate: mustParse(await issueMailCertificate(issuer(authority), wanted)), key }
     }),
   )
+  return [...issued, ...openpgp]
 }
 
-async function keepKeys(
-  deps: EnrolDeps,
+/** Into 221 and 222. */
+export async function keepKeys(
+  deps: Pick<EnrolDeps, 'privateKeys' | 'publicKeys'>,
   tx: Tx,
-  { address, nowMs }: KeyOrder,
+  { address, nowMs }: Pick<KeyOrder, 'address' | 'nowMs'>,
   made: readonly MadeKey[],
 ): Promise<void> {
-  for (const { certificate, key } of made) {
-    mustHold(await deps.privateKeys.add(tx, { address, certificate, chain: [], key, nowMs }))
+  for (const pair of made) {
+    const { certificate } = pair
+    mustHold(await deps.privateKeys.add(tx, { ...pair, address, chain: [], nowMs }))
     await deps.publicKeys.add(tx, { address, certificate, trust: 'own', source: 'own', nowMs })
   }
 }

@@ -103,7 +103,8 @@ export class PrivateKeys {
 
   /** Every one this address ever had, newest first, retired and expired ones included; nobody else's (invariant 11). */
   async decryptionKeys(address: Address): Promise<readonly OwnKey[]> {
-    return (await this.keysOf(address)).filter(({ certificate }) => certificate.canEncrypt)
+    const opens = ({ certificate, subkeys }: OwnKey): boolean => certificate.canEncrypt || subkeys !== undefined
+    return (await this.keysOf(address)).filter(opens) // of several keys one may be revoked, or have run out, and open old mail
   }
 
   /** All of an address, newest first. For export: the caller asks for a right and writes an audit row. */

@@ -43,7 +43,8 @@ export function judgeSigner(
   if (speaksFor === undefined && signer !== null)
     return { finding, verdict: 'mismatch', signer, why: `signed by ${signer}, not by ${author.address}` }
   if (!finding.intact) return { finding, verdict: 'untrusted', signer, why }
-  if (!certificate.canSign)
+  // of several keys, whoever judges the one that signed knows what it was for at its time
+  if (!certificate.canSign && finding.signedBy === undefined)
     return { finding, verdict: 'untrusted', signer, why: "the signer's certificate is not made for signing mail" }
   return { finding, signer, ...believe(standard, certificate, { finding, signer }, ring, atMs) }
 }

@@ -332,9 +332,10 @@ export interface KeyFile {
   readonly strayKeys: readonly KeyObject[]
 }
 
-/** Certificates, or private keys with theirs, which leave under a password only. */
-export type KeyFileContent =
+/** Certificates, or private keys with theirs, which leave under a password only. `binary`: not as text, where there is a choice. */
+export type KeyFileContent = { readonly binary?: boolean } & (
   { readonly certificates: readonly Certificate[] } | { readonly keys: readonly OwnKey[]; readonly password: string }
+)
 
 /** What `sign` is given. */
 export interface Signing {

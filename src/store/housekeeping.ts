@@ -32,15 +32,10 @@ export async function keepHouse(store: Store, clock: Clock, rules: HousekeepingR
 }
 
 /** At once, then every hour, until the returned function is called. */
-export function startHousekeeping(
-  store: Store,
-  clock: Clock,
-  rules: HousekeepingRules,
-  onTrouble: (error: unknown) => void,
-): () => Promise<void> {
-  let running = keepHouse(store, clock, rules).catch(onTrouble)
+export function startHousekeeping(keep: () => Promise<void>, onTrouble: (error: unknown) => void): () => Promise<void> {
+  let running = keep().catch(onTrouble)
   const timer = setInterval(() => {
-    running = running.then(() => keepHouse(store, clock, rules)).catch(onTrouble)
+    running = running.then(keep).catch(onTrouble)
   }, EVERY_MS)
   timer.unref()
   return () => {

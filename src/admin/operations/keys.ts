@@ -1,6 +1,7 @@
 /** Keys and certificates: what 221 and 222 hold, and how it gets in and out (S3, S4). */
 import { rotateKey } from '../../keys/enrol.ts'
 import { readKeyFile } from '../../keys/key-file.ts'
+import { revokedOpenpgpKey } from '../../keys/openpgp-keys.ts'
 import { type Address, domainOf, sameAddress } from '../../message/address.ts'
 import { standardNamed } from '../../protection/jobs.ts'
 import type { Certificate, OwnKey, StandardName, TrustLevel } from '../../protection/standard.ts'
@@ -61,7 +62,7 @@ export interface ImportedKey extends KeyNote {
 }
 
 /**
- * Takes the certificates of a file (PEM, DER, PKCS#12) into 222, as confirmed by an administrator, and a private key in
+ * Takes the certificates of a file (PEM, DER, PKCS#12, OpenPGP) into 222, as confirmed by an administrator, and a private key in
  * it into 221 when it is one of our users'. All of it or nothing.
  */
 export async function importKeys(
@@ -122,28 +123,38 @@ async function keepPrivate(
 export interface ExportedKeys {
   readonly address: Address
   readonly keys: readonly KeyNote[]
-  /** Public: PEM. With the private keys: PKCS#12. */
+  /** Public: PEM or armor. With the private keys: PKCS#12, or a secret key of OpenPGP. */
   readonly file: Uint8Array
 }
 
 /**
- * The certificates of an address: of our users all that they use now, of others the newest that can be encrypted to.
- * `withPrivate` also gives the private keys, under a password.
+ * The certificates of an address: of our users all that they use now, or the last one that they had, so that its revocation
+ * can be handed on; of others the newest that can be encrypted to. `withPrivate` also gives the private keys, under a password.
  */
 export async function exportKeys(
   desk: Desk,
-  input: { address: string; standard: StandardName; withPrivate?: { password: string } | undefined },
+  input: {
+    address: string
+    standard: StandardName
+    binary?: boolean | undefined
+    withPrivate?: { password: string } | undefined
+  },
 ): Promise<ExportedKeys> {
   const address = needAddress(input.address)
-  const { standard, withPrivate } = input
+  const { standard, binary = false, withPrivate } = input
   const isAsked = ({ certificate }: OwnKey): boolean => certificate.standard === standard
   const current = (await desk.privateKeys.currentKeys(address)).filter(isAsked)
   if (withPrivate === undefined) {
     const usable = await desk.publicKeys.encryptionCertificates(address, desk.clock.nowMs())
-    const others = usable.filter((each) => each.standard === standard).slice(0, 1)
+    const former = (await desk.privateKeys.keysOf(address)).filter(isAsked).map(({ certificate }) => certificate)
+    const others = [...usable.filter((each) => each.standard === standard), ...former].slice(0, 1)
     const certificates = current.length > 0 ? current.map(({ certificate }) => certificate) : others
     if (certificates.length === 0) throw new OperationRefused(`No usable ${standard} key of ${address} is known`)
-    return { address, keys: certificates.map(keyNote), file: standardNamed(standard).writeKeyFile({ certificates }) }
+    return {
+      address,
+      keys: certificates.map(keyNote),
+      file: standardNamed(standard).writeKeyFile({ certificates, binary }),
+    }
   }
   const keys = current.length > 0 ? current : (await desk.privateKeys.keysOf(address)).filter(isAsked).slice(0, 1)
   if (keys.length === 0) throw new OperationRefused(`There is no private key of ${address} here`)
@@ -154,19 +165,25 @@ export async function exportKeys(
       await note(desk, tx, 'key export', certificate.fingerprint, `${address}, with private key`)
   })
   const notes = keys.map(({ certificate }) => keyNote(certificate))
-  return { address, keys: notes, file: standardNamed(standard).writeKeyFile({ keys, password: withPrivate.password }) }
+  return {
+    address,
+    keys: notes,
+    file: standardNamed(standard).writeKeyFile({ keys, password: withPrivate.password, binary }),
+  }
 }
 
 /** New keys; the old ones sign no more, and open old mail for ever. */
 export async function rotateKeys(
   desk: Desk,
-  input: { address: string },
+  input: { address: string; standard?: StandardName | undefined },
 ): Promise<{ address: Address; keys: readonly KeyNote[] }> {
   const address = needAddress(input.address)
-  const { algorithm: algorithms, certificateValidityDays: validityDays } = desk.config.keys
+  const { algorithm: algorithms, openpgp, certificateValidityDays: validityDays } = desk.config.keys
   const made = await rotateKey(desk, {
     address,
     algorithms,
+    openpgp,
+    standard: input.standard,
     validityDays,
     nowMs: desk.clock.nowMs(),
     actor: desk.actor,
@@ -192,16 +209,42 @@ export async function confirmKey(desk: Desk, input: { fingerprint: string }): Pr
 const plainFingerprint = (text: string): string => text.toLowerCase().replaceAll(':', '')
 const noSuchKey = (fingerprint: string): string => `There is no key ${fingerprint}; "sealpost key list" names them`
 
-/** From now on nothing is encrypted to it, nothing signed with it, and no signature by it believed. */
+/**
+ * From now on nothing is encrypted to it, nothing signed with it, and no signature by it believed. An OpenPGP certificate of
+ * our own says so itself from then on, wherever it is handed out.
+ */
 export async function revokeKey(desk: Desk, input: { fingerprint: string }): Promise<void> {
   const fingerprint = plainFingerprint(input.fingerprint)
   const nowMs = desk.clock.nowMs()
+  const revoked = await revokedOwn(desk, fingerprint, nowMs)
   await desk.store.commit(async (tx) => {
+    for (const own of revoked) await desk.publicKeys.add(tx, { ...own, trust: 'own', source: 'own', nowMs })
     const bindings = await desk.publicKeys.revoke(tx, fingerprint, nowMs)
     const retired = await desk.privateKeys.retire(tx, fingerprint, nowMs)
     if (bindings + retired === 0) throw new OperationRefused(noSuchKey(fingerprint))
     await note(desk, tx, 'key revoke', fingerprint, `${bindings} addresses`)
   })
+}
+
+/** The certificate as its owner revokes it, for each user who has it; none where that is for an authority to say. */
+async function revokedOwn(
+  desk: Desk,
+  fingerprint: string,
+  nowMs: number,
+): Promise<readonly { readonly address: Address; readonly certificate: Certificate }[]> {
+  const notes = (await desk.privateKeys.list()).filter(
+    ({ purpose, certificate }) => purpose === 'mail' && certificate.fingerprint === fingerprint,
+  )
+  const revoked = notes.map(async ({ owner, certificate: { standard } }) => {
+    const address = needAddress(owner)
+    const own = (await desk.privateKeys.keysOf(address)).find((each) => each.certificate.fingerprint === fingerprint)
+    if (own === undefined || standard !== 'openpgp') return []
+    const revocation = await desk.privateKeys.revocationOf(address, fingerprint)
+    const certificate = revokedOpenpgpKey(own, { revocation, nowMs })
+    if (!certificate.ok) throw new OperationRefused(`${fingerprint} cannot be revoked: ${certificate.error}`)
+    return [{ address, certificate: certificate.value }]
+  })
+  return (await Promise.all(revoked)).flat()
 }
 
 function note(desk: Desk, tx: Tx, operation: string, subject: string, detail: string): Promise<void> {

@@ -29,10 +29,11 @@ export async function addUser(desk: Desk, input: { address: string; password?: s
   const address = needAddress(input.address)
   const password = input.password ?? randomBytes(PASSWORD_BYTES).toString('hex')
   if (!acceptablePassword(password)) throw new OperationRefused('The password is empty or too long')
-  const { algorithm: algorithms, certificateValidityDays } = desk.config.keys
+  const { algorithm: algorithms, openpgp, certificateValidityDays } = desk.config.keys
   const enrolled = await enrol(desk, {
     address,
     algorithms,
+    openpgp,
     validityDays: certificateValidityDays,
     nowMs: desk.clock.nowMs(),
     actor: desk.actor,

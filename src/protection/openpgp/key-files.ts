@@ -47,15 +47,16 @@ function secretsOf({ certificate, subkeys }: TransferableKey): SecretKeys | unde
   return key === undefined ? undefined : { key, subkeys }
 }
 
-/** In armor. Private keys leave under a password only. */
+/** Private keys leave under a password only. */
 export function writeKeyFile(content: KeyFileContent): Uint8Array {
-  if ('certificates' in content)
-    return armor('PGP PUBLIC KEY BLOCK', concatBytes(content.certificates.map(({ encoded }) => encoded)))
-  const keys = content.keys.filter(isOpenpgpKey)
-  return armor(
-    'PGP PRIVATE KEY BLOCK',
-    concatBytes(keys.map((own) => writeTransferableSecretKey(own.certificate, componentsOf(own), content.password))),
-  )
+  const isPublic = 'certificates' in content
+  const keys = isPublic
+    ? content.certificates.map(({ encoded }) => encoded)
+    : content.keys
+        .filter(isOpenpgpKey)
+        .map((own) => writeTransferableSecretKey(own.certificate, componentsOf(own), content.password))
+  const bytes = concatBytes(keys)
+  return content.binary === true ? bytes : armor(isPublic ? 'PGP PUBLIC KEY BLOCK' : 'PGP PRIVATE KEY BLOCK', bytes)
 }
 
 export function writeSecret(own: SecretKeys & Pick<OwnKey, 'certificate'>): Result<Uint8Array> {
