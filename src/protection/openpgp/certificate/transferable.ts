@@ -8,6 +8,7 @@ import { readPublicPart } from '../keys/key-packet.ts'
 import { readSecretKeyPacket, writeSecretKeyPacket } from '../keys/secret-key.ts'
 import { PACKET, type Packet, readPackets, writePacket } from '../packets/packet.ts'
 import type { OpenpgpCertificate } from './certificate.ts'
+import { mergeCertificates } from './merge.ts'
 import { readOpenpgpCertificate } from './read.ts'
 import { groupPackets, readStructure, writeStructure } from './structure.ts'
 
@@ -33,8 +34,19 @@ export function readTransferableKeys(file: Uint8Array, password?: string): Resul
     const [first] = keys
     if (first?.ok === false && readable.length === 0) throw new Malformed(first.error)
     const secrets = packets.flatMap(({ secret }) => secret ?? [])
-    return readable.map((certificate) => withSecrets(certificate, secrets))
+    return merged(readable).map((certificate) => withSecrets(certificate, secrets))
   })
+}
+
+/** A file may have the same key twice, with its secret half and without. */
+function merged(certificates: readonly OpenpgpCertificate[]): readonly OpenpgpCertificate[] {
+  const byFingerprint = new Map<string, OpenpgpCertificate>()
+  for (const certificate of certificates) {
+    const known = byFingerprint.get(certificate.fingerprint)
+    const both = known === undefined ? undefined : mergeCertificates(known, certificate)
+    byFingerprint.set(certificate.fingerprint, both?.ok === true ? both.value : (known ?? certificate))
+  }
+  return [...byFingerprint.values()]
 }
 
 interface SplitPacket extends Packet {
@@ -58,8 +70,10 @@ function splitSecret({ type, body }: Packet, password: string | undefined): Spli
 }
 
 function withSecrets(certificate: OpenpgpCertificate, secrets: readonly Secret[]): TransferableKey {
-  const names = new Set(certificate.components.map(({ packet }) => packet.fingerprint))
-  const own = secrets.filter(({ fingerprint }) => names.has(fingerprint))
+  const own = certificate.components.flatMap(({ packet }) => {
+    const copies = secrets.filter(({ fingerprint }) => fingerprint === packet.fingerprint)
+    return copies.find(({ state }) => state === 'open') ?? copies.find(({ state }) => state === 'locked') ?? []
+  })
   return {
     certificate,
     subkeys: own.filter(({ state }) => state === 'open').map(({ fingerprint, handles }) => ({ fingerprint, handles })),
