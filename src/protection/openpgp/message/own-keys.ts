@@ -13,10 +13,10 @@ export type OpenpgpKey = OwnKey & { readonly certificate: OpenpgpCertificate }
 export const isOpenpgpKey = (own: OwnKey): own is OpenpgpKey => isOpenpgpCertificate(own.certificate)
 
 /** Every private key of the recipient's; what is expired or revoked opens old mail all the same. */
-export const openersOf = ({ decryptionKeys, secrets = [], allowWeak }: KeyRing): Openers => ({
+export const openersOf = ({ decryptionKeys, secrets, allowWeak }: KeyRing): Openers => ({
   keys: decryptionKeys.filter(isOpenpgpKey).flatMap(decryptionKeysOf),
-  passwords: secrets.flatMap((secret) => (secret.kind === 'password' ? [secret.password] : [])),
-  allowUnproven: allowWeak === true,
+  passwords: (secrets ?? []).flatMap((secret) => (secret.kind === 'password' ? [secret.password] : [])),
+  allowUnproven: allowWeak === true && secrets !== undefined, // only for a human who opens a file at the keyboard
 })
 
 function decryptionKeysOf(own: OpenpgpKey): DecryptionKey[] {
