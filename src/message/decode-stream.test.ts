@@ -49,3 +49,16 @@ test('a quoted-printable body of one endless line is decoded before it is too la
   sink.end()
   assert.equal(out.lengthBytes, 40 * 64 * 1024)
 })
+
+test('what the next sink throws comes out, and nothing is written twice', () => {
+  let written = 0
+  const sink = decodingSink('base64', {
+    write: () => {
+      written++
+      throw new Error('enough')
+    },
+    end: () => undefined,
+  })
+  assert.throws(() => sink.write(Buffer.from('SGVsbG8h')), /enough/)
+  assert.equal(written, 1)
+})

@@ -57,14 +57,19 @@ class Base64Decoder implements ByteSink {
   /** False when there is something that the built-in decoder does not know. */
   #decodeStrictly(text: string): boolean {
     const bytes = Buffer.allocUnsafeSlow(Math.ceil((text.length * 3) / 4))
-    try {
-      const { read, written } = bytes.setFromBase64(text, { lastChunkHandling: 'stop-before-partial' })
-      if (written > 0) this.#out.write(bytes.subarray(0, written))
-      this.#rest = text.slice(read).replace(NOT_BASE64, '')
-      return true
-    } catch {
-      return false
-    }
+    const decoded = decodeInto(bytes, text)
+    if (decoded === undefined) return false
+    this.#rest = text.slice(decoded.read).replace(NOT_BASE64, '')
+    if (decoded.written > 0) this.#out.write(bytes.subarray(0, decoded.written)) // what it throws is not ours to catch
+    return true
+  }
+}
+
+function decodeInto(bytes: Buffer, text: string): { read: number; written: number } | undefined {
+  try {
+    return bytes.setFromBase64(text, { lastChunkHandling: 'stop-before-partial' })
+  } catch {
+    return undefined
   }
 
   #decodeLoosely(text: string): void {
