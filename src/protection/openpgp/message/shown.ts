@@ -36,7 +36,7 @@ export function shownText(body: ByteRange, around: string | undefined): MadePart
 
 /** The beginning tells, cut where no character is. */
 function looksUtf8(body: ByteRange): boolean {
-  const [head = new Uint8Array()] = body.range(0, UTF8_PEEK_BYTES).slices()
+  const head = body.read(0, UTF8_PEEK_BYTES)
   const last = head.findLastIndex((octet) => octet < 0x80)
   return isUtf8(head.length < UTF8_PEEK_BYTES ? head : head.subarray(0, last + 1))
 }
