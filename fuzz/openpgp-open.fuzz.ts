@@ -11,11 +11,9 @@ import { type PackedRing, packKey, packKnown, runPeel } from '../src/protection/
 import { armor } from '../src/protection/openpgp/armor.ts'
 import { cipherByName } from '../src/protection/openpgp/algorithms/ciphers.ts'
 import { encryptingSink } from '../src/protection/openpgp/encryption/encrypt.ts'
-import { signingKeyOf } from '../src/protection/openpgp/message/own-keys.ts'
-import { encryptionKeyOf } from '../src/protection/openpgp/message/protect.ts'
 import { literalMessageSink } from '../src/protection/openpgp/message/write-message.ts'
 import { assertSameWhenLarge } from '../test/support/large.ts'
-import { openpgpIdentity } from '../test/support/openpgp-identity.ts'
+import { openpgpIdentity, partsOf } from '../test/support/openpgp-identity.ts'
 import { protectedMail } from '../test/support/protected-mail.ts'
 
 const alice = openpgpIdentity('alice@example.com')
@@ -61,11 +59,9 @@ export function seeds(): Uint8Array[] {
 /** Signed by Alice, encrypted to Bob. */
 function message(content: string): Uint8Array {
   const out = new Collector()
-  const key = signingKeyOf(alice, AT_MS)
-  const recipient = encryptionKeyOf(bob.certificate, AT_MS)
-  assert(key !== undefined && recipient !== undefined)
+  const recipient = partsOf(bob, AT_MS).encryption
   const encrypting = encryptingSink({ recipients: [recipient], cipher: cipherByName('aes-256') }, out)
-  const sink = literalMessageSink({ keys: [key], atMs: AT_MS }, encrypting)
+  const sink = literalMessageSink({ keys: [partsOf(alice, AT_MS).signing], atMs: AT_MS }, encrypting)
   sink.write(utf8(content))
   sink.end()
   return concatBytes(out.take())

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { SIGNED_AT_MS, protectedMail, receive, withByte } from '../../../test/support/protected-mail.ts'
-import { type OpenpgpIdentity, openpgpIdentity } from '../../../test/support/openpgp-identity.ts'
+import { type OpenpgpIdentity, openpgpIdentity, partsOf } from '../../../test/support/openpgp-identity.ts'
 import { Collector } from '../../base/byte-sink.ts'
 import { concatBytes, latin1, utf8 } from '../../base/bytes.ts'
 import type { KnownCertificate, OwnKey } from '../standard.ts'
@@ -11,8 +11,6 @@ import { cipherByName } from './algorithms/ciphers.ts'
 import { armorSink } from './armor.ts'
 import type { CertificateProfile } from './certificate/make.ts'
 import { encryptingSink } from './encryption/encrypt.ts'
-import { signingKeyOf } from './message/own-keys.ts'
-import { encryptionKeyOf } from './message/protect.ts'
 import { literalMessageSink } from './message/write-message.ts'
 import { openpgp } from './openpgp.ts'
 
@@ -120,15 +118,14 @@ const isChecksum = (raw: Buffer, at: number): boolean => raw.indexOf('-----END P
 
 test('what was signed for one and encrypted anew for another does not count for the other', () => {
   const carol = openpgpIdentity('carol@example.com')
-  const key = signingKeyOf(alice, SIGNED_AT_MS)
-  const recipient = encryptionKeyOf(carol.certificate, SIGNED_AT_MS)
-  assert.ok(key !== undefined && recipient !== undefined)
+  const { signing } = partsOf(alice, SIGNED_AT_MS)
+  const recipient = partsOf(carol, SIGNED_AT_MS).encryption
   const passedOn = (intendedFor: OpenpgpIdentity[]): string => {
     const out = new Collector()
     const armored = armorSink('PGP MESSAGE', out)
     const encrypting = encryptingSink({ recipients: [recipient], cipher: cipherByName('aes-256') }, armored)
     const certificates = intendedFor.map(({ certificate }) => certificate)
-    const message = literalMessageSink({ keys: [key], atMs: SIGNED_AT_MS, intendedFor: certificates }, encrypting)
+    const message = literalMessageSink({ keys: [signing], atMs: SIGNED_AT_MS, intendedFor: certificates }, encrypting)
     message.write(utf8(`Content-Type: text/plain\r\n\r\n${BODY}`))
     message.end()
     const entity = multipartOf('encrypted; protocol="application/pgp-encrypted"', [

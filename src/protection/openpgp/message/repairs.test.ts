@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SIGNED_AT_MS, receive } from '../../../../test/support/protected-mail.ts'
-import { openpgpIdentity } from '../../../../test/support/openpgp-identity.ts'
+import { openpgpIdentity, partsOf } from '../../../../test/support/openpgp-identity.ts'
 import { Collector } from '../../../base/byte-sink.ts'
 import { concatBytes, latin1, utf8 } from '../../../base/bytes.ts'
 import { encodeBase64Lines } from '../../../message/encode.ts'
@@ -13,8 +13,6 @@ import { encryptingSink } from '../encryption/encrypt.ts'
 import { PACKET, writePacket } from '../packets/packet.ts'
 import { signatureMaker } from '../signatures/make.ts'
 import { SIGNATURE_TYPE } from '../signatures/signature-packet.ts'
-import { signingKeyOf } from './own-keys.ts'
-import { encryptionKeyOf } from './protect.ts'
 import { literalMessageSink } from './write-message.ts'
 
 const alice = openpgpIdentity('alice@example.com')
@@ -22,15 +20,14 @@ const bob = openpgpIdentity('bob@example.com')
 const known: KnownCertificate[] = [{ certificate: alice.certificate, trust: 'confirmed' }]
 const reader = { keys: [bob], known }
 const stranger = { keys: [], known }
-const key = signingKeyOf(alice, SIGNED_AT_MS)
-const recipient = encryptionKeyOf(bob.certificate, SIGNED_AT_MS)
-assert.ok(key !== undefined && recipient !== undefined)
+const { signing } = partsOf(alice, SIGNED_AT_MS)
+const recipient = partsOf(bob, SIGNED_AT_MS).encryption
 
 /** Signed, and encrypted to Bob where it is to be. */
 function message(content: string, encrypted = true): Uint8Array {
   const out = new Collector()
-  const into = encrypted ? encryptingSink({ recipients: [recipient!], cipher: cipherByName('aes-256') }, out) : out
-  const sink = literalMessageSink({ keys: [key!], atMs: SIGNED_AT_MS }, into)
+  const into = encrypted ? encryptingSink({ recipients: [recipient], cipher: cipherByName('aes-256') }, out) : out
+  const sink = literalMessageSink({ keys: [signing], atMs: SIGNED_AT_MS }, into)
   sink.write(utf8(content))
   sink.end()
   return concatBytes(out.take())
@@ -39,7 +36,7 @@ function message(content: string, encrypted = true): Uint8Array {
 const block = (content: string, encrypted = true): string => latin1(armor('PGP MESSAGE', message(content, encrypted)))
 
 function clearSigned(text: string): string {
-  const maker = signatureMaker({ ...key!, type: SIGNATURE_TYPE.TEXT, atMs: SIGNED_AT_MS })
+  const maker = signatureMaker({ ...signing, type: SIGNATURE_TYPE.TEXT, atMs: SIGNED_AT_MS })
   maker.update(utf8(text))
   const signature = latin1(armor('PGP SIGNATURE', writePacket(PACKET.SIGNATURE, maker.finish())))
   return `-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\n${text.replaceAll(/^-/gm, '- -')}\r\n${signature}`
