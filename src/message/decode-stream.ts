@@ -63,14 +63,6 @@ class Base64Decoder implements ByteSink {
     if (decoded.written > 0) this.#out.write(bytes.subarray(0, decoded.written)) // what it throws is not ours to catch
     return true
   }
-}
-
-function decodeInto(bytes: Buffer, text: string): { read: number; written: number } | undefined {
-  try {
-    return bytes.setFromBase64(text, { lastChunkHandling: 'stop-before-partial' })
-  } catch {
-    return undefined
-  }
 
   #decodeLoosely(text: string): void {
     const clean = text.replace(NOT_BASE64, '')
@@ -82,6 +74,14 @@ function decodeInto(bytes: Buffer, text: string): { read: number; written: numbe
   #decodeRest(): void {
     if (this.#rest !== '') this.#out.write(decodeBase64(Buffer.from(this.#rest, 'latin1')).bytes)
     this.#rest = ''
+  }
+}
+
+function decodeInto(bytes: Buffer, text: string): { readonly read: number; readonly written: number } | undefined {
+  try {
+    return bytes.setFromBase64(text, { lastChunkHandling: 'stop-before-partial' })
+  } catch {
+    return undefined
   }
 }
 
