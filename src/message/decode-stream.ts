@@ -72,7 +72,7 @@ class Base64Decoder implements ByteSink {
   }
 
   #decodeRest(): void {
-    if (this.#rest !== '') this.#out.write(decodeBase64(Buffer.from(this.#rest, 'latin1')).bytes)
+    if (this.#rest !== '') this.#out.write(decodeBase64(Buffer.from(this.#rest.padEnd(4, '='), 'latin1')).bytes)
     this.#rest = ''
   }
 }

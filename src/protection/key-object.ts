@@ -1,5 +1,5 @@
 /** What every standard asks of a key: its name, its size, whether it is the same as another. */
-import type { KeyObject } from 'node:crypto'
+import type { AsymmetricKeyDetails, KeyObject } from 'node:crypto'
 import { Malformed } from './malformed.ts'
 
 export const RSA_BITS_MAX = 8192
@@ -41,4 +41,12 @@ export function describeKey(key: KeyObject): string {
     default: // ed25519, x25519, ml-dsa-65 …: the type says it all
       return type
   }
+}
+
+const knownDetails = new WeakMap<KeyObject, AsymmetricKeyDetails | undefined>()
+
+/** As KeyObject.asymmetricKeyDetails, which asks OpenSSL each time and so costs as much as parsing a signature. */
+export function detailsOf(key: KeyObject): AsymmetricKeyDetails | undefined {
+  if (!knownDetails.has(key)) knownDetails.set(key, key.asymmetricKeyDetails)
+  return knownDetails.get(key)
 }

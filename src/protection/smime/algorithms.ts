@@ -1,6 +1,6 @@
 /** AlgorithmIdentifiers of X.509 and CMS, and the digests: one table row each. RFC 3370, RFC 5754, RFC 8702. */
 import assert from 'node:assert/strict'
-import { type AsymmetricKeyDetails, type Hash, type KeyObject, createHash, hash } from 'node:crypto'
+import { type Hash, createHash, hash } from 'node:crypto'
 import { type Result, fail, ok } from '../../base/result.ts'
 import type { Weakness } from '../weakness.ts'
 import { type Node, parseDer, readOid, readSmallInteger } from './asn1/der-reader.ts'
@@ -133,11 +133,3 @@ function outputBitsOf({ parameters }: AlgorithmId): number | undefined {
 
 export const isAbsentOrNull = ({ parameters }: AlgorithmId): boolean =>
   parameters === undefined || (parameters.length === 2 && parameters[0] === TAG.NULL)
-
-const knownDetails = new WeakMap<KeyObject, AsymmetricKeyDetails | undefined>()
-
-/** As KeyObject.asymmetricKeyDetails, which asks OpenSSL each time and so costs as much as parsing a SignerInfo. */
-export function detailsOf(key: KeyObject): AsymmetricKeyDetails | undefined {
-  if (!knownDetails.has(key)) knownDetails.set(key, key.asymmetricKeyDetails)
-  return knownDetails.get(key)
-}

@@ -1,10 +1,10 @@
 /** The one place where a signature is checked, of a message, a certificate or a revocation list. */
 import { type KeyObject, verify } from 'node:crypto'
 import { type Result, fail, ok } from '../../base/result.ts'
-import { type AlgorithmId, type Digest, detailsOf, digestByName, isAbsentOrNull } from './algorithms.ts'
+import { type AlgorithmId, type Digest, digestByName, isAbsentOrNull } from './algorithms.ts'
 import { type PssParameters, allowsParameters, readPssParameters, shakePss, verifyPss } from './pss.ts'
 import { type SignatureRow, ecdsaCurveOf, signatureRow } from './signature-algorithms.ts'
-import { RSA_BITS_MAX, RSA_MODULUS_MIN_BITS } from '../key-object.ts'
+import { RSA_BITS_MAX, RSA_MODULUS_MIN_BITS, detailsOf } from '../key-object.ts'
 import type { SignatureProblem } from '../weakness.ts'
 
 export interface SignatureInput {

@@ -2,10 +2,10 @@
 import { type KeyObject, constants, createHash, createPublicKey, publicDecrypt, verify } from 'node:crypto'
 import { concatBytes, equalBytes } from '../../base/bytes.ts'
 import { type Result, fail, ok } from '../../base/result.ts'
+import { detailsOf } from '../key-object.ts'
 import {
   type Digest,
   RSA_ENCRYPTION,
-  detailsOf,
   digestByName,
   hashOf,
   mgf1AlgorithmDer,

@@ -4,7 +4,8 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { Weakness } from '../weakness.ts'
-import { type DigestName, RSA_ENCRYPTION, detailsOf } from './algorithms.ts'
+import { detailsOf } from '../key-object.ts'
+import { type DigestName, RSA_ENCRYPTION } from './algorithms.ts'
 
 /** `pure`: the whole message goes into the algorithm, which hashes as it sees fit (EdDSA, ML-DSA, SLH-DSA). */
 export type SignatureScheme = 'rsa-pkcs1' | 'rsa-pss' | 'ecdsa' | 'dsa' | 'pure'

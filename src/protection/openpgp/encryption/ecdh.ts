@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer'
 import { type KeyObject, createHash, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto'
 import { concatBytes } from '../../../base/bytes.ts'
+import { detailsOf } from '../../key-object.ts'
 import { need } from '../../malformed.ts'
 import { type CipherRow, cipherById, isWritten } from '../algorithms/ciphers.ts'
 import { type HashRow, hashById } from '../algorithms/hashes.ts'
@@ -75,7 +76,7 @@ const ANONYMOUS_SENDER = Buffer.from('Anonymous Sender    ', 'latin1')
 
 /** A point on the curve of this key. Throws when it is none. */
 function importPoint(point: Uint8Array, like: KeyObject): KeyObject {
-  const namedCurve = like.asymmetricKeyDetails?.namedCurve
+  const namedCurve = detailsOf(like)?.namedCurve
   if (namedCurve !== undefined)
     return createPublicKey({ key: point, format: 'raw-public', asymmetricKeyType: 'ec', namedCurve })
   const native = point[0] === NATIVE_POINT ? point.subarray(1) : point
@@ -89,7 +90,7 @@ function exportPoint(key: KeyObject): Uint8Array {
 
 /** A new pair on the same curve. */
 function generateLike(key: KeyObject): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
-  const namedCurve = key.asymmetricKeyDetails?.namedCurve
+  const namedCurve = detailsOf(key)?.namedCurve
   return namedCurve === undefined ? generateKeyPairSync('x25519') : generateKeyPairSync('ec', { namedCurve })
 }
 

@@ -3,7 +3,8 @@
  * (implicit rejection), so that nobody learns from our answers which it was (Bleichenbacher).
  */
 import { Buffer } from 'node:buffer'
-import { constants, privateDecrypt, publicEncrypt } from 'node:crypto'
+import { type KeyObject, constants, privateDecrypt, publicEncrypt } from 'node:crypto'
+import { detailsOf } from '../../key-object.ts'
 import { Cursor, writeMpi } from '../packets/cursor.ts'
 import { type Carrier, only } from './carrier.ts'
 import { readSessionKeyOctets, writeSessionKeyOctets } from './session-key.ts'
@@ -28,5 +29,4 @@ export const rsaCarrier: Carrier = {
   canWriteTo: ({ publicKeys }) => modulusBitsOf(only(publicKeys)) >= MODULUS_MIN_BITS,
 }
 
-const modulusBitsOf = (key: { readonly asymmetricKeyDetails?: { readonly modulusLength?: number } }): number =>
-  key.asymmetricKeyDetails?.modulusLength ?? 0
+const modulusBitsOf = (key: KeyObject): number => detailsOf(key)?.modulusLength ?? 0

@@ -2,7 +2,7 @@
 import { type KeyObject, constants, publicDecrypt, verify } from 'node:crypto'
 import { concatBytes, equalBytes } from '../../../base/bytes.ts'
 import { type Result, fail, ok } from '../../../base/result.ts'
-import { RSA_MODULUS_MIN_BITS } from '../../key-object.ts'
+import { RSA_MODULUS_MIN_BITS, detailsOf } from '../../key-object.ts'
 import { Malformed } from '../../malformed.ts'
 import type { SignatureProblem } from '../../weakness.ts'
 import { type HashRow, hashById } from '../algorithms/hashes.ts'
@@ -72,7 +72,7 @@ function findWeakness(row: PublicKeyRow, hash: HashRow, key: KeyPacket): string 
 /** Why nobody should rely on a key of this kind and size any more. */
 export function weaknessOfKey(key: KeyPacket, row = publicKeyAlgorithm(key.algorithm)): string | undefined {
   if (row?.weak !== undefined) return `${row.name.toUpperCase()} is too weak`
-  const bits = row?.layout.kind === 'rsa' ? key.publicKeys[0]?.asymmetricKeyDetails?.modulusLength : undefined
+  const bits = row?.layout.kind === 'rsa' ? bitsOf(key.publicKeys[0]) : undefined
   return bits !== undefined && bits < RSA_MODULUS_MIN_BITS ? `an RSA key of ${bits} bits is too weak` : undefined
 }
 
@@ -116,12 +116,13 @@ function matches(
 
 /** RSASSA-PKCS1-v1_5 by comparison of the whole encoding (RFC 8017 §8.2.2); padding of any other form is refused. */
 function matchesRsa(key: KeyObject, hash: HashRow, number: Uint8Array, digest: SignatureDigest): boolean {
-  const length = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
+  const length = Math.ceil((bitsOf(key) ?? 0) / 8)
   const encoded = publicDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, fixed(number, length))
   return equalBytes(encoded, concatBytes([hash.digestInfo, digest.bytes]))
 }
 
-export const subgroupBytes = (key: KeyObject): number => Math.ceil((key.asymmetricKeyDetails?.divisorLength ?? 0) / 8)
+const bitsOf = (key: KeyObject | undefined): number | undefined => key && detailsOf(key)?.modulusLength
+export const subgroupBytes = (key: KeyObject): number => Math.ceil((detailsOf(key)?.divisorLength ?? 0) / 8)
 
 /** A number with leading zeros up to the length. Throws Malformed when it is longer. */
 export function fixed(number: Uint8Array, length: number): Uint8Array {

@@ -6,7 +6,6 @@ import {
   type AlgorithmId,
   type Digest,
   RSA_ENCRYPTION,
-  detailsOf,
   digestByName,
   isAbsentOrNull,
   readAlgorithm,
@@ -21,7 +20,7 @@ import type { SmimeCertificate } from '../x509/certificate.ts'
 import type { ContentKey } from './content-key.ts'
 import { type EntityId, issuerAndSerial, readEntityId } from './entity-id.ts'
 import { type OaepDigests, decryptOaep } from './rsa-oaep.ts'
-import { RSA_MODULUS_MIN_BITS } from '../../key-object.ts'
+import { RSA_MODULUS_MIN_BITS, detailsOf } from '../../key-object.ts'
 
 const RSAES_OAEP = '1.2.840.113549.1.1.7'
 const MGF1 = '1.2.840.113549.1.1.8'
