@@ -1,5 +1,5 @@
 /**
- * gpg finds a user's key in our directory: `gpg --locate-keys` asks by itself for the host, over HTTPS on port 443, and
+ * gpg finds a user's key in our directory, as `sealpost serve` serves it: `gpg --locate-keys` asks by itself for the host, over HTTPS on port 443, and
  * believes the certificates of the system. So it runs with a hosts file and a certificate of its own put over those of the
  * system, which only its own mount namespace sees.
  */
@@ -12,12 +12,8 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
-import { parseAddress, parseDomain } from '../../src/message/address.ts'
-import { certificatesForAddress } from '../../src/protection/openpgp/certificate/one-address.ts'
-import { wkdHash } from '../../src/protocol/wkd.ts'
-import { type DirectoryDeps, answerOf } from '../../src/publish/directory.ts'
-import { type HttpsListener, startHttps } from '../../src/publish/https-listener.ts'
 import { needsAll } from '../support/apt.ts'
+import { type Provider, makeProvider } from '../support/provider.ts'
 
 const run = promisify(execFile)
 /** Nobody else listens there. */
@@ -43,54 +39,26 @@ async function whyNot(): Promise<string | undefined> {
 describe('gpg --locate-keys', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'sealpost-wkd-'))
   const file = (name: string): string => join(folder, name)
-  const asked: string[] = []
-  let listener: HttpsListener
-
-  const gpg = (home: string, ...args: readonly string[]) =>
-    run('gpg', ['--homedir', home, '--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', '', ...args], {
-      encoding: 'buffer',
-    })
+  let provider: Provider
 
   before(async () => {
-    const owner = mkdtempSync(join(folder, 'owner-'))
-    await gpg(owner, '--quick-gen-key', `Joe Doe <joe@${ADVANCED}>`, 'ed25519/cert,sign', 'sign', 'never')
-    await gpg(owner, '--quick-add-uid', `joe@${ADVANCED}`, `Joe elsewhere <joe@${DIRECT}>`)
-    const { stdout: keys } = await gpg(owner, '--export')
-    const deps: DirectoryDeps = {
-      domains: [ADVANCED, DIRECT].map(parseDomain).filter((domain) => domain !== undefined),
-      userNamed: async (domain, hash) => (hash === wkdHash('joe') ? parseAddress(`joe@${domain}`) : undefined),
-      publicKeysOf: async (address) => {
-        const cut = certificatesForAddress(keys, address)
-        assert(cut.ok)
-        return Buffer.concat(cut.value)
-      },
-      armor: (bytes) => bytes,
-    }
     const tls = await createTlsCertificate({ hosts: HOSTS, nowMs: Date.now() })
     writeFileSync(file('ca.pem'), tls.certificatePem)
+    writeFileSync(file('tls.key'), tls.keyPem)
     writeFileSync(file('hosts'), HOSTS.map((host) => `${LOOPBACK} ${host}\n`).join(''))
-    listener = await startHttps(
-      {
-        host: LOOPBACK,
-        port: 443,
-        tls: { cert: tls.certificatePem, key: tls.keyPem },
-        connectionsMax: 50,
-        connectionsPerPeerMax: 50,
-        stopGraceMs: 500,
+    provider = await makeProvider({
+      domains: [ADVANCED, DIRECT],
+      config: {
+        listeners: { https: { host: LOOPBACK, port: 443 } },
+        tls: { certificate: file('ca.pem'), key: file('tls.key') },
+        log: { level: 'debug' },
       },
-      {
-        answer: (request) => {
-          asked.push(`${request.method} ${request.host}${request.target}`)
-          return answerOf(deps, request)
-        },
-        nowMs: () => Date.now(),
-        answered: () => undefined,
-        failed: (error) => assert.fail(String(error)),
-      },
-    )
+    })
+    for (const domain of [ADVANCED, DIRECT]) await provider.cli(['user', 'add', `joe@${domain}`])
+    await provider.start()
   })
   after(async () => {
-    await listener.stop()
+    await provider[Symbol.asyncDispose]()
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -113,31 +81,36 @@ describe('gpg --locate-keys', { skip }, () => {
     }
   }
 
-  const userIds = (said: string): string[] => [...said.matchAll(/^uid:(?:[^:]*:){8}([^:]*)/gm)].map(([, id = '']) => id)
+  const field = (said: string, record: string, index: number): string[] =>
+    said
+      .split('\n')
+      .map((line) => line.split(':'))
+      .filter(([name]) => name === record)
+      .map((fields) => fields[index - 1] ?? '')
 
-  test('by the advanced method', async () => {
-    const { status, said } = await locate(`joe@${ADVANCED}`)
-    assert.equal(status, 0, `${said}\n${asked.join('\n')}`)
-    assert.deepEqual(userIds(said), [`Joe Doe <joe@${ADVANCED}>`])
-    assert(asked.some((line) => line.includes(`openpgpkey.${ADVANCED}/.well-known/openpgpkey/${ADVANCED}/hu/`)))
-  })
-
-  test('by the direct method, where the host of the other does not exist', async () => {
-    const { status, said } = await locate(`Joe@${DIRECT}`)
-    assert.equal(status, 0, `${said}\n${asked.join('\n')}`)
-    assert.deepEqual(userIds(said), [`Joe elsewhere <joe@${DIRECT}>`])
-    assert(asked.some((line) => line.includes(`${DIRECT}/.well-known/openpgpkey/hu/`)))
-  })
+  const cases: readonly [address: string, method: string][] = [
+    [`joe@${ADVANCED}`, 'the advanced method'],
+    [`Joe@${DIRECT}`, 'the direct method, where the host of the other does not exist'],
+  ]
+  for (const [address, method] of cases)
+    test(`by ${method}`, async () => {
+      const { status, said } = await locate(address)
+      assert.equal(status, 0, said)
+      assert.deepEqual(field(said, 'uid', 10), [`<${address.toLowerCase()}>`])
+      const listed = await provider.cli(['key', 'list', address.toLowerCase()])
+      const ours = listed.filter((key) => key['standard'] === 'openpgp').map((key) => key['fingerprint'])
+      assert.deepEqual(
+        field(said, 'fpr', 10)
+          .slice(0, 1)
+          .map((each) => each.toLowerCase()),
+        ours,
+      )
+      assert(field(said, 'sub', 12).includes('e'), 'gpg can encrypt to it')
+    })
 
   test('not somebody who is not here', async () => {
     const { status, said } = await locate(`jane@${ADVANCED}`)
     assert.notEqual(status, 0, said)
-    assert.deepEqual(userIds(said), [])
+    assert.deepEqual(field(said, 'uid', 10), [])
   })
-
-  test('it asks for nothing that is not in the directory', () =>
-    assert.deepEqual(
-      asked.filter((line) => !/^GET [a-z.]+\/\.well-known\/openpgpkey\/(?:[a-z.]+\/)?(?:hu\/|policy)/.test(line)),
-      [],
-    ))
 })
