@@ -70,6 +70,20 @@ test('renewal moves the end of all keys, and the old copy does not move it back'
   assert.ok(!renewCertificate(ALICE.certificate, withoutPrimary, { atMs: NOW_MS, expiresMs: endMs }).ok)
 })
 
+test('renewal in the second in which the certificate was made counts', () => {
+  for (const [day, profile] of [
+    [1, 'v4'],
+    [2, 'v4'],
+    [3, 'v6'],
+    [4, 'v6'],
+  ] as const) {
+    // prettier-ignore
+    const { certificate, subkeys } = make(profile)
+    const expiresMs = END_MS + day * DAY_MS
+    assert.equal(value(renewCertificate(certificate, subkeys, { atMs: BORN_MS, expiresMs })).notAfterMs, expiresMs)
+  }
+})
+
 test('renewal works in version 6, where the key says it of itself', () => {
   const { certificate, subkeys } = make('v6')
   const renewed = value(renewCertificate(certificate, subkeys, { atMs: NOW_MS, expiresMs: END_MS + DAY_MS }))

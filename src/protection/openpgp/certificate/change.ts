@@ -35,7 +35,8 @@ export function renewCertificate(
     if (binding === undefined) return []
     const { type } = binding.signature
     const subpackets = [...kept(binding), keyExpires(key, times.expiresMs)]
-    return [certify({ ...owner, type, subpackets, atMs: times.atMs }, { primary, ...thing })]
+    const atMs = Math.max(times.atMs, binding.createdMs + 1000) // of two from one second nobody knows the newer
+    return [certify({ ...owner, type, subpackets, atMs }, { primary, ...thing })]
   }
   const users = certificate.userIds
     .filter((userId) => !isTakenBack(userId))

@@ -4,7 +4,8 @@ import { hex } from '../../../base/bytes.ts'
 import { attempt, Malformed } from '../../malformed.ts'
 import type { Certificate, KeyRing, SignerFinding } from '../../standard.ts'
 import { unarmored } from '../armor.ts'
-import { type OpenpgpCertificate, isOpenpgpCertificate } from '../certificate/certificate.ts'
+import { type Component, type OpenpgpCertificate, isOpenpgpCertificate } from '../certificate/certificate.ts'
+import { maySign } from '../certificate/state.ts'
 import type { KeyPacket } from '../keys/key-packet.ts'
 import { Cursor } from '../packets/cursor.ts'
 import { PACKET, readPackets } from '../packets/packet.ts'
@@ -135,14 +136,22 @@ function candidatesFor({ issuerFingerprint, issuerKeyId }: Signature, { ring, ca
     ...carried,
   ].filter(isOpenpgpCertificate)
   const seen = new Set<string>()
-  return certificates
-    .flatMap((certificate) => certificate.components.map(({ packet }) => ({ certificate, packet })))
-    .filter(({ packet: { fingerprint, keyId } }) =>
-      issuerFingerprint === undefined ? hex(keyId) === issuerKeyId : fingerprint === issuerFingerprint,
-    )
-    .filter(({ packet: { fingerprint } }) => !seen.has(fingerprint) && seen.add(fingerprint))
-    .slice(0, CANDIDATES_MAX)
+  return (
+    certificates
+      .flatMap((certificate) => certificate.components.map((component) => ({ certificate, component })))
+      // anybody can put another's signing key under their own; it has not signed that it belongs there
+      .toSorted((a, b) => Number(isForSigning(b.component)) - Number(isForSigning(a.component)))
+      .map(({ certificate, component: { packet } }) => ({ certificate, packet }))
+      .filter(({ packet: { fingerprint, keyId } }) =>
+        issuerFingerprint === undefined ? hex(keyId) === issuerKeyId : fingerprint === issuerFingerprint,
+      )
+      .filter(({ packet: { fingerprint } }) => !seen.has(fingerprint) && seen.add(fingerprint))
+      .slice(0, CANDIDATES_MAX)
+  )
 }
+
+const isForSigning = (component: Component): boolean =>
+  component.bindings.some((binding) => maySign(component, binding))
 
 function timesOf({ createdMs, expiresMs }: Signature): Pick<SignerFinding, 'signingTimeMs' | 'expiresMs'> {
   return {
