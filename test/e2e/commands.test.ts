@@ -13,7 +13,9 @@ import { sealCommand } from '../../src/cli/seal.ts'
 import { serveCommand } from '../../src/cli/serve.ts'
 import { trustCommand } from '../../src/cli/trust.ts'
 import { userCommand } from '../../src/cli/user.ts'
+import { openpgp } from '../../src/protection/openpgp/openpgp.ts'
 import { readKeyFile, writeKeyFile } from '../../src/protection/smime/key-files/key-file.ts'
+import { openpgpIdentity } from '../support/openpgp-identity.ts'
 import { writeCertificatePem } from '../../src/protection/smime/key-files/pem.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
 import { jsonLines, runCommand } from '../support/run-command.ts'
@@ -184,8 +186,8 @@ describe('user, key, trust', () => {
     const kinds = ['ec-p256', 'ed25519', 'x25519']
     const algorithmsOf = (row: unknown): string[] =>
       (row as { keys: { algorithm: string }[] }).keys.map(({ algorithm }) => algorithm)
-    assert.deepEqual(algorithmsOf(made), kinds)
-    const listed = await provider.cli(['key', 'list', 'zoe@a.example'])
+    assert.deepEqual(algorithmsOf(made), [...kinds, 'ed25519'], 'the last of OpenPGP')
+    const listed = (await provider.cli(['key', 'list', 'zoe@a.example'])).filter((row) => row['standard'] === 'smime')
     const uses = new Map(listed.map((row) => [row['algorithm'], row['use']]))
     assert.deepEqual(
       kinds.map((kind) => uses.get(kind)),
@@ -201,6 +203,29 @@ describe('user, key, trust', () => {
       read.value.keys.map(({ certificate }) => certificate.algorithm),
       kinds,
     )
+  })
+
+  test('OpenPGP keys leave under a password only, and come back with it', async () => {
+    const exporting = ['key', 'export', 'zoe@a.example', '--standard', 'openpgp', '--private']
+    await refused(exporting, /leaves only under a password/)
+    const [secret] = await provider.cli([...exporting, '--password-stdin'], 'sesame')
+    const armored = Buffer.from(String(secret?.['openpgp']), 'base64')
+    assert.match(armored.toString(), /^-----BEGIN PGP PRIVATE KEY BLOCK-----/)
+    const [read] = [openpgp.readKeyFile(armored, 'sesame')]
+    assert.ok(read?.ok)
+    assert.deepEqual(
+      read.value.keys.map(({ subkeys = [] }) => subkeys.length),
+      [3],
+    )
+    await refused(['key', 'import', '-'], /password/, armored.toString())
+    const file = join(provider.dir, 'zoe.asc')
+    writeFileSync(file, armored)
+    const [imported] = await provider.cli(['key', 'import', file, '--password-stdin'], 'sesame')
+    assert.deepEqual([imported?.['standard'], imported?.['private']], ['openpgp', true])
+    const carl = openpgpIdentity('carl@c.example')
+    const foreign = Buffer.from(openpgp.writeKeyFile({ keys: [carl], password: 'sesame' }))
+    writeFileSync(file, foreign)
+    await refused(['key', 'import', file, '--password-stdin'], /is not a user here/, 'sesame')
   })
 
   test('key import: whose, and what it refuses', async () => {
@@ -232,9 +257,10 @@ describe('user, key, trust', () => {
   })
 
   test('key rotate and revoke: the old stay listed, and are known as what they are', async () => {
-    const keysOf = async (address: string) => provider.cli(['key', 'list', address])
+    const keysOf = async (address: string) =>
+      (await provider.cli(['key', 'list', address])).filter((row) => row['standard'] === 'smime')
     const [old] = await keysOf('ben@b.example')
-    const [rotated] = await provider.cli(['key', 'rotate', 'ben@b.example'])
+    const [rotated] = await provider.cli(['key', 'rotate', 'ben@b.example', '--standard', 'smime'])
     const [made] = (rotated as { keys: { fingerprint: string }[] }).keys
     const fingerprints = (await keysOf('ben@b.example')).map((key) => key['fingerprint'])
     assert.deepEqual(new Set(fingerprints), new Set([old?.['fingerprint'], made?.fingerprint]))
