@@ -1,7 +1,7 @@
 /** Whether the key of a signature may be believed (decision 0045): what 222 says of it, and what its certificate says. */
 import type { CameWith, Certificate, KeyRing, TrustFinding } from '../../standard.ts'
-import { isOpenpgpCertificate } from '../certificate/certificate.ts'
-import { signingComponent, stateAt } from '../certificate/state.ts'
+import { type OpenpgpCertificate, isOpenpgpCertificate } from '../certificate/certificate.ts'
+import { type KeyState, signingComponent, stateAt } from '../certificate/state.ts'
 
 /** What a clock may be wrong by. */
 const FUTURE_MS_MAX = 24 * 60 * 60 * 1000
@@ -22,12 +22,24 @@ export function judge(certificate: Certificate, came: CameWith, ring: KeyRing, a
   const signedMs = came.signingTimeMs ?? atMs
   if (signedMs > atMs + FUTURE_MS_MAX) return distrust('untrusted', 'the signature comes from the future')
   if (came.expiresMs !== undefined && came.expiresMs <= atMs) return distrust('expired', 'the signature has run out')
-  const state =
-    came.signedBy === undefined
-      ? stateAt(certificate, atMs)
-      : signingComponent(certificate, came.signedBy, signedMs)?.state
-  if (state?.valid === false) return distrust(state.verdict, state.why)
-  return sameKey.some(({ trust }) => trust !== 'candidate')
+  // a copy that came along may bring the owner's revocation before 222 has it
+  const copies = came.carried
+    .filter(isOpenpgpCertificate)
+    .filter((copy) => copy.fingerprint === certificate.fingerprint)
+  for (const copy of [certificate, ...copies]) {
+    const state = stateOf(copy, came.signedBy, signedMs)
+    if (!state.valid && (copy === certificate || state.verdict === 'revoked')) return distrust(state.verdict, state.why)
+  }
+  return sameKey.some(
+    (entry) => entry.trust !== 'candidate' && entry.certificate.fingerprint === certificate.fingerprint,
+  )
     ? { trusted: true, path: [certificate.fingerprint] }
     : distrust('untrusted', 'nobody that we believe says whose key it is')
+}
+
+/** Of the key that signed; of the whole certificate, where nobody has. */
+function stateOf(certificate: OpenpgpCertificate, signedBy: string | undefined, atMs: number): KeyState {
+  if (signedBy === undefined) return stateAt(certificate, atMs)
+  const signing = signingComponent(certificate, signedBy, atMs)
+  return signing?.state ?? { valid: false, verdict: 'untrusted', why: 'the key is not one of the certificate' }
 }
