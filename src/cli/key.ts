@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { confirmKey, exportKeys, importKeys, listKeys, revokeKey, rotateKeys } from '../admin/operations/keys.ts'
 import type { StandardName } from '../protection/standard.ts'
+import { findKeys } from '../admin/operations/find-keys.ts'
 import { atDesk, bytesOf, passwordFromStdin } from './desk-of.ts'
 import { type CommonOptions, command, isoTime, note, say, sayRows } from './output.ts'
 
@@ -15,6 +16,11 @@ export function keyCommand(): Command {
       'Known keys of one address, or of all: what each is for, why it is trusted, until when, and whether its private key is here.',
       ['sealpost key list'],
     ).action(list),
+  )
+  key.addCommand(
+    command('find <address>', "Look up somebody's keys now where `lookup` in the configuration says, and keep them.", [
+      'sealpost key find suzuki@abc.com',
+    ]).action(find),
   )
   key.addCommand(importCommand())
   key.addCommand(exportCommand())
@@ -76,6 +82,15 @@ async function list(address: string | undefined, options: CommonOptions): Promis
     revoked: revokedMs === undefined ? null : isoTime(revokedMs),
   }))
   sayRows(options, rows, address === undefined ? 'No keys yet.' : `No key of ${address} is known.`)
+}
+
+async function find(address: string, options: CommonOptions): Promise<void> {
+  const { answers, keys } = await atDesk(options, (desk) => findKeys(desk, { address }))
+  for (const answer of answers)
+    say(options, answer, `${answer.source}: ${answer.why ?? ([...answer.fingerprints].join(', ') || answer.outcome)}`)
+  if (options.json === true) return
+  const rows = keys.map(({ fingerprint, trust, source, held }) => ({ fingerprint, trust, source, held }))
+  sayRows(options, rows, `No key of ${address} is known.`)
 }
 
 async function importFile(

@@ -10,7 +10,7 @@ import { type Address, type Domain, addressKey, domainOf } from '../message/addr
 import type { Certificate, StandardName } from '../protection/standard.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
-import type { KeySource } from './key-sources.ts'
+import type { KeySource, KeySourceName } from './key-sources.ts'
 import type { PublicKeys, StoredCertificate } from './public-keys.ts'
 
 /** One look-up at all its sources; whoever waits for it waits less. */
@@ -43,16 +43,34 @@ export interface KeyFinderOptions {
   }) => Promise<(tx: Tx) => Promise<void>>
 }
 
-interface Answer {
+/** What one source had. */
+export interface LookUpAnswer {
+  readonly source: KeySourceName
+  readonly outcome: 'found' | 'absent' | 'failed'
+  readonly fingerprints: readonly string[]
+  /** One sentence, when it failed. */
+  readonly why?: string
+}
+
+export interface LookUp {
+  /** In the order in which they were asked; none where the last look-up still counts. */
+  readonly answers: readonly LookUpAnswer[]
+  /** Whether 222 has something new. */
+  readonly isNew: boolean
+}
+
+interface Remembered {
   readonly untilMs: number
   readonly failures: number
 }
 
+const NOTHING: LookUp = { answers: [], isNew: false }
+
 export class KeyFinder {
   readonly #options: KeyFinderOptions
   /** Look-ups that need not be repeated yet, in order of last use. */
-  readonly #answers = new Map<string, Answer>()
-  readonly #running = new Map<string, Promise<boolean>>()
+  readonly #answers = new Map<string, Remembered>()
+  readonly #running = new Map<string, Promise<LookUp>>()
   readonly #stopped = new AbortController()
 
   constructor(options: KeyFinderOptions) {
@@ -66,7 +84,7 @@ export class KeyFinder {
   async prepare(address: Address, atMs: number): Promise<void> {
     if (this.#asksNobody(address)) return
     try {
-      if (await this.#isWanting(address, atMs)) await this.#inTime(this.#lookUp(address))
+      if (await this.#isWanting(address, atMs)) await this.#inTime(this.lookUp(address))
     } catch (error) {
       events.trouble({ during: `looking for keys of ${address}`, error })
     }
@@ -79,7 +97,23 @@ export class KeyFinder {
 
   /** For a signature by an unknown key: whether 222 knows more of the address now. Waits as `prepare`; never rejects. */
   async learn(address: Address): Promise<boolean> {
-    return !this.#asksNobody(address) && (await this.#inTime(this.#lookUp(address))) === true
+    return !this.#asksNobody(address) && (await this.#inTime(this.lookUp(address)))?.isNew === true
+  }
+
+  /** One look-up for all who ask at once, and none where the last one still counts. Takes its time; never rejects. */
+  lookUp(address: Address): Promise<LookUp> {
+    const key = addressKey(address)
+    if ((this.#answers.get(key)?.untilMs ?? 0) > this.#options.clock.nowMs()) return Promise.resolve(NOTHING)
+    const running =
+      this.#running.get(key) ??
+      this.#ask(address)
+        .catch((error: unknown) => {
+          events.trouble({ during: `looking up keys of ${address}`, error })
+          return NOTHING
+        })
+        .finally(() => this.#running.delete(key))
+    this.#running.set(key, running)
+    return running
   }
 
   /** Ends what is under way. */
@@ -112,43 +146,27 @@ export class KeyFinder {
     return done
   }
 
-  /** One look-up for all who ask at once, and none where the last one still counts. Whether 222 has something new. */
-  #lookUp(address: Address): Promise<boolean> {
-    const key = addressKey(address)
-    if ((this.#answers.get(key)?.untilMs ?? 0) > this.#options.clock.nowMs()) return Promise.resolve(false)
-    const running =
-      this.#running.get(key) ??
-      this.#ask(address)
-        .catch((error: unknown) => {
-          events.trouble({ during: `looking up keys of ${address}`, error })
-          return false
-        })
-        .finally(() => this.#running.delete(key))
-    this.#running.set(key, running)
-    return running
-  }
-
-  async #ask(address: Address): Promise<boolean> {
+  async #ask(address: Address): Promise<LookUp> {
     const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(LOOK_UP_MAX_MS)])
-    let failed = false
+    const answers: LookUpAnswer[] = []
     let isNew = false
+    let found = false
     for (const source of this.#options.sources) {
       const answer = await source.ask(address, signal)
       if (signal.aborted && !answer.ok) break
       const certificates = answer.ok ? source.read(answer.value, address).slice(0, CERTIFICATES_MAX) : []
       const outcome = answer.ok ? (certificates.length > 0 ? 'found' : 'absent') : 'failed'
       const fingerprints = certificates.map(({ fingerprint }) => fingerprint)
-      const why = answer.ok ? {} : { why: answer.error }
-      events.keyLookedUp({ address, source: source.name, outcome, fingerprints, ...why })
-      failed ||= !answer.ok
+      const said = { source: source.name, outcome, fingerprints, ...(!answer.ok && { why: answer.error }) } as const
+      events.keyLookedUp({ address, ...said })
+      answers.push(said)
       isNew = (await this.#keep(address, source, certificates)) || isNew
-      if (await this.#suffices(address, fingerprints)) {
-        failed = false
-        break
-      }
+      found = await this.#suffices(address, fingerprints)
+      if (found) break
     }
-    this.#remember(addressKey(address), failed || this.#stopped.signal.aborted)
-    return isNew
+    const failed = this.#stopped.signal.aborted || answers.some(({ outcome }) => outcome === 'failed')
+    this.#remember(addressKey(address), failed && !found)
+    return { answers, isNew }
   }
 
   async #keep(address: Address, source: KeySource, certificates: readonly Certificate[]): Promise<boolean> {

@@ -27,7 +27,7 @@ after(() => rmSync(dir, { recursive: true, force: true }))
 
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   user: ['add', 'list', 'suspend', 'resume', 'remove'],
-  key: ['list', 'import', 'export', 'rotate', 'revoke'],
+  key: ['list', 'find', 'import', 'export', 'rotate', 'revoke'],
   trust: ['add', 'list', 'remove', 'export'],
   queue: ['list', 'retry', 'hold', 'release', 'remove'],
 }

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
 import { wkdHash } from '../../src/protocol/wkd.ts'
 import { fetchWhenThere } from '../support/pop3-client.ts'
-import { type Provider, makeProvider } from '../support/provider.ts'
+import { type Provider, makeProvider, runSealpost } from '../support/provider.ts'
 import { startScriptedDns } from '../support/scripted-dns.ts'
 import { submit } from '../support/smtp-client.ts'
 
@@ -60,6 +60,7 @@ async function twoProviders() {
   const dns = await startScriptedDns({
     a: { 'openpgpkey.alpha.example': [ALPHA_HOST], 'openpgpkey.beta.example': [BETA_HOST] },
   })
+  const env = { NODE_OPTIONS: `--import=${PRELOAD}`, TEST_HTTPS_PORT: String(port) }
   const make = (domain: string, host: string): Promise<Provider> =>
     makeProvider({
       domains: [domain],
@@ -69,7 +70,7 @@ async function twoProviders() {
         fetch: { allowNetworks: ['127.0.0.77/32', '127.0.0.78/32'] },
         dns: { resolver: dns.resolver },
       },
-      env: { NODE_OPTIONS: `--import=${PRELOAD}`, TEST_HTTPS_PORT: String(port) },
+      env,
     })
   const [alpha, beta] = [await make('alpha.example', ALPHA_HOST), await make('beta.example', BETA_HOST)]
   const passwordOf = async (provider: Provider, user: string): Promise<string> =>
@@ -82,7 +83,7 @@ async function twoProviders() {
   const stop = async (): Promise<void> => {
     await Promise.all([alpha[Symbol.asyncDispose](), beta[Symbol.asyncDispose](), dns[Symbol.asyncDispose]()])
   }
-  return { alpha, beta, port, passwords, stop }
+  return { alpha, beta, port, env, passwords, stop }
 }
 
 describe('two providers with directories', () => {
@@ -112,6 +113,19 @@ describe('two providers with directories', () => {
     const text = read?.toString('latin1') ?? ''
     assert.match(text, /\r\nHello Bob\r\n/)
     assert.match(text, /^Authentication-Results: .*openpgp=pass/m)
+  })
+
+  test('sealpost key find asks at once, and says what each source had', async () => {
+    const { alpha, beta, env } = providers
+    const find = async (who: string): Promise<Record<string, unknown>> => {
+      const args = ['key', 'find', who, '--json', '--config', beta.configFile]
+      const said = await runSealpost(args, undefined, { ...env, NODE_EXTRA_CA_CERTS: tlsFile(alpha) })
+      return JSON.parse(said) as Record<string, unknown>
+    }
+    const [own] = (await alpha.cli(['key', 'list', ANNA])).filter((key) => key['standard'] === 'openpgp')
+    assert.deepEqual(await find(ANNA), { source: 'wkd', outcome: 'found', fingerprints: [own?.['fingerprint']] })
+    assert.deepEqual(await find('nobody@alpha.example'), { source: 'wkd', outcome: 'absent', fingerprints: [] })
+    await assert.rejects(find(BOB), /one of ours/)
   })
 
   test('what the directory hands out, and to whom', async () => {
