@@ -7,6 +7,7 @@ describeOpenpgpProgram({
   title: 'gpg',
   programs: needsAll({ gpg: 'gpg', 'gpg-agent': 'gpg-agent' }),
   makeProgram: makeGpg,
+  clearsigns: true,
   kinds: [
     'rsa',
     'ed25519',

@@ -7,6 +7,7 @@ describeOpenpgpProgram({
   title: 'rnp',
   programs: needs('rnp', 'rnp'),
   makeProgram: makeRnp,
+  clearsigns: true,
   kinds: [undefined],
   encryptions: [
     ...['CAMELLIA128', 'CAMELLIA256', 'AES128', 'AES192'].map((cipher) => ['--cipher', cipher]),

@@ -8,6 +8,7 @@ describeOpenpgpProgram({
   title: 'sq',
   programs: needs('sq', 'sq'),
   makeProgram: makeSq,
+  clearsigns: true,
   kinds: ['cv25519', 'rsa3k'],
   encryptions: ['none', 'pad', 'zip', 'zlib', 'bzip2'].map((kind) => ['--compression', kind]),
   signatures: [],

@@ -69,6 +69,7 @@ export async function makeGpg(): Promise<Gpg> {
       const { status, stdout, stderr } = await gpg(['--status-fd', '1', '--verify', ...files])
       return status === 0 && isSignedBy(fingerprint, stdout.toString()) ? undefined : stderr
     },
+    clearsign: async (text, key) => (await must(['--local-user', await imported(key), '--clearsign'], text)).stdout,
     async encrypt(content, { to, signer, args = [] }) {
       const fingerprints = await Promise.all(to.map((each) => imported(each)))
       const signing = signer === undefined ? [] : ['--local-user', await imported(signer), '--sign']

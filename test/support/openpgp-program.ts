@@ -18,6 +18,8 @@ export interface OpenpgpProgram extends AsyncDisposable {
   sign(content: Uint8Array, key: Uint8Array, args?: readonly string[]): Promise<Buffer>
   /** What it says against the signature; `undefined`: it is good. */
   verify(content: Uint8Array, signature: Uint8Array, signer: Uint8Array): Promise<string | undefined>
+  /** Text signed in clear, where it can. */
+  clearsign?(text: Uint8Array, key: Uint8Array): Promise<Buffer>
   encrypt(content: Uint8Array, how: EncryptOptions): Promise<Buffer>
   decrypt(message: Uint8Array, key: Uint8Array, signer?: Uint8Array): Promise<Decrypted>
 }

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { after, before, describe, test } from 'node:test'
+import type { CertificateProfile } from '../../src/protection/openpgp/certificate/make.ts'
 import { openpgp } from '../../src/protection/openpgp/openpgp.ts'
 import type { EncryptionChoice, Opened } from '../../src/protection/standard.ts'
 import {
   CONTENT,
+  TEXT,
   type Person,
   changedIn,
   made,
@@ -23,10 +25,14 @@ export interface OpenpgpSuite {
   readonly title: string
   readonly programs: { readonly skip: string | false }
   readonly makeProgram: () => Promise<OpenpgpProgram>
+  /** Kinds of keys of ours that it reads; `v4` where nothing is said. */
+  readonly profiles?: readonly CertificateProfile[]
   /** Kinds of keys that it makes, in its own words. */
   readonly kinds: readonly (string | undefined)[]
   /** Those whose signatures we call weak, also the ones that the key makes about itself. */
   readonly weakKinds?: readonly string[]
+  /** It can sign text in clear. */
+  readonly clearsigns?: boolean
   /** How it can be asked to make a signed and encrypted message, in its own words. */
   readonly encryptions: readonly (readonly string[])[]
   /** Those that we open, but call weak. */
@@ -40,18 +46,20 @@ export interface OpenpgpSuite {
 
 export function describeOpenpgpProgram(suite: OpenpgpSuite): void {
   describe(suite.title, suite.programs, () => {
+    const profiles = suite.profiles ?? ['v4']
     let program: OpenpgpProgram
-    let ours: Person
+    const ours = new Map<CertificateProfile, Person>()
     const people = new Map<string | undefined, Person>()
     before(async () => {
       program = await suite.makeProgram()
-      ours = ourPerson('ours@biglobe.example')
+      for (const profile of profiles) ours.set(profile, ourPerson('ours@biglobe.example', profile))
       for (const kind of [...suite.kinds, ...(suite.weakKinds ?? [])]) people.set(kind, await personWith(program, kind))
     })
     after(() => program[Symbol.asyncDispose]())
     const [first] = suite.kinds
-    bothWays('our own kind of key', () => [program, ours])
+    for (const profile of profiles) bothWays(`our own ${profile}`, () => [program, ours.get(profile) as Person])
     for (const kind of suite.kinds) bothWays(kind ?? 'its own kind of key', () => [program, person(kind)])
+    inline(() => [program, person(first)], suite.clearsigns ?? false)
     for (const kind of suite.weakKinds ?? []) weakBothWays(kind, () => [program, person(kind)])
     const person = (kind: string | undefined): Person => people.get(kind) as Person
     const opened = async (args: readonly string[]): Promise<Opened> => {
@@ -123,6 +131,37 @@ function bothWays(kind: string, at: () => [OpenpgpProgram, Person]): void {
     assert.equal(content.toString(), CONTENT.toString())
     assert.equal(await program.verify(content, signature, certificate), undefined)
     assert.notEqual(await program.verify(Buffer.concat([content, Buffer.from('!')]), signature, certificate), undefined)
+  })
+}
+
+/** What people wrote before PGP/MIME, and some still do: the armor is the text. */
+function inline(at: () => [OpenpgpProgram, Person], clearsigns: boolean): void {
+  const mailOf = (text: Buffer): Buffer => {
+    const lines = text.toString().replaceAll(/\r?\n/g, '\r\n')
+    return Buffer.from(`Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${lines}`)
+  }
+
+  test('inline: we open what it encrypts and signs', async () => {
+    const [program, { own, secret, certificate }] = at()
+    const opened = open(mailOf(await program.encrypt(Buffer.from(TEXT), { to: [certificate], signer: secret })), own)
+    assert(opened.kind === 'decrypted', JSON.stringify(opened))
+    assert.equal(opened.signers?.[0]?.intact, true)
+    assert(Buffer.from(opened.inner.raw).includes(TEXT))
+    assert(!opened.partial)
+  })
+
+  if (!clearsigns) return
+  test('inline: we verify what it signs in clear, and nothing around it', async () => {
+    const [program, { own, secret }] = at()
+    const text = (await program.clearsign?.(Buffer.from(TEXT), secret)) ?? Buffer.alloc(0)
+    const [opened, amid, changed] = [text, `Before\n${text.toString()}After\n`, text.toString().replace('Welt', 'Zelt')]
+      .map((each) => mailOf(Buffer.from(each)))
+      .map((mail) => open(mail, own))
+    assert(opened?.kind === 'signed' && amid?.kind === 'signed' && changed?.kind === 'signed', JSON.stringify(opened))
+    assert.equal(opened.signers[0]?.intact, true, opened.signers[0]?.why ?? '')
+    assert(Buffer.from(opened.inner.raw).includes('Guten Tag, Welt! é 日本\r\n.\r\nFrom here on\r\n- dashes\r\n'))
+    assert.deepEqual([opened.partial, amid.partial], [undefined, true])
+    assert.equal(changed.signers[0]?.intact, false)
   })
 }
 

@@ -19,6 +19,8 @@ export async function makeSq(): Promise<OpenpgpProgram> {
       const { status, stderr } = await runProgram('sq', args, { input: content })
       return status === 0 ? undefined : stderr
     },
+    clearsign: async (text, key) =>
+      (await succeed('sq', ['sign', '--cleartext-signature', '--signer-key', await folder.file(key)], text)).stdout,
     async encrypt(content, { to, signer, args = [] }) {
       const signing = signer === undefined ? [] : ['--signer-key', await folder.file(signer)]
       const files = await Promise.all(to.map((each) => folder.file(each)))
