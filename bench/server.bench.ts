@@ -1,5 +1,5 @@
 /** The whole server, as `sealpost serve`: start, memory under a very large mail, mails a second. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -15,6 +15,7 @@ const SENDER = 't-azuma@biglobe.ne.jp'
 const RECIPIENT = 'u-suzuki@abc.com'
 const READY_AIM = { atMost: 1000 }
 const MEMORY_AIM = { atMost: 150 }
+const LOOP_DELAY_AIM = { atMost: 20 }
 const CONNECTIONS = 8
 const MAIL_BYTES = 5_000
 const PATIENCE_MS = 120_000
@@ -24,12 +25,12 @@ export async function serverRows(effort: Effort): Promise<Row[]> {
   await using world = await build(drain)
   const rows = [...(await startRows(world.sending, effort))]
   if (!hasProcessFigures) return rows
-  await world.sending.start()
+  await world.sending.start(loopDelayEnv(world.sending))
   rows.push(await outboundMemoryRow(world, drain, effort))
   const large = await sealedLargeMail(world, drain, effort)
   rows.push(...(await outboundRows(world, drain, effort)))
   await world.sending.stop()
-  await world.receiving.start()
+  await world.receiving.start(loopDelayEnv(world.receiving))
   rows.push(await inboundMemoryRow(world, large, effort))
   rows.push(...(await inboundRows(world, drain, effort)))
   return rows
@@ -163,7 +164,7 @@ async function outboundRows({ sending, password }: World, drain: SmtpDrain, effo
   }
   await deliver(warmUp)
   drain.keepMax = effort.smoke ? 20 : 500
-  return await flow('submission to next hop, 5 kB', pidOf(sending), mails, () => deliver(mails))
+  return await flow('submission to next hop, 5 kB', sending, mails, () => deliver(mails))
 }
 
 /** The mails that the drain has kept, each several times. */
@@ -184,21 +185,44 @@ async function inboundRows({ receiving }: World, drain: SmtpDrain, effort: Effor
       return times
     })
   await receive(warmUp)
-  const rows = await flow('Internet to mailbox, 5 kB', pidOf(receiving), mails, () => receive(mails))
+  const rows = await flow('Internet to mailbox, 5 kB', receiving, mails, () => receive(mails))
   const wrong = receiving.log.find((event) => event.event === 'verdict' && event['signature'] !== 'valid')
   if (wrong !== undefined) throw new Error(`not verified: ${JSON.stringify(wrong)}`)
   return rows
 }
 
+const delayFile = (provider: Provider): string => join(provider.dir, 'loop-delay')
+
+const loopDelayEnv = (provider: Provider): Record<string, string> => ({
+  NODE_OPTIONS: `--import=${join(import.meta.dirname, 'loop-delay-preload.ts')}`,
+  LOOP_DELAY_FILE: delayFile(provider),
+})
+
+/** Of the server's main thread, 99 % of the times, in milliseconds; since the last call. */
+async function loopDelayOf(provider: Provider): Promise<number> {
+  const file = delayFile(provider)
+  await rm(file, { force: true })
+  process.kill(pidOf(provider), 'SIGUSR2')
+  for (;;) {
+    const text = await readFile(file, 'utf8').catch(() => '')
+    if (text !== '') return Number(text)
+    await pause(10)
+  }
+}
+
 /** Of one stretch of mails: how many a second all in all, and what each cost the server. */
-async function flow(name: string, pid: number, mails: number, run: () => Promise<number[]>): Promise<Row[]> {
+async function flow(name: string, provider: Provider, mails: number, run: () => Promise<number[]>): Promise<Row[]> {
+  const pid = pidOf(provider)
+  await loopDelayOf(provider) // from now on
   const [startMs, startCpuMs] = [performance.now(), await cpuMsOf(pid)]
   const took = await run()
   const seconds = (performance.now() - startMs) / 1000
   const cpuMs = (await cpuMsOf(pid)) - startCpuMs
+  const delayMs = await loopDelayOf(provider)
   return [
     { case: `server: ${name}, ${CONNECTIONS} connections`, value: mails / seconds, unit: '/s', ...percentiles(took) },
     { case: `server: ${name}, CPU a mail`, value: cpuMs / mails, unit: 'ms' },
+    { case: `server: ${name}, event loop late by (99 %)`, value: delayMs, unit: 'ms', aim: LOOP_DELAY_AIM },
   ]
 }
 
