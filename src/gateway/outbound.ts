@@ -143,12 +143,14 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
     )
 
   const isWrapped = plan.copies.some(({ protection }) => protection.kind === 'wrapped')
-  const header = isWrapped ? introducing(fields, login, signers, deps.rules().autocrypt) : fields
-  const trace = [receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: undefined, nowMs })]
+  const { header, introduction } = isWrapped
+    ? introducing(fields, login, signers, deps.rules().autocrypt)
+    : { header: fields, introduction: [] }
+  const received = receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: undefined, nowMs })
   const job = {
     kind: 'wrap' as const,
     header: writeFields(header),
-    trace: writeFields(trace),
+    trace: writeFields([received, ...introduction]),
     signingTimeMs: nowMs,
     copies: plan.copies.map((copy) => packCopy(copy.protection, signers)),
   }

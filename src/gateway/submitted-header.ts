@@ -65,20 +65,24 @@ export function outgoingFields(part: Part, login: Address, nowMs: number, messag
   return fields
 }
 
-/** With what tells the readers how to answer encrypted, in place of what the author's program has said of that. */
+/**
+ * What tells the readers how to answer encrypted, and the author's fields without what their program has said of that. It
+ * stands outside of all protection only, where programs look for it: inside it would be there thrice, with its HP-Outer.
+ */
 export function introducing(
   fields: readonly HeaderField[],
   author: Address,
   signers: readonly OwnKey[],
   rule: AutocryptPolicy,
-): readonly HeaderField[] {
-  if (rule === 'off') return fields
+): { readonly header: readonly HeaderField[]; readonly introduction: readonly HeaderField[] } {
+  if (rule === 'off') return { header: fields, introduction: [] }
   const ofEachStandard = Map.groupBy(signers, ({ certificate }) => certificate.standard)
-  const ours = [...ofEachStandard].flatMap(
+  const introduction = [...ofEachStandard].flatMap(
     ([name, [first]]) =>
       (first && standardNamed(name).headerFieldsOf?.(first.certificate, author, rule === 'mutual')) ?? [],
   )
-  return [...fields.filter((field) => !ours.some(({ name }) => isField(field, name))), ...ours]
+  const header = fields.filter((field) => !introduction.some(({ name }) => isField(field, name)))
+  return { header, introduction }
 }
 
 /** Only the signed-in user's own address may write, send, or be answered to (behaviour.md, "Outbound"). */
