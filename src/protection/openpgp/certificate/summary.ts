@@ -23,7 +23,8 @@ export function summarise(facts: Facts): Summary {
     addresses: addressesOf(facts.userIds),
     subject: primaryUserId(facts)?.text ?? '',
     notAfterMs: Math.min(endOfFirst(primary), ...(encrypting.length === 0 ? [] : [Math.max(...encrypting)]), NEVER_MS),
-    canSign: ends(usable, maySign).length > 0,
+    // Whether it could when it did is asked of the time of each signature (state.ts), of revoked keys too.
+    canSign: ends(facts.components, maySign).length > 0,
     canEncrypt: encrypting.length > 0,
   }
 }
