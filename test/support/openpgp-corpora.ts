@@ -7,6 +7,7 @@ import type { TransferableKey } from '../../src/protection/openpgp/certificate/t
 import { readTransferableKeys } from '../../src/protection/openpgp/certificate/transferable.ts'
 import { openpgp } from '../../src/protection/openpgp/openpgp.ts'
 import type { KeyRing, KnownCertificate, Opened, OwnKey } from '../../src/protection/standard.ts'
+import { type PackedRing, packKey, packKnown } from '../../src/protection/jobs.ts'
 import { CORPORA } from './corpora.ts'
 
 export function readKeys(pattern: string, password?: string): readonly TransferableKey[] {
@@ -41,4 +42,24 @@ export function openAsMail(message: Uint8Array, ring: KeyRing): Opened {
     '--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n'
   const body = Buffer.from(message).toString('base64').replaceAll(/.{76}/g, '$&\r\n')
   return openpgp.open(parsePart(fromLatin1(`${head}${body}\r\n--b--\r\n`)), ring)
+}
+
+/** Where mails come from that are encrypted to somebody whose key is there too. */
+const PEOPLE: readonly [pattern: string, password?: string][] = [
+  ['kde-*/**/gnupg_home/{pub,sec}ring.gpg'],
+  ['notmuch/test/openpgp4-secret-key.asc'],
+  ['protected-headers-draft/*.asc'],
+  ['autocrypt/doc/appendix/*.{pub,sec}.asc'],
+  ['chatmail-core/test-data/key/*-secret.asc'],
+]
+
+/** One reader with the keys of all of them, to whom all are confirmed; SHA-1 and RSA with 1024 bits count. */
+export function everybodyOfOpenpgp(): PackedRing {
+  const ring = ringOf(PEOPLE.flatMap(([pattern, password]) => readKeys(pattern, password)))
+  return {
+    decryptionKeys: ring.decryptionKeys.map(packKey),
+    known: ring.known.map(packKnown),
+    anchors: [],
+    allowWeak: true,
+  }
 }
