@@ -12,7 +12,7 @@ import { openInlineParts, openInlineText } from './open-inline.ts'
 import { openMessage } from './open-message.ts'
 import { openersOf } from './own-keys.ts'
 import { type Around, holds, openedAs } from './opened.ts'
-import { showPart, showParts, shownAround, shownFile } from './shown.ts'
+import { showPart, showParts, shownAround, shownFile, shownText } from './shown.ts'
 import { findSigners, readDetachedSignatures } from './signer-findings.ts'
 
 /** Of a detached signature: sixteen of the largest, in armor. */
@@ -98,7 +98,14 @@ function messageIn<P>(held: Holding<P>, part: P): P | undefined {
 /** A message whose content is an entity. */
 function openEntity<P>(held: Holding<P>, message: P, around: Around): Opened<P> {
   const opened = openMessage((sink) => pushBody(held, message, sink), openersOf(around.ring), held.openSpill)
-  return openedAs(opened, around, (content) => held.entity(content))
+  return openedAs(opened, around, (content) => entityOf(held, content))
+}
+
+/** A text without a header, where a program has forgotten it: its first line would be taken for one, and be lost. */
+function entityOf<P>(held: Holding<P>, content: ByteRange): P {
+  const entity = held.entity(content)
+  const [first] = held.preview(entity).fields
+  return first?.name === '' ? showPart(held, shownText(content, undefined)) : entity
 }
 
 /**

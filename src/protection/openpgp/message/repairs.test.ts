@@ -72,6 +72,12 @@ const whole: readonly [mail: string, form: string, shown: RegExp, why: string][]
     'a text that says that it is empty (Proton Bridge), no armor',
   ],
   [
+    mixed(VERSION, `${OCTETS}\r\n${block('the words, and no header\r\nthe words\r\n')}`),
+    'pgp-mime-repaired',
+    /\r\n\r\nthe words, and no header\r\nthe words\r\n$/,
+    'a text without a header of its own',
+  ],
+  [
     `${FROM}Content-Type: application/octet-stream; name=encrypted.asc\r\n\r\n${block(ENTITY)}`,
     'pgp-file',
     /\r\n\r\nthe words\r\n$/,
