@@ -184,7 +184,7 @@ async function activeAccount(store: Store, address: Address): Promise<Account | 
 /** Each recipient's own private keys, and what 222 knows of whoever the mail says it is from. */
 async function ringsFor(deps: InboundDeps, message: Part, recipients: readonly Address[]): Promise<PackedRing[]> {
   const author = authorOf(message)
-  const known = 'address' in author ? await deps.publicKeys.known(author.address) : []
+  const known = 'address' in author ? await deps.publicKeys.toVerify(author.address, deps.clock.nowMs()) : []
   const anchors = await deps.anchors.certificates()
   return Promise.all(
     recipients.map(async (address) => ({

@@ -86,6 +86,11 @@ describe('a key that was found, after another one', () => {
         await store.commit((tx) => keys.add(tx, { address: CHIEF, certificate, trust, source, nowMs: START_MS + at }))
       const usable = await keys.encryptionCertificates(CHIEF, START_MS + 2)
       const wanted = used === 'both' ? [old, fresh] : [old]
+      const believed = (await keys.toVerify(CHIEF, START_MS + 2)).filter(({ trust }) => trust !== 'candidate')
+      assert.deepEqual(
+        believed.map(({ certificate }) => certificate.fingerprint).toSorted(),
+        wanted.map(({ fingerprint }) => fingerprint).toSorted(),
+      )
       assert.deepEqual(
         usable.map(({ fingerprint }) => fingerprint).toSorted(),
         wanted.map(({ fingerprint }) => fingerprint).toSorted(),

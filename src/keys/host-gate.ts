@@ -18,13 +18,20 @@ interface Host {
   readonly waiting: (() => void)[]
 }
 
+export interface GateLimits {
+  readonly runningMax: number
+  readonly waitingPerHostMax: number
+}
+
 export class HostGate {
   readonly #clock: Clock
+  readonly #limits: GateLimits
   readonly #hosts = new Map<string, Host>()
   #running = 0
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, limits: Partial<GateLimits> = {}) {
     this.#clock = clock
+    this.#limits = { runningMax: RUNNING_MAX, waitingPerHostMax: WAITING_PER_HOST_MAX, ...limits }
   }
 
   /** Runs `work` when it is its turn; an error at once when there will be none soon. */
@@ -32,8 +39,8 @@ export class HostGate {
     const name = URL.parse(url)?.host ?? ''
     const host = this.#host(name)
     if (host.restsUntilMs > this.#clock.nowMs()) return fail('the server has failed again and again')
-    if (this.#running >= RUNNING_MAX || host.waiting.length >= WAITING_PER_HOST_MAX)
-      return fail('too much is fetched now')
+    const { runningMax, waitingPerHostMax } = this.#limits
+    if (this.#running >= runningMax || host.waiting.length >= waitingPerHostMax) return fail('too much is fetched now')
     if (host.running >= RUNNING_PER_HOST_MAX) await new Promise<void>((resolve) => host.waiting.push(resolve))
     host.running++
     this.#running++

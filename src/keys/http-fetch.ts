@@ -40,10 +40,12 @@ export interface FetchOptions {
   readonly allowed: BlockList
   /** `dns.resolver`; the system's when missing. */
   readonly resolver?: string
+  /** How hosts are looked up, in place of that. */
+  readonly lookUp?: LookUpHost
 }
 
 export function createFetch(options: FetchOptions): Fetch {
-  const resolve = createLookUp(options.resolver)
+  const resolve = options.lookUp ?? createLookUp(options.resolver)
   const mayReach = (address: string): boolean => isPublicAddress(address) || isWithin(options.allowed, address)
   return async (wanted, signal) => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])

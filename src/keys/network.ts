@@ -14,6 +14,9 @@ import { networkList } from './public-address.ts'
 import type { PublicKeys } from './public-keys.ts'
 import { ValidationSource } from './validation-source.ts'
 
+/** A mail to a thousand people in one domain, or in two hundred. */
+const ONE_LARGE_MAIL = { runningMax: 200, waitingPerHostMax: 1_000 }
+
 export interface NetworkDeps {
   readonly config: Config
   readonly store: Store
@@ -41,8 +44,10 @@ export function createNetwork(deps: NetworkDeps): Network {
     ...(dns.resolver === null ? {} : { server: dns.resolver }),
     ...(dns.trustValidation === 'auto' ? {} : { trustValidation: dns.trustValidation === 'always' }),
   })
-  const gate = new HostGate(clock)
-  const gated: Fetch = (request, signal) => gate.run(request.url, () => fetch(request, signal))
+  const lookUp = createLookUp(resolver.resolver, 'name-server')
+  const fetchKeys = createFetch({ allowed: networkList(rules.allowNetworks), lookUp })
+  const gate = new HostGate(clock, ONE_LARGE_MAIL)
+  const gated: Fetch = (request, signal) => gate.run(request.url, () => fetchKeys(request, signal))
   const budgetMs = rules.waitSeconds * 1000
   const validation = new ValidationSource({ store, clock, fetch, budgetMs, fetchIssuers: rules.issuers })
   const finder = new KeyFinder({
@@ -51,7 +56,7 @@ export function createNetwork(deps: NetworkDeps): Network {
     publicKeys,
     sources: keySources(lookup, {
       fetch: gated,
-      lookUp: createLookUp(resolver.resolver),
+      lookUp,
       askDns,
       read: readFound,
     }),

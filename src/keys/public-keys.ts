@@ -77,6 +77,13 @@ export class PublicKeys {
       .map(({ certificate }) => certificate)
   }
 
+  /** As `known`, to verify signatures by: one that was only found vouches for nobody while it is held. */
+  async toVerify(address: Address, atMs: number): Promise<readonly StoredCertificate[]> {
+    const known = await this.known(address)
+    const held = heldAmong(usableAt(known, atMs))
+    return known.map((each) => (each.trust === 'found' && held.has(each) ? { ...each, trust: 'candidate' } : each))
+  }
+
   /** Fingerprints of those that would be usable, did they not come as a surprise: see `heldAmong`. */
   async held(address: Address, atMs: number): Promise<ReadonlySet<string>> {
     const held = heldAmong(usableAt(await this.known(address), atMs))
