@@ -7,7 +7,9 @@ import { after, before, describe, test } from 'node:test'
 import { openpgp } from '../../src/protection/openpgp/openpgp.ts'
 import { needsAll } from './apt.ts'
 import { type Gpg, makeGpg } from './gpg.ts'
+import { muttVersion } from './mutt.ts'
 import { type MuttProgram, type MuttTerminal, muttOnTerminal } from './mutt-terminal.ts'
+import { seen } from './openpgp-seen.ts'
 import { type Person, TEXT, changedIn, made, open, ourPerson, personWith, signedAndEncrypted } from './openpgp-cases.ts'
 
 const OURS = 'ours@biglobe.example'
@@ -19,11 +21,13 @@ export function describeMuttPgp(program: MuttProgram): void {
     const stack = new AsyncDisposableStack()
     let [ours, theirs]: Person[] = []
     let mutt: MuttTerminal
+    let name: string
     before(async () => {
       const gpg: Gpg = stack.use(await makeGpg())
       ours = ourPerson(OURS)
       theirs = await personWith(gpg, 'ed25519')
       await gpg.import(ours.certificate)
+      name = `${program} ${await muttVersion(program)} with ${gpg.name}`
       const home = join(gpg.home, program)
       await mkdir(join(home, 'tmp'), { recursive: true })
       mutt = muttOnTerminal(program, home, gpg.home, [
@@ -46,9 +50,10 @@ export function describeMuttPgp(program: MuttProgram): void {
         assert(message.includes(TEXT.replaceAll('\r\n', '\n')), `${message}\n${terminal}`)
         assert.equal(message.includes(`Good signature from: <${OURS}>`), what !== 'encrypted', message)
         const changed = what === 'signed' ? Buffer.from(entity.toString().replace('Welt', 'Zelt')) : changedIn(entity)
-        const seen = await mutt.show(Buffer.concat([header, changed]))
-        assert(!seen.message.includes('Good signature'), seen.message)
-        if (what !== 'signed') assert(!seen.message.includes(TEXT.slice(-20).replaceAll('\r\n', '\n')), seen.message)
+        const again = await mutt.show(Buffer.concat([header, changed]))
+        assert(!again.message.includes('Good signature'), again.message)
+        if (what !== 'signed') assert(!again.message.includes(TEXT.slice(-20).replaceAll('\r\n', '\n')), again.message)
+        seen(name, 'forms', `shows ${what}`)
       })
 
     for (const sign of [true, false])
@@ -66,6 +71,7 @@ export function describeMuttPgp(program: MuttProgram): void {
             assert.equal(opened.form, 'pgp-mime')
             assert.equal(opened.signers?.[0]?.intact, sign ? true : undefined)
             assert(Buffer.from(opened.inner.raw).includes('Guten Tag, Welt!'))
+            seen(name, 'forms', `writes${sign ? ' signed' : ''}${encrypt ? ' encrypted' : ''}`)
           })
   })
 }

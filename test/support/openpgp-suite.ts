@@ -19,6 +19,7 @@ import {
   signedAndEncrypted,
 } from './openpgp-cases.ts'
 import type { OpenpgpProgram } from './openpgp-program.ts'
+import { seen } from './openpgp-seen.ts'
 import { messageOf, multipartEncrypted, multipartSignedPgp, signedPartsOf } from './pgp-mime.ts'
 
 export interface OpenpgpSuite {
@@ -68,10 +69,15 @@ export function describeOpenpgpProgram(suite: OpenpgpSuite): void {
     }
 
     for (const args of suite.encryptions)
-      test(`we open what it encrypts with ${args.join(' ')}`, async () => mustBeOurs(await opened(args)))
+      test(`we open what it encrypts with ${args.join(' ')}`, async () => {
+        mustBeOurs(await opened(args))
+        seen(program.name, 'we open', args.join(' '))
+      })
     for (const args of suite.weakEncryptions ?? [])
-      test(`we open, and call weak, what it encrypts with ${args.join(' ')}`, async () =>
-        mustBeOurs(await opened(args), { weak: true }))
+      test(`we open, and call weak, what it encrypts with ${args.join(' ')}`, async () => {
+        mustBeOurs(await opened(args), { weak: true })
+        seen(program.name, 'we open', `${args.join(' ')} (weak)`)
+      })
     for (const args of suite.unknownEncryptions ?? [])
       test(`we do not open what it encrypts with ${args.join(' ')}`, async () =>
         assert.equal((await opened(args)).kind, 'broken'))
@@ -81,6 +87,7 @@ export function describeOpenpgpProgram(suite: OpenpgpSuite): void {
         const opened = open(multipartSignedPgp(CONTENT, await program.sign(CONTENT, secret, args)), own)
         assert(opened.kind === 'signed', JSON.stringify(opened))
         assert.equal(opened.signers[0]?.intact, true, opened.signers[0]?.why ?? '')
+        seen(program.name, 'we verify', args.join(' '))
       })
     for (const cipher of suite.ciphers)
       test(`it opens what we encrypt with ${cipher}`, async () => {
@@ -90,6 +97,7 @@ export function describeOpenpgpProgram(suite: OpenpgpSuite): void {
         assert('content' in opened, JSON.stringify(opened))
         mustBeContent(opened.content)
         assert(opened.signed)
+        seen(program.name, 'it opens', cipher ?? 'the default')
       })
   })
 }
@@ -101,6 +109,7 @@ function bothWays(kind: string, at: () => [OpenpgpProgram, Person]): void {
     mustBeOurs(open(multipartEncrypted(message), own))
     const changed = open(multipartEncrypted(changedIn(message)), own)
     assert.equal(changed.kind, 'broken', JSON.stringify(changed))
+    seen(program.name, 'keys', kind)
   })
 
   test(`${kind}: we verify what it signs`, async () => {
@@ -112,6 +121,7 @@ function bothWays(kind: string, at: () => [OpenpgpProgram, Person]): void {
     assert.equal(opened.signers[0].certificate?.fingerprint, own.certificate.fingerprint)
     const other = open(multipartSignedPgp(Buffer.from(`${CONTENT.toString()}!`), signature), own)
     assert(other.kind === 'signed' && other.signers[0]?.intact === false)
+    seen(program.name, 'keys', kind)
   })
 
   test(`${kind}: it opens what we sign and encrypt`, async () => {
@@ -122,6 +132,7 @@ function bothWays(kind: string, at: () => [OpenpgpProgram, Person]): void {
     mustBeContent(opened.content)
     assert(opened.signed)
     assert('problem' in (await program.decrypt(changedIn(message), secret, certificate)))
+    seen(program.name, 'keys', kind)
   })
 
   test(`${kind}: it verifies what we sign`, async () => {
@@ -131,6 +142,8 @@ function bothWays(kind: string, at: () => [OpenpgpProgram, Person]): void {
     assert.equal(content.toString(), CONTENT.toString())
     assert.equal(await program.verify(content, signature, certificate), undefined)
     assert.notEqual(await program.verify(Buffer.concat([content, Buffer.from('!')]), signature, certificate), undefined)
+    seen(program.name, 'keys', kind)
+    seen(program.name, 'forms', 'PGP/MIME')
   })
 }
 
@@ -148,6 +161,7 @@ function inline(at: () => [OpenpgpProgram, Person], clearsigns: boolean): void {
     assert.equal(opened.signers?.[0]?.intact, true)
     assert(Buffer.from(opened.inner.raw).includes(TEXT))
     assert(!opened.partial)
+    seen(program.name, 'forms', 'inline encrypted')
   })
 
   if (!clearsigns) return
@@ -162,6 +176,7 @@ function inline(at: () => [OpenpgpProgram, Person], clearsigns: boolean): void {
     assert(Buffer.from(opened.inner.raw).includes('Guten Tag, Welt! é 日本\r\n.\r\nFrom here on\r\n- dashes\r\n'))
     assert.deepEqual([opened.partial, amid.partial], [undefined, true])
     assert.equal(changed.signers[0]?.intact, false)
+    seen(program.name, 'forms', 'inline signed in clear')
   })
 }
 
