@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer'
 
 const BOXES = 8
-const BOX_WORDS = 256
+export const BOX_WORDS = 256
 
 /** Big-endian words in base64. */
 const WORDS = `
@@ -108,7 +108,7 @@ DSBZ0aRmux742gqCBPGRMLpuTsCZJlFkHucjDVCyrYDq7mgBjbKig+qL9Z4=
 
 const octets = Buffer.from(WORDS, 'base64')
 
-/** `CAST_BOXES[0]` is S1. */
-export const CAST_BOXES: readonly Uint32Array[] = Array.from({ length: BOXES }, (_, box) =>
-  Uint32Array.from({ length: BOX_WORDS }, (_word, at) => octets.readUInt32BE(4 * (box * BOX_WORDS + at))),
+/** One box behind the other. */
+export const CAST_BOXES: Int32Array = Int32Array.from({ length: BOXES * BOX_WORDS }, (_, at) =>
+  octets.readInt32BE(4 * at),
 )

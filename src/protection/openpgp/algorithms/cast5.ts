@@ -1,14 +1,14 @@
 /** CAST-128 with keys of 128 bits (RFC 2144), GnuPG's own choice until 2.1. To read only: OpenSSL keeps it among what is obsolete. */
 import { Buffer } from 'node:buffer'
 import type { BlockCipher } from './block-cfb.ts'
-import { CAST_BOXES } from './cast5-boxes.ts'
+import { BOX_WORDS, CAST_BOXES } from './cast5-boxes.ts'
 
 const ROUNDS = 16
 const KEY_BYTES = 16
 
 type Box = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
 
-const s = (box: Box, octet: number): number => CAST_BOXES[box - 1]?.[octet & 0xff] ?? 0
+const s = (box: Box, octet: number): number => CAST_BOXES[(box - 1) * BOX_WORDS + (octet & 0xff)] ?? 0
 
 /** Where the octets stand that go through S5, S6, S7, S8, and the fifth with its box (RFC 2144 §2.4). */
 type Mix = readonly [a: number, b: number, c: number, d: number, fifth: number, box: Box]
@@ -69,14 +69,14 @@ const TURNS: readonly (readonly [turn: readonly Turn[], subkeys: readonly Mix[]]
 ]
 
 /** Sixteen masks, then sixteen rotations. */
-function expandKey(key: Uint8Array): Uint32Array {
+function expandKey(key: Uint8Array): Int32Array {
   const subkeys: number[] = []
   let octets: Buffer = Buffer.from(key)
   for (const [turn, mixes] of [...TURNS, ...TURNS]) {
     octets = turned(octets, turn)
     for (const mix of mixes) subkeys.push(mixed(octets, octets, mix))
   }
-  return Uint32Array.from(subkeys)
+  return Int32Array.from(subkeys)
 }
 
 function turned(old: Buffer, turn: readonly Turn[]): Buffer {
@@ -93,23 +93,34 @@ function mixed(octets: Buffer, old: Buffer, [a, b, c, d, fifth, box]: Mix): numb
 
 /** RFC 2144 §2.2. */
 function rounded(round: number, mask: number, rotation: number, right: number): number {
-  const mixedIn = [mask + right, mask ^ right, mask - right][round % 3] ?? 0
-  const turns = rotation & 31
-  const word = (mixedIn << turns) | (mixedIn >>> ((32 - turns) & 31))
-  const i = turns === 0 ? mixedIn : word
-  const [a, b, c, d] = [s(1, i >>> 24), s(2, i >>> 16), s(3, i >>> 8), s(4, i)]
-  return [((a ^ b) - c + d) | 0, ((a - b + c) ^ d) | 0, (((a + b) ^ c) - d) | 0][round % 3] ?? 0
+  switch (round % 3) {
+    case 0: {
+      const i = rotated(mask + right, rotation)
+      return (s(1, i >>> 24) ^ s(2, i >>> 16)) - s(3, i >>> 8) + s(4, i)
+    }
+    case 1: {
+      const i = rotated(mask ^ right, rotation)
+      return (s(1, i >>> 24) - s(2, i >>> 16) + s(3, i >>> 8)) ^ s(4, i)
+    }
+    default: {
+      const i = rotated(mask - right, rotation)
+      return ((s(1, i >>> 24) + s(2, i >>> 16)) ^ s(3, i >>> 8)) - s(4, i)
+    }
+  }
 }
+
+/** To the left, by the low five bits of `by`, which is what the operators take. */
+const rotated = (word: number, by: number): number => (word << by) | (word >>> -by)
 
 export function cast5(key: Uint8Array): BlockCipher {
   const subkeys = expandKey(key)
   return (block) => {
-    let [left, right] = [block.readUInt32BE(0), block.readUInt32BE(4)]
+    let [left, right] = [block.readInt32BE(0), block.readInt32BE(4)]
     for (let round = 0; round < ROUNDS; round++) {
       const next = left ^ rounded(round, subkeys[round] ?? 0, subkeys[ROUNDS + round] ?? 0, right)
       ;[left, right] = [right, next]
     }
-    block.writeUInt32BE(right >>> 0, 0)
-    block.writeUInt32BE(left >>> 0, 4)
+    block.writeInt32BE(right, 0)
+    block.writeInt32BE(left, 4)
   }
 }
