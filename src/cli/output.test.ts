@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { OperationRefused } from '../admin/desk.ts'
-import { explainError } from './output.ts'
+import { explainError, harmless } from './output.ts'
 
 test('a port that is taken is named, with what to do', async (t) => {
   const first = createServer().listen(0, '127.0.0.1')
@@ -33,3 +33,13 @@ const cases: readonly [error: unknown, expected: RegExp, why: string][] = [
   [new TypeError('a bug'), /TypeError: a bug\n +at /, 'a bug shows where it happened'],
 ]
 for (const [error, expected, why] of cases) test(`error: ${why}`, () => assert.match(explainError(error), expected))
+
+const texts: readonly [text: string, shown: string, why: string][] = [
+  ['Anna\tBob\r\nÖ 漢 🙂\n', 'Anna\tBob\r\nÖ 漢 🙂\n', 'text is left as it is'],
+  ['\x1b]0;root@host\x07', '\\u001b]0;root@host\\u0007', 'a title'],
+  ['\x9b2J', '\\u009b2J', 'the same in one octet'],
+  ['good\rbad ', 'good\\u000dbad ', 'a line over a line'],
+  ['a\b\x7f\0', 'a\\u0008\\u007f\\u0000', 'other controls'],
+  ['alice@\u202eelpmaxe', 'alice@\\u202eelpmaxe', 'text turned round'],
+]
+for (const [text, shown, why] of texts) test(`on a terminal: ${why}`, () => assert.equal(harmless(text), shown))

@@ -37,8 +37,19 @@ export function sayRows(
 
 /** For people only: goes to stderr, so that scripts do not read it. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${harmless(text)}\n`)
 }
+
+/** What a terminal obeys (ECMA-48), and what turns a line of text round. */
+const OBEYED = /(?!\r\n|[\n\t])[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+
+/**
+ * A mail's own words may be written for the terminal of whoever looks at it: a title, a hidden line, a table row that is none.
+ * Such characters are shown as JSON writes them, so that nothing of what machines read is lost.
+ */
+export const harmless = (text: string): string => text.replace(OBEYED, escaped)
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** Says what went wrong; returns the exit status. A bug shows where it happened. */
 export function fail(error: unknown): number {
@@ -66,7 +77,7 @@ function explainListen({ code, port, message }: SystemError): string {
 }
 
 function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${harmless(line)}\n`)
 }
 
 function table(rows: readonly Readonly<Record<string, unknown>>[]): string[] {
@@ -87,7 +98,7 @@ function table(rows: readonly Readonly<Record<string, unknown>>[]): string[] {
 function cell(value: unknown): string {
   if (value === undefined || value === null) return '-'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  return harmless(typeof value === 'string' ? value : JSON.stringify(value)).replaceAll(/[\n\r\t]/g, escaped)
 }
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z')

@@ -7,7 +7,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { concatBytes } from '../../src/base/bytes.ts'
+import { concatBytes, equalBytes } from '../../src/base/bytes.ts'
+import type { OpenpgpCertificate } from '../../src/protection/openpgp/certificate/certificate.ts'
+import { mergeCertificates } from '../../src/protection/openpgp/certificate/merge.ts'
 import { encryptionComponents, signingComponent, stateAt } from '../../src/protection/openpgp/certificate/state.ts'
 import { readTransferableKeys } from '../../src/protection/openpgp/certificate/transferable.ts'
 import { readOpenpgpCertificate } from '../../src/protection/openpgp/certificate/read.ts'
@@ -185,6 +187,49 @@ describe('a flood of signatures', () => {
     )
     assert.ok(!read.ok || read.value.addresses.length === 1)
     assert.ok(process.cpuUsage(began).user < 2_000_000)
+  })
+})
+
+describe('another copy of a certificate that is known', () => {
+  const by = alice.primary
+  const forger = { ...mallory.primary, packet: { ...by.packet, publicKeys: mallory.primary.packet.publicKeys } }
+  const known = certificateOf(alice.packets)
+  const revoked = certificateOf([key, revoking(by, { by, subpackets: [reason(3)] }), ...alice.packets.slice(1)])
+  const merged = (a: OpenpgpCertificate, packets: readonly Uint8Array[]): OpenpgpCertificate => {
+    const b = certificateOf(packets)
+    const [one, other] = [mergeCertificates(a, b), mergeCertificates(b, a)]
+    assert.ok(one.ok && other.ok && equalBytes(one.value.encoded, other.value.encoded))
+    return one.value
+  }
+  test('takes no revocation back, whatever it leaves out or adds', () => {
+    const later = certifying(by, ALICE, { by, atMs: NOW_MS, subpackets: [flags(CERTIFY_AND_SIGN)] })
+    for (const packets of [alice.packets, [key, userId], [key, userId, later, ...alice.packets.slice(2)]])
+      assert.ok(!stateAt(merged(revoked, packets), NOW_MS).valid)
+  })
+  test('adds nothing that the owner has not signed, and takes nothing away, however much is forged', () => {
+    const forged = Array.from({ length: 600 }, (_, at) => revoking(by, { by: forger, atMs: NOW_MS + at * 1000 }))
+    const foreign = subkeyOf(mallory.encrypting)
+    const binds = binding(mallory.primary, mallory.encrypting, {
+      by: mallory.primary,
+      subpackets: [flags(ENCRYPT_ONLY)],
+    })
+    const both = merged(known, [
+      key,
+      ...forged,
+      ...alice.packets.slice(1),
+      foreign,
+      binds,
+      userIdOf('Mallory <m@evil.example>'),
+    ])
+    assert.deepEqual(both.addresses, known.addresses)
+    assert.deepEqual(
+      encryptionComponents(both, NOW_MS).map(({ packet }) => packet.fingerprint),
+      [alice.encrypting.packet.fingerprint],
+    )
+    assert.ok(both.encoded.length <= known.encoded.length, 'and it does not grow')
+  })
+  test('of another key is none', () => {
+    assert.ok(!mergeCertificates(known, mallory.certificate).ok)
   })
 })
 
