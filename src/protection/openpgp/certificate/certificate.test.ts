@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { type KeyObject, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { concatBytes, equalBytes, utf8 } from '../../../base/bytes.ts'
 import { parseAddress } from '../../../message/address.ts'
-import type { KeyPacket } from '../keys/key-packet.ts'
+import { type KeyPacket, newKeyPacket } from '../keys/key-packet.ts'
 import { PACKET, readPackets, writePacket } from '../packets/packet.ts'
 import { certify } from '../signatures/make.ts'
 import { SIGNATURE_TYPE } from '../signatures/signature-packet.ts'
@@ -197,6 +198,52 @@ test('a user id that stands there twice is one', () => {
   const words = [says('alice@x.example', CERTIFIES, NOW_MS), says('alice@x.example', REVOKES, NOW_MS)]
   for (const order of [words, words.toReversed()])
     assert.deepEqual(appended(ALICE.certificate, ...order).addresses, ['alice@a.example'])
+})
+
+test('a certification that demands what is not understood does not count', () => {
+  const primary = primaryOf(ALICE)
+  const user = { type: PACKET.USER_ID, body: utf8('alice@x.example') }
+  const demand: Subpacket = { type: SUBPACKET.NOTATION, critical: true, body: utf8('?') }
+  const plan = { ...primary, type: CERTIFIES, subpackets: [demand], atMs: NOW_MS }
+  const certification = certify(plan, { primary: primary.packet, user })
+  const read = appended(ALICE.certificate, writePacket(user.type, user.body), certification)
+  assert.deepEqual(read.addresses, ['alice@a.example'])
+})
+
+/** ALICE with another subkey, bound but made of something else than ours. */
+function withSubkey(
+  version: 4 | 6,
+  owner: MadeCertificate,
+  algorithm: number,
+  publicKey: KeyObject,
+): OpenpgpCertificate {
+  const primary = primaryOf(owner)
+  const subkey = newKeyPacket({ version, algorithm, createdMs: NOW_MS, publicKeys: [publicKey] })
+  const plan = { ...primary, type: SIGNATURE_TYPE.SUBKEY_BINDING, subpackets: [flags(12)], atMs: NOW_MS }
+  const binding = certify(plan, { primary: primary.packet, subkey })
+  return appended(owner.certificate, writePacket(PACKET.PUBLIC_SUBKEY, subkey.body), binding)
+}
+
+test('a weak subkey is not encrypted to, and one of another version is none', () => {
+  const { publicKey: short } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+  const weak = withSubkey(4, ALICE, 1, short)
+  assert.match(weak.components[3]?.weak ?? '', /1024 bits/)
+  assert.deepEqual(encryptionComponents(weak, NOW_MS).map(({ packet }) => packet.algorithmName), ['x25519']) // prettier-ignore
+  const { publicKey: x25519 } = generateKeyPairSync('x25519')
+  assert.equal(withSubkey(4, make('v6'), 25, x25519).components.length, 3)
+})
+
+test("of other people's certifications some are kept", () => {
+  const user = ALICE.certificate.userIds[0]
+  assert.ok(user !== undefined)
+  const mallory = primaryOf(MALLORY)
+  const thing = { primary: primaryOf(ALICE).packet, user: { type: PACKET.USER_ID, body: user.body } }
+  const foreign = Array.from({ length: 30 }, (_, at) =>
+    certify({ ...mallory, type: CERTIFIES, atMs: NOW_MS + at * 1000 }, thing),
+  )
+  const clean = value(cleanCertificate(appended(ALICE.certificate, writePacket(PACKET.USER_ID, user.body), ...foreign)))
+  const signatures = readPackets(clean.encoded).filter(({ type }) => type === PACKET.SIGNATURE)
+  assert.equal(signatures.length, 3 + 20)
 })
 
 test('thousands of forged signatures cost little, and hide no revocation that comes before them', () => {

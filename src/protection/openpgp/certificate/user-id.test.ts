@@ -18,6 +18,8 @@ describe('the address in a User ID', () => {
     ['Alice <alice@a.example> (old)', undefined, 'something behind it'],
     ['Alice <alice@a.example', undefined, 'no closing bracket'],
     ['Alice <alice@a.example, bob@b.example>', undefined, 'a list'],
+    ['Alice\u001b[2J <alice@a.example>', undefined, 'a control character in the name'],
+    ['Alice\u202e <alice@a.example>', undefined, 'a name that turns what follows around'],
   ]
   for (const [userId, address, why] of cases) test(why, () => assert.equal(userIdAddress(utf8(userId)), address))
 

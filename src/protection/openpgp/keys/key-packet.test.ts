@@ -49,12 +49,14 @@ for (const [kind, name] of kinds)
   })
 
 const P256 = newKeyPacket({ ...(kinds[2]?.[0] as NewKey), createdMs: 0 }).body
+const LEGACY = newKeyPacket({ ...(kinds[5]?.[0] as NewKey), createdMs: 0 }).body
 const refused: readonly [body: Uint8Array, why: string][] = [
   [Buffer.from(PRIMARY.slice(0, -2), 'hex'), 'a key that ends too early'],
   [Buffer.from(`${PRIMARY}00`, 'hex'), 'a key with something behind it'],
   [Buffer.from(`05${PRIMARY.slice(2)}`, 'hex'), 'a version that is not known'],
   [Buffer.from(`03${PRIMARY.slice(2)}`, 'hex'), 'version 3'],
   [Buffer.concat([P256.subarray(0, -10), Buffer.alloc(6), P256.subarray(-4)]), 'a point that is not on its curve'],
+  [LEGACY.with(LEGACY.length - 33, 0x41), 'a point in a form that is not known'],
   [Buffer.concat([P256.subarray(0, -2), Uint8Array.of(8)]), 'a key derivation that is cut off'],
   [Buffer.concat([P256.subarray(0, -3), Uint8Array.of(2, 8, 7)]), 'a key derivation of another version'],
 ]

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { concatBytes, equalBytes } from '../../../base/bytes.ts'
 import { isSameKey } from '../../key-object.ts'
 import { Malformed } from '../../malformed.ts'
+import { Cursor } from '../packets/cursor.ts'
 import { PACKET } from '../packets/packet.ts'
 import { newKeyPacket } from './key-packet.ts'
 import { readSecretKeyPacket, writeSecretKeyPacket } from './secret-key.ts'
@@ -105,6 +106,24 @@ test("RSA numbers that are not the key's are refused", () => {
   const [one, other] = [make(kinds['RSA'] as Kind), make(kinds['RSA'] as Kind)]
   const body = writeSecretKeyPacket(PACKET.SECRET_KEY, one.packet, other.handles)
   assert.throws(() => readSecretKeyPacket({ type: PACKET.SECRET_KEY, body }), Malformed)
+})
+
+test('RSA numbers of which one is another are refused, and numbers behind the last', () => {
+  const { packet, handles } = make(kinds['RSA in version 6'] as Kind)
+  const body = writeSecretKeyPacket(PACKET.SECRET_KEY, packet, handles)
+  const at = packet.body.length + 1
+  const cursor = new Cursor(body.subarray(at))
+  const ends = Array.from({ length: 4 }, () => {
+    cursor.mpi()
+    return body.length - cursor.left
+  })
+  const read = (changed: Uint8Array) => readSecretKeyPacket({ type: PACKET.SECRET_KEY, body: changed })
+  assert.equal(read(body).state, 'open')
+  for (const end of ends) {
+    const changed = Uint8Array.from(body, (byte, index) => (index === end - 1 ? byte ^ 2 : byte))
+    assert.throws(() => read(changed), Malformed)
+  }
+  assert.throws(() => read(concatBytes([body, Uint8Array.of(0)])), Malformed)
 })
 
 test('a note of GnuPG that the key is somewhere else is read and written', () => {

@@ -92,6 +92,26 @@ test('a key makes no signature of another algorithm or version', () => {
   assert.equal(check(sign({ ...ED25519, packet: { ...ED25519.packet, algorithm: 27 } }), ED25519), 'wrong')
 })
 
+test('what a key of its version, or of its algorithm, may not sign with does not hold', () => {
+  const asVersion4 = { ...ED25519_V6, packet: { ...ED25519_V6.packet, version: 4 } }
+  assert.equal(check(sign(asVersion4), ED25519_V6), 'wrong', 'a signature of version 4 by a key of version 6')
+  assert.equal(check(sign(ED25519_V6, { hash: 2 }), ED25519_V6), 'wrong', 'SHA-1 in version 6')
+  const composite = kinds[7]?.[0] as Pair
+  assert.equal(check(sign(composite, { hash: 11 }), composite), 'wrong', 'a post-quantum signature over SHA-224')
+})
+
+test('the first bits of the digest must be the ones that are said', () => {
+  const body = sign(ED25519)
+  const at = body.length - readSignature(body).values.length - 1
+  assert.equal(
+    check(
+      Uint8Array.from(body, (byte, index) => (index === at ? byte ^ 1 : byte)),
+      ED25519,
+    ),
+    'wrong',
+  )
+})
+
 test('weak hashes and keys are said to be weak, once the signature holds', () => {
   const short = pair(4, 1, ['rsa', { modulusLength: 1024 }])
   assert.equal(check(sign(short), short), 'weak')
