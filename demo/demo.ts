@@ -71,28 +71,40 @@ async function register({ providers, wires, passwords }: World, domain: Domain):
   for (const address of USERS.filter((each) => domainOf(each) === domain)) {
     const [user] = await provider.cli(['user', 'add', address])
     passwords.set(address, String(user?.['password']))
-    const [key] = (user?.['keys'] ?? []) as { algorithm: string; fingerprint: string }[]
-    step(
-      'S2',
-      `${domain} registers ${address}: ${key?.algorithm} key ${key?.fingerprint.slice(0, 8)}…, private part in 221`,
-    )
+    const keys = (user?.['keys'] ?? []) as { standard: Standard; algorithm: string; fingerprint: string }[]
+    const named = keys.map((key) => `${NAMES[key.standard]} ${key.algorithm} key ${key.fingerprint.slice(0, 8)}…`)
+    step('S2', `${domain} registers ${address}: ${named.join(', ')}, private parts in 221`)
   }
 }
 
-/** S3: the public-key store 222 holds the other providers' users as well. */
+/** S3: the public-key store 222 holds the other providers' users as well. One provider is known by OpenPGP keys only. */
 async function introduce({ providers }: World): Promise<void> {
   const exported = await Promise.all(
     USERS.map(async (address) => {
-      const [key] = await providers[domainOf(address)].cli(['key', 'export', address, '--standard', 'smime'])
-      return { address, pem: String(key?.['pem']) }
+      const take = async (standard: Standard): Promise<string> => {
+        const [key] = await providers[domainOf(address)].cli(['key', 'export', address, '--standard', standard])
+        if (standard === 'smime') return String(key?.['pem'])
+        return Buffer.from(String(key?.['openpgp']), 'base64').toString()
+      }
+      return { address, smime: await take('smime'), openpgp: await take('openpgp') }
     }),
   )
-  for (const domain of DOMAINS) {
-    const foreign = exported.filter(({ address }) => domainOf(address) !== domain)
-    await providers[domain].cli(['key', 'import', '-'], foreign.map(({ pem }) => pem).join(''))
-    step('S3', `${domain} knows the public keys of ${foreign.map(({ address }) => address).join(', ')}`)
-  }
+  for (const domain of DOMAINS)
+    for (const standard of ['smime', 'openpgp'] as const) {
+      const foreign = exported.filter(
+        ({ address }) => domainOf(address) !== domain && standardBetween(domainOf(address), domain) === standard,
+      )
+      if (foreign.length === 0) continue
+      for (const each of foreign) await providers[domain].cli(['key', 'import', '-'], each[standard])
+      const whose = foreign.map(({ address }) => address).join(', ')
+      step('S3', `${domain} knows the ${NAMES[standard]} keys of ${whose}`)
+    }
 }
+
+type Standard = 'smime' | 'openpgp'
+const NAMES = { smime: 'S/MIME', openpgp: 'OpenPGP' } as const
+const standardBetween = (one: Domain, other: Domain): Standard =>
+  [one, other].includes('nec.co.us') ? 'openpgp' : 'smime'
 
 /** A1 to A4, B1 to B8. */
 async function there(world: World): Promise<void> {
@@ -109,7 +121,7 @@ async function back(world: World): Promise<void> {
   await inbound(world, message, AZUMA, FULLY)
 }
 
-/** Several recipients: one in the sender's own provider, one abroad, who each get only what is theirs. */
+/** Several recipients: one in the sender's own provider, one abroad whose key is OpenPGP; each gets only what is theirs. */
 async function several(world: World): Promise<void> {
   heading(`${AZUMA} writes to a neighbour and to ${ESTO}`)
   const message = mail(AZUMA, [KUBOTA, ESTO], 'Meeting', ['Monday at ten.', 'Azuma'])
@@ -151,15 +163,15 @@ async function outbound(
   const crossed = world.wires[domainOf(abroad)].messages.at(-1)
   const onWire = crossed?.toString() ?? ''
   check('the wire saw no word of the text, nor the subject', onWire !== '' && !seesPlaintext(onWire, message))
-  const layers = [...onWire.matchAll(/multipart\/signed|smime-type=(?:authE|e)nveloped-data/g)].map(([type]) =>
-    type.replace('authE', 'e'),
+  const layers = [...onWire.matchAll(/multipart\/(?:signed|encrypted)|smime-type=(?:authE|e)nveloped-data/g)].map(
+    ([type]) => type.replace('authE', 'e'),
   ) // AES-GCM, once they know of each other that they read it
-  check('the signature is outside, over the encrypted mail', layers.join() === LAYERS.join())
+  const standard = standardBetween(domainOf(from), domainOf(abroad))
+  const inside = standard === 'smime' ? 'smime-type=enveloped-data' : 'multipart/encrypted'
+  const isOutside = layers.join() === `multipart/signed,${inside}`
+  check(`${NAMES[standard]}: the signature is outside, over the encrypted mail`, isOutside)
   onTheWire(crossed ?? Buffer.alloc(0), linesMax)
 }
-
-/** As the patent has them: encrypted first, then signed. */
-const LAYERS = ['multipart/signed', 'smime-type=enveloped-data']
 
 async function inbound(world: World, message: Buffer, reader: string, linesMax: number): Promise<void> {
   const provider = world.providers[domainOf(reader)]

@@ -34,10 +34,16 @@ export function startPublishing(options: HttpsOptions, deps: PublishDeps): Promi
   })
 }
 
-/** Those in use now; a retired key would only be encrypted to by mistake. */
+/** The newest of them. */
+const REVOKED_MAX = 3
+
+/** Those in use now, and those that say that they are revoked; a key that is only retired would be encrypted to by mistake. */
 async function publicKeysOf({ privateKeys }: PublishDeps, address: Address): Promise<Uint8Array> {
   const current = await privateKeys.currentKeys(address)
-  const ours = current.filter(({ certificate }) => certificate.standard === 'openpgp')
+  const revoked = (await privateKeys.keysOf(address))
+    .filter(({ retiredMs, certificate: { canSign, canEncrypt } }) => retiredMs !== undefined && !canSign && !canEncrypt)
+    .slice(0, REVOKED_MAX)
+  const ours = [...current, ...revoked].filter(({ certificate }) => certificate.standard === 'openpgp')
   return concatBytes(
     ours.flatMap(({ certificate }) => {
       const cut = certificatesForAddress(certificate.encoded, address)

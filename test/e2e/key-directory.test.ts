@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
+import { readOpenpgpCertificate } from '../../src/protection/openpgp/certificate/read.ts'
 import { wkdHash } from '../../src/protocol/wkd.ts'
 import { fetchWhenThere } from '../support/pop3-client.ts'
 import { type Provider, makeProvider, runSealpost } from '../support/provider.ts'
@@ -143,6 +144,16 @@ describe('two providers with directories', () => {
     assert.match(armored.body.toString('latin1'), /^-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n/)
     assert.equal((await ask(`hu/${wkdHash('nobody')}?l=nobody`)).status, 404)
     assert.equal((await ask(key.replace('?l=anna', '?l=bob'))).status, 404)
+
+    const own = (await alpha.cli(['key', 'list', ANNA])).find((row) => row['standard'] === 'openpgp')
+    await alpha.cli(['key', 'revoke', String(own?.['fingerprint'])])
+    const revoked = readOpenpgpCertificate((await ask(key)).body)
+    assert.ok(revoked.ok)
+    assert.deepEqual(
+      [revoked.value.fingerprint, revoked.value.canSign],
+      [own?.['fingerprint'], false],
+      'for all to learn',
+    )
 
     await alpha.cli(['user', 'suspend', ANNA])
     assert.equal((await ask(key)).status, 404, 'a user who is suspended is not there')

@@ -48,7 +48,8 @@ export function signingPackets(certificate: OpenpgpCertificate, atMs: number): r
     .map(({ packet }) => packet)
 }
 
+/** Where the parts are told, `key` may be that of a subkey: the primary's private half can be somewhere else. */
 function handlesOf({ certificate, key, subkeys }: OpenpgpKey, fingerprint: string): readonly KeyObject[] | undefined {
-  const component = subkeys?.find((each) => each.fingerprint === fingerprint)
-  return component?.handles ?? (fingerprint === certificate.fingerprint ? [key] : undefined)
+  if (subkeys === undefined) return fingerprint === certificate.fingerprint ? [key] : undefined
+  return subkeys.find((each) => each.fingerprint === fingerprint)?.handles
 }
