@@ -37,7 +37,9 @@ describe('messages with an expected text (rPGP)', { skip }, () => {
       const opened = openAsMail(readFileSync(join(CORPORA, folder, `${name}.asc`)), ring)
       if (opened.kind !== 'decrypted') unopened.push(name)
       else {
-        assert.equal(Buffer.from(opened.inner.raw).toString(), wanted.textcontent, name)
+        // a text without a header is given one, and the line ends of mail
+        const shown = Buffer.from(opened.inner.raw).toString().replaceAll('\r\n', '\n')
+        assert.ok(shown.endsWith(wanted.textcontent.replaceAll('\r\n', '\n')), `${name}: ${shown}`)
         const isSigned = opened.signers?.every(({ intact }) => intact) ?? false
         assert.equal(isSigned, wanted.verifyKey !== undefined, name)
         if (isSigned) signed++
