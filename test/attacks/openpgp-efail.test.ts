@@ -9,12 +9,15 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { AEADS } from '../../src/protection/openpgp/algorithms/aeads.ts'
 import { unarmored } from '../../src/protection/openpgp/armor.ts'
+import { openWhole } from '../../src/protection/openpgp/encryption/open-container.ts'
+import { openersOf } from '../../src/protection/openpgp/message/own-keys.ts'
 import { PACKET, type Packet, readPackets } from '../../src/protection/openpgp/packets/packet.ts'
 import {
   CFB,
   ENTITY,
   SECRET,
   answered,
+  bob,
   bobsKey,
   captured,
   literalOf,
@@ -149,6 +152,13 @@ describe('downgrades', () => {
         assert.equal(shown(received), '')
       }
     })
+})
+
+test('where weak algorithms are allowed SED stays shut, unless a human opens a file at the keyboard', () => {
+  const ring = { decryptionKeys: [bob], known: [], anchors: [], allowWeak: true }
+  const sed: Packet = { type: PACKET.SED, body: ciphertext }
+  assert.equal(openWhole([sessionKey], sed, openersOf(ring)).kind, 'broken')
+  assert.equal(openWhole([sessionKey], sed, openersOf({ ...ring, secrets: [] })).kind, 'decrypted')
 })
 
 describe('the gadgets of Efail-malleability-gadget-exploit', () => {
