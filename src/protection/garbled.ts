@@ -64,20 +64,28 @@ export function isLargeGarbled(entity: LargePart): boolean {
 /** Read, or passed over, at once; whole blocks. */
 const STRETCH_BYTES = 64 * 1024
 
-/** As `hasGarbledBlock`. The rule needs octets above 127: what is known to have none is not even read. */
+/** As `hasGarbledBlock`; what is known to be US-ASCII is not even read. */
 function hasGarbledSlice(bytes: ByteRange, from: number, to: number): boolean {
   for (let at = Math.ceil(from / BLOCK_BYTES) * BLOCK_BYTES; at < to; at += STRETCH_BYTES) {
     const end = Math.min(to, at + STRETCH_BYTES)
     if (bytes.isAscii(at, end)) continue
     const stretch = bytes.read(at, end)
-    if (!isAscii(stretch) && hasGarbledBlock(stretch, 0, stretch.length)) return true
+    if (hasGarbledBlock(stretch, 0, stretch.length)) return true
   }
   return false
 }
 
-/** Looks at the whole blocks between two offsets; blocks begin where the content does. */
+/** Looks at the whole blocks between two offsets; blocks begin where the content does. The rule needs octets above 127. */
 function hasGarbledBlock(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let at = Math.ceil(from / BLOCK_BYTES) * BLOCK_BYTES; at + BLOCK_BYTES <= to; at += BLOCK_BYTES) {
+  for (let at = Math.ceil(from / BLOCK_BYTES) * BLOCK_BYTES; at < to; at += STRETCH_BYTES) {
+    const end = Math.min(to, at + STRETCH_BYTES)
+    if (!isAscii(bytes.subarray(at, end)) && hasGarbledIn(bytes, at, end)) return true
+  }
+  return false
+}
+
+function hasGarbledIn(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at + BLOCK_BYTES <= to; at += BLOCK_BYTES) {
     let never = 0
     let high = 0
     for (let i = at; i < at + BLOCK_BYTES; i++) {
