@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { type Desk, OperationRefused, needAddress } from '../admin/desk.ts'
 import { Collector } from '../base/byte-sink.ts'
 import { outboundPolicyFor } from '../config/policy-settings.ts'
+import { introducing } from '../gateway/submitted-header.ts'
 import { type Address, domainOf, parseAddress, sameAddress } from '../message/address.ts'
 import { isField, writeFields } from '../message/header-field.ts'
 import { parsePart } from '../message/parse.ts'
@@ -84,8 +85,18 @@ async function sealMail(
   if (plan.refused.length > 0) throw new OperationRefused(explainRefused(plan.refused))
   const outputs = plan.copies.map(() => new Collector())
   const copies = plan.copies.map((copy) => packCopy(copy.protection, signers))
-  const header = writeFields(message.fields.filter((field) => !isField(field, 'Bcc')))
-  const body = startWrap({ kind: 'wrap', header, trace: new Uint8Array(0), signingTimeMs: nowMs, copies }, outputs)
+  const fields = message.fields.filter((field) => !isField(field, 'Bcc'))
+  const { header, introduction } = introducing(fields, from, signers, desk.config.policy.autocrypt)
+  const body = startWrap(
+    {
+      kind: 'wrap',
+      header: writeFields(header),
+      trace: writeFields(introduction),
+      signingTimeMs: nowMs,
+      copies,
+    },
+    outputs,
+  )
   body.write(bodyOf(message))
   body.end()
   return plan.copies.map((copy, index) => ({

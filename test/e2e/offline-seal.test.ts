@@ -121,7 +121,7 @@ describe('seal, then open', () => {
     const args = ['seal', file, '--from', 'ann@a.example', '--config', provider.configFile]
     const { code, stdout } = await runCommand(args)
     assert.equal(code, 0)
-    assert.match(stdout, /^From: ann@a\.example\r\nTo: ben@a\.example\r\n/)
+    assert.match(stdout, /^Autocrypt: addr=ann@a\.example;[^]*?\r\nFrom: ann@a\.example\r\nTo: ben@a\.example\r\n/)
     assert.equal((await openFor(stdout, 'ben@a.example')).summary.signature, 'valid')
   })
 
