@@ -119,7 +119,7 @@ describe('a Web Key Directory that attacks', () => {
     if (!answered.ok) return answered.error
     return source
       .read(answered.value, who)
-      .map(({ addresses }) => addresses.join('+'))
+      .map(({ addresses }) => addresses.join('+') || 'a key for nobody')
       .join(' ')
   }
 
