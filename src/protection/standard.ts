@@ -269,7 +269,8 @@ export interface ProtectionStandard {
   readCertificate(encoded: Uint8Array): Result<Certificate>
   /**
    * Structure only; the beginning of the body is enough. `undefined` means "not ours", which is never an error. `label`:
-   * where the content cannot be read, what its header says counts. `content`: it does not.
+   * what its header says counts, where the content cannot be read. `content`: it does not; `encrypted` is then only what is
+   * so as a whole. Where nothing is said: whatever `open` may have something to do with.
    */
   recognise(part: Part, by?: 'label' | 'content'): LayerKind | undefined
   /** Opens one layer. Hostile input yields `broken` and why; it never throws. */

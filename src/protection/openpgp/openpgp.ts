@@ -8,7 +8,7 @@ import { readOpenpgpCertificate } from './certificate/read.ts'
 import { OUR_CIPHERS, statedAbilities } from './message/abilities.ts'
 import { readKeyFile, readSecret, writeKeyFile, writeSecret } from './key-files.ts'
 import { certificatesIn } from './message/carried-certificates.ts'
-import { kindOfForm, pgpFormOf } from './message/forms.ts'
+import { isLabelled, isWhollyEncrypted, kindOfForm, pgpFormOf } from './message/forms.ts'
 import { inMemory } from './message/in-memory.ts'
 import { judge } from './message/judge.ts'
 import { onDisk } from './message/on-disk.ts'
@@ -27,9 +27,11 @@ export const openpgp: ProtectionStandard = {
   },
   commonCipher: COMMON_CIPHER,
   readCertificate: readOpenpgpCertificate,
-  recognise(part) {
+  recognise(part, by) {
     const form = pgpFormOf(part)
-    return form === undefined ? undefined : kindOfForm(form)
+    if (form === undefined || (by === 'content' && kindOfForm(form) === 'encrypted' && !isWhollyEncrypted(part)))
+      return undefined
+    return by === 'label' && !isLabelled(form) ? undefined : kindOfForm(form)
   },
   open: (part, ring) => openLayer(inMemory, part, ring),
   openLarge: (part, ring, openSpill) => openLayer(onDisk(openSpill), part, ring),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { fromLatin1 } from '../../../base/bytes.ts'
 import { parsePart } from '../../../message/parse.ts'
+import { openpgp } from '../openpgp.ts'
 import { type PgpForm, pgpFormOf, saysNothing } from './forms.ts'
 
 const MESSAGE = '-----BEGIN PGP MESSAGE-----\n\nwV4D\n-----END PGP MESSAGE-----\n'
@@ -73,6 +74,30 @@ describe('the form of an entity', () => {
     )
   })
 })
+
+const ENCRYPTED = 'multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b'
+const outgoing: readonly [
+  type: string,
+  body: string,
+  content: string | undefined,
+  label: string | undefined,
+  why: string,
+][] = [
+  [ENCRYPTED, parts(VERSION, FILE + MESSAGE), 'encrypted', 'encrypted', 'encrypted by the author'],
+  [ENCRYPTED, parts(VERSION, `${FILE}Hello`), undefined, 'encrypted', 'says so, and is not'],
+  [ENCRYPTED, parts('\nHello', FILE + MESSAGE), undefined, 'encrypted', 'another part comes first'],
+  ['text/plain', MESSAGE, undefined, undefined, 'a block: who knows what stands behind it'],
+  ['text/plain', `My password is x.\n${MESSAGE}`, undefined, undefined, 'a block in a text that is not encrypted'],
+  ['multipart/mixed; boundary=b', parts(VERSION, FILE + MESSAGE), undefined, undefined, 'another multipart'],
+  ['multipart/mixed; boundary=b', parts(`\n${MESSAGE}`, '\nHello'), undefined, undefined, 'one part of two'],
+  ['application/octet-stream; name=a.gpg', MESSAGE, undefined, undefined, 'a file'],
+]
+for (const [type, body, content, label, why] of outgoing)
+  test(`what a client sends, ${why}: ${content ?? 'to be encrypted'}`, () => {
+    const part = parsePart(fromLatin1(`Content-Type: ${type}\n\n${body}`))
+    assert.equal(openpgp.recognise(part, 'content'), content)
+    assert.equal(openpgp.recognise(part, 'label'), label)
+  })
 
 const texts: readonly [text: string, nothing: boolean][] = [
   ['', true],

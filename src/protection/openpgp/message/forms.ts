@@ -32,6 +32,9 @@ const KINDS = {
 
 export const kindOfForm = (form: PgpForm): LayerKind => KINDS[form]
 
+/** Its own header says what it is (RFC 3156). */
+export const isLabelled = (form: PgpForm): boolean => form === 'pgp-mime-signed' || form === 'pgp-mime-encrypted'
+
 /** Which form of OpenPGP an entity has, or `undefined`. */
 export function pgpFormOf(part: Part): PgpForm | undefined {
   const { type, parameters } = contentTypeOf(part)
@@ -83,9 +86,23 @@ const FILE_NAME = /\.(?:asc|gpg|pgp)$/i
 function isPgpFile(part: Part): boolean {
   const { filename } = dispositionOf(part)
   const { type } = contentTypeOf(part)
-  if (type === 'application/octet-stream' && !FILE_NAME.test(filename ?? '')) return false
+  return (type !== 'application/octet-stream' || FILE_NAME.test(filename ?? '')) && beginsAsMessage(part)
+}
+
+function beginsAsMessage(part: Part): boolean {
   const bytes = peek(part)
   return startsMessage(bytes) || ONLY_BLOCK.exec(latin1(bytes))?.index === 0
+}
+
+/**
+ * Whether all of an entity is encrypted, as far as its beginning can show it: only of `multipart/encrypted`. A block in a text
+ * may have anything behind it.
+ */
+export function isWhollyEncrypted(part: Part): boolean {
+  if (pgpFormOf(part) !== 'pgp-mime-encrypted') return false
+  const [version, message] = firstChildren(part)
+  const isVersion = version !== undefined && contentTypeOf(version).type === 'application/pgp-encrypted'
+  return isVersion && message !== undefined && beginsAsMessage(message)
 }
 
 /** The headers of the packets that an encrypted message begins with (RFC 9580 §4.2): PKESK, SKESK, in both formats. */
