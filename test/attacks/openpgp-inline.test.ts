@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { concatBytes } from '../../src/base/bytes.ts'
+import { SIGNATURE_TYPE } from '../../src/protection/openpgp/signatures/signature-packet.ts'
 import { SECRET } from '../support/openpgp-attack.ts'
 import {
   ALICE,
@@ -17,6 +18,7 @@ import {
   mailFrom,
   mallory,
   receivedByBob,
+  signatureOver,
   signedMessage,
   textEntity,
 } from '../support/openpgp-mails.ts'
@@ -86,6 +88,30 @@ describe('the MIME around it', () => {
       const { shown } = received(block, `text/plain; charset=${charset}`)
       const [, declared = ''] = /charset=([^;\r\n]*)/i.exec(shown.split('\r\n\r\n')[0] ?? '') ?? []
       assert.ok(['utf-8', '"utf-8"', ''].includes(declared.toLowerCase()) || !shown.includes('X-Sealpost'), declared)
+    }
+  })
+  test('nor where the text is not UTF-8: only those in which ASCII stays ASCII are taken over', () => {
+    const latin1Text = `Pay +ADE-000 \u00a5. ${SECRET}`
+    const octets = Buffer.from(latin1Text, 'latin1')
+    const mail = (charset: string): Buffer =>
+      Buffer.concat([
+        mailFrom(
+          ALICE,
+          `Content-Type: text/plain; charset=${charset}\r\n\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA512\r\n\r\n`,
+        ),
+        octets,
+        Buffer.from(`\r\n${armored(signatureOver(octets, { by }, SIGNATURE_TYPE.TEXT), 'PGP SIGNATURE')}`),
+      ])
+    for (const [charset, declared] of [
+      ['iso-8859-1', 'iso-8859-1'],
+      ['utf-7', 'utf-8'],
+      ['utf-16le', 'utf-8'],
+      ['cp037', 'utf-8'],
+      ['shift_jis', 'utf-8'],
+    ]) {
+      const { outcome, shown, why } = receivedByBob(mail(charset ?? ''))
+      assert.equal(outcome, 'valid', why)
+      assert.match(shown, new RegExp(`^Content-Type: text/plain; charset=${declared}\r$`, 'm'))
     }
   })
   test('a block in HTML is a text like any other', () => {

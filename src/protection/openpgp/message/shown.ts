@@ -21,8 +21,11 @@ interface MadePart {
   readonly encoding: '8bit' | 'base64'
 }
 
-/** A charset may be any word; one that is none was put there to break out of the field. */
-const CHARSET = /^[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}$/
+/**
+ * The charset around a block is not signed: whoever changes it must not turn what is ASCII in the signed text into something else,
+ * nor swallow it. Those of Asia in which an octet of ASCII can be half of a character are left out.
+ */
+const CHARSET = /^(?:us-ascii|iso-8859-\d{1,2}|windows-125\d|koi8-[ru]|euc-(?:jp|kr|tw))$/i
 
 /**
  * A text, in the charset that it has: UTF-8 is what OpenPGP means where nothing is said, and what is not in it is in that of
