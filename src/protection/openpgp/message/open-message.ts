@@ -7,6 +7,7 @@ import type { ByteSink } from '../../../base/byte-sink.ts'
 import type { Result } from '../../../base/result.ts'
 import { Malformed, attempt } from '../../malformed.ts'
 import { dearmorSink, isBinary } from '../armor.ts'
+import { CHANGED } from '../encryption/changed.ts'
 import { ContainerSink } from '../encryption/container.ts'
 import { type DecryptionInput, decryptingSink } from '../encryption/decrypt.ts'
 import {
@@ -81,9 +82,11 @@ function readOnce(
 }
 
 function outcomeOf({ read, content, outline, container }: Reading): OpenedMessage {
-  if (!read.ok) return { kind: 'broken', encrypted: outline.encrypted, why: read.error }
+  if (container?.kind === 'broken') return { ...container, encrypted: true }
+  // of an encrypted message one thing is said, whatever was found first (decision 0043), and however its bytes came
+  if (!read.ok) return { kind: 'broken', encrypted: outline.encrypted, why: outline.encrypted ? CHANGED : read.error }
   if (container === undefined) return { kind: 'opened', content, outline }
-  if (container.kind !== 'decrypted') return container.kind === 'broken' ? { ...container, encrypted: true } : container
+  if (container.kind !== 'decrypted') return container
   const { kind: _decrypted, content: _input, ...decryption } = container
   return { kind: 'opened', content, outline, decryption }
 }
