@@ -155,9 +155,11 @@ export function tampered(mail: Buffer): Buffer {
 
 /** Content is at the beginning of SignedData, and at the end of EnvelopedData. */
 function offsetInBase64(text: string): number {
-  const [run] = /(?:[A-Za-z0-9+/]{60,}\r?\n)+/.exec(text) ?? []
+  // In the header, an Autocrypt field has base64 that no layer covers.
+  const body = text.search(/\r?\n\r?\n/)
+  const [run] = /(?:[A-Za-z0-9+/]{60,}\r?\n)+/.exec(text.slice(body)) ?? []
   if (run === undefined) throw new Error('there is no base64 to change')
-  const begin = text.indexOf(run)
+  const begin = text.indexOf(run, body)
   const lineChars = run.indexOf('\n') + 1
   const isSigned = /smime-type=signed-data/i.test(text.slice(0, begin))
   return begin + (isSigned ? 3 * lineChars : run.length - 3 * lineChars) + 20
