@@ -5,7 +5,10 @@ import * as events from '../base/events.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { Address, Domain } from '../message/address.ts'
 import { armor } from '../protection/openpgp/armor.ts'
+import { isOpenpgpCertificate } from '../protection/openpgp/certificate/certificate.ts'
 import { certificatesForAddress } from '../protection/openpgp/certificate/one-address.ts'
+import { stateAt } from '../protection/openpgp/certificate/state.ts'
+import type { Certificate } from '../protection/standard.ts'
 import type { Store } from '../store/database.ts'
 import { answerOf } from './directory.ts'
 import { type HttpsListener, type HttpsOptions, startHttps } from './https-listener.ts'
@@ -38,10 +41,10 @@ export function startPublishing(options: HttpsOptions, deps: PublishDeps): Promi
 const REVOKED_MAX = 3
 
 /** Those in use now, and those that say that they are revoked; a key that is only retired would be encrypted to by mistake. */
-async function publicKeysOf({ privateKeys }: PublishDeps, address: Address): Promise<Uint8Array> {
+async function publicKeysOf({ privateKeys, clock }: PublishDeps, address: Address): Promise<Uint8Array> {
   const current = await privateKeys.currentKeys(address)
   const revoked = (await privateKeys.keysOf(address))
-    .filter(({ retiredMs, certificate: { canSign, canEncrypt } }) => retiredMs !== undefined && !canSign && !canEncrypt)
+    .filter(({ retiredMs, certificate }) => retiredMs !== undefined && isRevoked(certificate, clock.nowMs()))
     .slice(0, REVOKED_MAX)
   const ours = [...current, ...revoked].filter(({ certificate }) => certificate.standard === 'openpgp')
   return concatBytes(
@@ -50,4 +53,9 @@ async function publicKeysOf({ privateKeys }: PublishDeps, address: Address): Pro
       return cut.ok ? cut.value : []
     }),
   )
+}
+
+function isRevoked(certificate: Certificate, atMs: number): boolean {
+  const state = isOpenpgpCertificate(certificate) ? stateAt(certificate, atMs) : undefined
+  return state?.valid === false && state.verdict === 'revoked'
 }
