@@ -94,7 +94,7 @@ interface ZoneFile {
   readonly anchor: string
 }
 
-const START_MS = 10_000
+const START_MS = 30_000
 
 async function answers(resolver: string, name: string, log: string): Promise<void> {
   const ask = createDnsClient({ server: resolver, timeoutMs: 200 })
