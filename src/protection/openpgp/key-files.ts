@@ -3,6 +3,7 @@ import { type KeyObject, createPublicKey } from 'node:crypto'
 import { concatBytes, latin1 } from '../../base/bytes.ts'
 import { type Result, fail, ok } from '../../base/result.ts'
 import type { Certificate, ComponentKey, KeyFile, KeyFileContent, OwnKey, SecretKeys } from '../standard.ts'
+import { isSameKey } from '../key-object.ts'
 import { armor, isBinary } from './armor.ts'
 import { type OpenpgpCertificate, isOpenpgpCertificate } from './certificate/certificate.ts'
 import { type TransferableKey, readTransferableKeys, writeTransferableSecretKey } from './certificate/transferable.ts'
@@ -85,7 +86,7 @@ function belongs({ fingerprint, handles }: ComponentKey, { components }: Openpgp
 }
 
 const isPair = (key: KeyObject, handle: KeyObject | undefined): boolean =>
-  handle?.type === 'private' && createPublicKey(handle).equals(key)
+  handle?.type === 'private' && isSameKey(createPublicKey(handle), key)
 
 const noPair = ({ fingerprint }: Certificate): Result<never> =>
   fail(`The private keys do not belong to the certificate ${fingerprint}`)
