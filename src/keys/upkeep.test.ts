@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { parseDomain, type Domain } from '../message/address.ts'
+import { standardNamed } from '../protection/jobs.ts'
 import type { Certificate } from '../protection/standard.ts'
 import { listAudit } from '../store/audit.ts'
 import { address, openSqliteStore, START_MS, type Opened } from '../store/conformance/fixture.ts'
@@ -69,11 +70,12 @@ test('what revokes it lies beside its key, and opens only there', async (t) => {
   assert.ok(revocation)
   const revoked = revokedOpenpgpKey(own, { revocation, nowMs: START_MS })
   assert.ok(revoked.ok)
-  assert.deepEqual([own.certificate.canSign, revoked.value.canSign], [true, false])
+  const signs = (certificate: Certificate): boolean => standardNamed('openpgp').canSignWith(certificate, START_MS)
+  assert.deepEqual([signs(own.certificate), signs(revoked.value)], [true, false])
   const [other] = (await deps.privateKeys.keysOf(AZUMA)).filter(({ certificate }) => certificate.standard === 'smime')
   assert.equal(await deps.privateKeys.revocationOf(AZUMA, other?.certificate.fingerprint ?? ''), undefined)
   const madeNow = revokedOpenpgpKey(own, { revocation: undefined, nowMs: START_MS })
-  assert.equal(madeNow.ok && madeNow.value.canSign, false, 'or made with the key itself')
+  assert.equal(madeNow.ok && signs(madeNow.value), false, 'or made with the key itself')
 })
 
 test('whoever has none is given one, once; whoever is not to have one is not', async (t) => {
