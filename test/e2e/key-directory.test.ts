@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +12,7 @@ import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
 import { readOpenpgpCertificate } from '../../src/protection/openpgp/certificate/read.ts'
 import { stateAt } from '../../src/protection/openpgp/certificate/state.ts'
 import { wkdHash } from '../../src/protocol/wkd.ts'
+import { freePort } from '../support/free-port.ts'
 import { fetchWhenThere } from '../support/pop3-client.ts'
 import { type Provider, makeProvider, runSealpost } from '../support/provider.ts'
 import { startScriptedDns } from '../support/scripted-dns.ts'
@@ -49,16 +49,8 @@ function get(host: string, port: number, name: string, path: string, ca: string,
 
 const tlsFile = (provider: Provider): string => join(dirname(provider.configFile), 'tls-certificate.pem')
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, ALPHA_HOST, resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 async function twoProviders() {
-  const port = await freePort()
+  const port = await freePort(ALPHA_HOST)
   const dns = await startScriptedDns({
     a: { 'openpgpkey.alpha.example': [ALPHA_HOST], 'openpgpkey.beta.example': [BETA_HOST] },
   })

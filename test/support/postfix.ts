@@ -5,11 +5,12 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { chownSync, chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
-import { createServer, connect, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { needs } from './apt.ts'
+import { freePort } from './free-port.ts'
 
 export interface PostfixOptions {
   readonly users: readonly string[]
@@ -168,14 +169,6 @@ function greets(port: number): Promise<void> {
       await sleep(50)
     }
   })()
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function userId(name: string): number {

@@ -1,10 +1,10 @@
 /** A zone signed by ldns-signzone behind a validating unbound, on loopback: DNSSEC as it is, with nothing played. */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDnsClient } from '../../src/base/dns-client.ts'
+import { freePort } from './free-port.ts'
 
 export interface SignedDns extends AsyncDisposable {
   /** `address:port`, as `dns.resolver` takes it. */
@@ -101,12 +101,4 @@ async function answers(resolver: string, name: string, log: string): Promise<voi
   for (const until = Date.now() + START_MS; Date.now() < until;)
     if ((await ask(`ns.${name}`, 'A')).kind === 'records') return
   throw new Error(`unbound does not answer: ${existsSync(log) ? readFileSync(log, 'utf8') : 'no log'}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Draft } from './correspondent-mail.ts'
 import { type Correspondence, ourAddress } from './correspondence.ts'
+import { freePort } from './free-port.ts'
 import { type Marionette, connectMarionette } from './marionette.ts'
 import { makeNssDatabase } from './nss.ts'
 
@@ -103,14 +103,6 @@ export async function startThunderbird(correspondence: Correspondence): Promise<
       await stop()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** What both scripts need of the program; `until` gives up after ten seconds, or what it is told in twentieths. */
