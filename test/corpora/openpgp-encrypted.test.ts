@@ -7,7 +7,8 @@ import { latin1 } from '../../src/base/bytes.ts'
 import { unarmored } from '../../src/protection/openpgp/armor.ts'
 import { readTransferableKeys } from '../../src/protection/openpgp/certificate/transferable.ts'
 import type { DecryptionKey } from '../../src/protection/openpgp/encryption/carrier.ts'
-import { type OpenedContainer, openWhole } from '../../src/protection/openpgp/encryption/open-container.ts'
+import { openWhole } from '../../src/protection/openpgp/encryption/open-container.ts'
+import type { OpenedEnvelope } from '../../src/protection/opened-envelope.ts'
 import { PACKET, readPackets } from '../../src/protection/openpgp/packets/packet.ts'
 
 const CORPORA = join(import.meta.dirname, '../../../shared/corpora')
@@ -26,7 +27,7 @@ function keysIn(file: string, password?: string): DecryptionKey[] {
   )
 }
 
-function open(file: string, keys: readonly DecryptionKey[]): OpenedContainer<Uint8Array> {
+function open(file: string, keys: readonly DecryptionKey[]): OpenedEnvelope {
   const packets = readPackets(unarmored(readFileSync(file)))
   const at = packets.findIndex(({ type }) => CONTAINERS.includes(type))
   return openWhole(packets.slice(0, at), packets[at] ?? assert.fail(), { keys })

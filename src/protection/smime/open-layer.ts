@@ -4,10 +4,11 @@
  */
 import type { Defect, Part } from '../../message/part.ts'
 import type { Result } from '../../base/result.ts'
+import { signedParts } from '../signed-parts.ts'
 import type { KeyRing, Opened, OwnKey, SignerFinding } from '../standard.ts'
 import { type SmimeCertificate, isSmimeCertificate } from './x509/certificate.ts'
 import type { Opener } from './cms/content-key.ts'
-import type { OpenedEnvelope } from './cms/open-envelope.ts'
+import type { OpenedEnvelope } from '../opened-envelope.ts'
 import type { SignedContent } from './cms/signed-content.ts'
 import type { SignedDataFrame } from './cms/signed-data.ts'
 import { CERTIFICATES_ONLY, type SmimeForm, isSignaturePart, smimeFormOf } from './mime-forms.ts'
@@ -61,11 +62,9 @@ export function openLayer<P>(held: Holding<P>, part: P, ring: KeyRing): Opened<P
 function openMultipartSigned<P>(held: Holding<P>, part: P, ring: KeyRing): Opened<P> {
   const form = 'multipart/signed'
   const broken = (why: string): Opened<P> => ({ kind: 'broken', layer: 'signed', form, why })
-  const { children, defects } = held.children(part)
-  const [content, signature, ...more] = children
-  if (content === undefined || signature === undefined || more.length > 0)
-    return broken(`multipart/signed has ${children.length} parts where it must have two`)
-  if (defects.includes('boundary-not-closed')) return broken('multipart/signed is not closed')
+  const parts = signedParts(held.children(part))
+  if (!parts.ok) return broken(parts.error)
+  const { content, signature } = parts.value
   if (!isSignaturePart(held.preview(signature))) return broken('the second part of multipart/signed is not a signature')
   const signedData = held.signedData(signature)
   if (!signedData.ok) return broken(signedData.error)

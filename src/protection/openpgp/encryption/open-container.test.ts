@@ -12,7 +12,8 @@ import { PACKET, type Packet, readPackets, writePacket } from '../packets/packet
 import type { DecryptionKey } from './carrier.ts'
 import { CHANGED } from './changed.ts'
 import { type ContainerChoice, type EncryptionPlan, encryptingSink } from './encrypt.ts'
-import { type OpenedContainer, openWhole } from './open-container.ts'
+import type { OpenedEnvelope } from '../../opened-envelope.ts'
+import { openWhole } from './open-container.ts'
 import { writeSessionKeyPackets } from './carriers.ts'
 
 type Generate = (type: string, options?: object) => { readonly publicKey: KeyObject; readonly privateKey: KeyObject }
@@ -81,7 +82,7 @@ function encrypted(plan: EncryptionPlan, content: Uint8Array = CONTENT): Uint8Ar
   return concatBytes(out.chunks)
 }
 
-function open(bytes: Uint8Array, keys: readonly DecryptionKey[], allowUnproven = false): OpenedContainer<Uint8Array> {
+function open(bytes: Uint8Array, keys: readonly DecryptionKey[], allowUnproven = false): OpenedEnvelope {
   return openPackets(readPackets(bytes), keys, allowUnproven)
 }
 
@@ -89,11 +90,11 @@ function openPackets(
   packets: readonly Packet[],
   keys: readonly DecryptionKey[],
   allowUnproven = false,
-): OpenedContainer<Uint8Array> {
+): OpenedEnvelope {
   return openWhole(packets.slice(0, -1), packets.at(-1) ?? assert.fail(), { keys, allowUnproven })
 }
 
-function contentOf(opened: OpenedContainer<Uint8Array>): string {
+function contentOf(opened: OpenedEnvelope): string {
   assert(opened.kind === 'decrypted', opened.kind === 'broken' ? opened.why : opened.kind)
   return Buffer.from(opened.content).toString()
 }

@@ -4,6 +4,7 @@
  */
 import { hex } from '../../../base/bytes.ts'
 import { Malformed, attempt } from '../../malformed.ts'
+import type { OpenedEnvelope } from '../../opened-envelope.ts'
 import type { KeyPacket } from '../keys/key-packet.ts'
 import { Cursor } from '../packets/cursor.ts'
 import { PACKET, type Packet } from '../packets/packet.ts'
@@ -55,24 +56,8 @@ export interface Openers {
   readonly allowUnproven?: boolean
 }
 
-export type OpenedContainer<Content> =
-  | {
-      readonly kind: 'decrypted'
-      readonly content: Content
-      /** Such as `aes-256-ocb`. */
-      readonly algorithm: string
-      /** It was proven that nothing was changed. */
-      readonly authenticated: boolean
-      /** What sealed it protects nobody any more. */
-      readonly weak?: boolean
-      /** Fingerprint of the certificate whose key opened it. */
-      readonly openedBy?: string
-    }
-  | { readonly kind: 'no-key'; readonly recipients: readonly string[] }
-  | { readonly kind: 'broken'; readonly why: string }
-
 /** Opens a message that is in memory: the packets before the container, and the container. Never throws on foreign bytes. */
-export function openWhole(before: readonly Packet[], container: Packet, openers: Openers): OpenedContainer<Uint8Array> {
+export function openWhole(before: readonly Packet[], container: Packet, openers: Openers): OpenedEnvelope {
   const read = attempt(() => {
     const cursor = new Cursor(container.body)
     const head = readContainerHead(containerTypeOf(container.type), cursor)
@@ -88,7 +73,7 @@ export function openContainer<Content>(
   message: EncryptedMessage,
   openers: Openers,
   decrypt: (input: DecryptionInput) => Content | undefined,
-): OpenedContainer<Content> {
+): OpenedEnvelope<Content> {
   const { head } = message
   const named = keyTries(message, openers, names).slice(0, TRIES_MAX)
   const anonymous = keyTries(message, openers, couldBeFor).slice(0, ANONYMOUS_TRIES_MAX)
@@ -168,7 +153,7 @@ function runAnonymous<Content>(
   tries: readonly Try[],
   head: ContainerHead,
   decrypt: (input: DecryptionInput) => Content | undefined,
-): OpenedContainer<Content> | undefined {
+): OpenedEnvelope<Content> | undefined {
   const fitting = tries.filter((each) => each.goesWith(head))
   for (const each of fitting) {
     const sessionKey = each.open()
@@ -183,7 +168,7 @@ function runByPassword<Content>(
   tries: readonly Try[],
   head: ContainerHead,
   decrypt: (input: DecryptionInput) => Content | undefined,
-): OpenedContainer<Content> | undefined {
+): OpenedEnvelope<Content> | undefined {
   for (const each of tries.filter(({ goesWith }) => goesWith(head))) {
     const sessionKey = each.open()
     const opened = sessionKey && run(each, sessionKey, head, decrypt)
@@ -197,7 +182,7 @@ function run<Content>(
   sessionKey: SessionKey | undefined,
   head: ContainerHead,
   decrypt: (input: DecryptionInput) => Content | undefined,
-): OpenedContainer<Content> | undefined {
+): OpenedEnvelope<Content> | undefined {
   const input = decryptionInput(head, sessionKey, carriedIn)
   const content = decrypt(input)
   if (content === undefined) return undefined

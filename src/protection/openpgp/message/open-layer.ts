@@ -3,6 +3,7 @@ import type { ByteRange } from '../../../base/byte-range.ts'
 import { contentTypeOf, dispositionOf } from '../../../message/content-type.ts'
 import { isField } from '../../../message/header-field.ts'
 import { attempt } from '../../malformed.ts'
+import { signedParts } from '../../signed-parts.ts'
 import type { KeyRing, Opened, SignerFinding } from '../../standard.ts'
 import { canonicalText } from '../signatures/signature-hash.ts'
 import { carriedIn } from './carried-certificates.ts'
@@ -44,11 +45,9 @@ export function openLayer<P>(held: Holding<P>, part: P, ring: KeyRing): Opened<P
 function openSigned<P>(held: Holding<P>, part: P, ring: KeyRing): Opened<P> {
   const form = 'pgp-mime'
   const broken = (why: string): Opened<P> => ({ kind: 'broken', layer: 'signed', form, why })
-  const { children, defects } = held.children(part)
-  const [content, signature, ...more] = children
-  if (content === undefined || signature === undefined || more.length > 0)
-    return broken(`multipart/signed has ${children.length} parts where it must have two`)
-  if (defects.includes('boundary-not-closed')) return broken('multipart/signed is not closed')
+  const parts = signedParts(held.children(part))
+  if (!parts.ok) return broken(parts.error)
+  const { content, signature } = parts.value
   const armored = bodyBytes(held, signature, SIGNATURE_BODY_MAX_BYTES)
   if (armored === undefined) return broken('the signature is too large')
   const signatures = attempt(() => readDetachedSignatures(armored))

@@ -6,13 +6,13 @@ import type { Spill } from '../../../base/byte-range.ts'
 import type { ByteSink } from '../../../base/byte-sink.ts'
 import type { Result } from '../../../base/result.ts'
 import { Malformed, attempt } from '../../malformed.ts'
+import type { OpenedEnvelope } from '../../opened-envelope.ts'
 import { dearmorSink, isBinary } from '../armor.ts'
 import { CHANGED } from '../encryption/changed.ts'
 import { ContainerSink } from '../encryption/container.ts'
 import { type DecryptionInput, decryptingSink } from '../encryption/decrypt.ts'
 import {
   type EncryptedMessage,
-  type OpenedContainer,
   type Openers,
   openContainer,
   readSessionKeyPackets,
@@ -20,7 +20,7 @@ import {
 import { type MessageOutline, NOWHERE, readMessage } from './grammar.ts'
 
 /** How a container was opened. */
-export type Decryption = Omit<Extract<OpenedContainer<unknown>, { kind: 'decrypted' }>, 'kind' | 'content'>
+export type Decryption = Omit<Extract<OpenedEnvelope<unknown>, { kind: 'decrypted' }>, 'kind' | 'content'>
 
 export type OpenedMessage =
   | {
@@ -55,17 +55,17 @@ interface Reading {
   readonly content: Spill
   readonly outline: MessageOutline
   readonly message: EncryptedMessage | undefined
-  readonly container: OpenedContainer<DecryptionInput> | undefined
+  readonly container: OpenedEnvelope<DecryptionInput> | undefined
 }
 
 function readOnce(
   source: Source,
   openSpill: () => Spill,
-  choose: (message: EncryptedMessage) => OpenedContainer<DecryptionInput>,
+  choose: (message: EncryptedMessage) => OpenedEnvelope<DecryptionInput>,
 ): Reading {
   const content = openSpill()
   let message: EncryptedMessage | undefined
-  let container: OpenedContainer<DecryptionInput> | undefined
+  let container: OpenedEnvelope<DecryptionInput> | undefined
   const { sink, outline } = readMessage({
     content,
     decrypt: (type, sessionKeys, out) =>

@@ -12,7 +12,8 @@ import { CONTENT_TYPE } from './content-info.ts'
 import { issuerAndSerial } from './entity-id.ts'
 import { canEnvelopTo, envelopSink } from './envelop.ts'
 import { RECIPIENTS_MAX } from './enveloped-data.ts'
-import { type OpenedEnvelope, openEnvelope } from './open-envelope.ts'
+import type { OpenedEnvelope } from '../../opened-envelope.ts'
+import { openEnvelope } from './open-envelope.ts'
 
 const alice = smimeIdentity('rsa-2048', 'alice@example.com')
 const bob = smimeIdentity('p256', 'bob@example.com')

@@ -27,6 +27,7 @@ import { unwrapEncapsulatedKey } from './kem.ts'
 import { unwrapAgreedKey } from './key-agreement.ts'
 import { unwrapTransportedKey } from './key-transport.ts'
 import { unwrapWithPassword } from './password-recipient.ts'
+import type { OpenedEnvelope } from '../../opened-envelope.ts'
 import { unwrapWithSharedKey } from './shared-key.ts'
 
 /** A private-key operation costs half a millisecond; no honest message names one recipient many times. */
@@ -34,22 +35,6 @@ const TRIES_MAX = 8
 /** Recipients that a report names. */
 const RECIPIENTS_SHOWN_MAX = 50
 const BROKEN = 'the message cannot be decrypted: the key or the content was changed'
-
-export type OpenedEnvelope<Content = Uint8Array> =
-  | {
-      readonly kind: 'decrypted'
-      readonly content: Content
-      /** Such as `aes-256-cbc`. */
-      readonly algorithm: string
-      /** A tag proved that nothing was changed. CBC proves nothing: whoever shows this content must know that (EFAIL). */
-      readonly authenticated: boolean
-      /** What sealed it protects nobody any more. */
-      readonly weak?: boolean
-      /** Fingerprint of the certificate whose key opened it; missing when it was no certified key. */
-      readonly openedBy?: string
-    }
-  | { readonly kind: 'no-key'; readonly recipients: readonly string[] }
-  | { readonly kind: 'broken'; readonly why: string }
 
 /** Opens a whole message in its ContentInfo. Uses only openers that the message names. Never throws on foreign bytes. */
 export function openEnvelope(bytes: Uint8Array, openers: readonly Opener[]): OpenedEnvelope {
