@@ -3,7 +3,7 @@ import type { Address } from '../message/address.ts'
 import type { Reply } from './smtp-reply.ts'
 import type { SmtpEnvelope } from './smtp-envelope.ts'
 
-/** Implemented behind the listeners, handed in by main.ts. */
+/** Implemented behind the listeners, handed in by wiring/. */
 export interface Inbox {
   /**
    * Consumes the whole content and says what to answer to the end of the data. Resolves with a 2yz only after everything

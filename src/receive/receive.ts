@@ -1,4 +1,4 @@
-/** SMTP in, from the connection up to "250": what main.ts starts, stops, and hands in. */
+/** SMTP in, from the connection up to "250": what wiring/ starts, stops, and hands in. */
 import { once } from 'node:events'
 import type { Address, Domain } from '../message/address.ts'
 import type { Agent } from './agent.ts'

@@ -79,7 +79,7 @@ test('while four mails kill their threads, twenty others come in', async () => {
 test('the same when they are submitted, in one piece and as a stream; nothing of them is queued', async () => {
   const before = replaced().length
   const large = 'x'.repeat(70).concat('\r\n').repeat(15_000)
-  // a stream that hangs is given up after twenty times as long (main.ts), which is too long to wait for here
+  // a stream that hangs is given up after twenty times as long (wiring/gateway.ts), which is too long to wait for here
   const bodies = BAD.flatMap(([word]) =>
     word.endsWith('HANG')
       ? [[word, word]]

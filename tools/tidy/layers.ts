@@ -20,8 +20,9 @@ const RANKS: Readonly<Record<string, number>> = {
   access: 6,
   publish: 6,
   admin: 6,
-  'main.ts': 7,
-  cli: 8,
+  wiring: 7,
+  'main.ts': 8,
+  cli: 9,
 }
 
 /** Within one rank: protocols speak of addresses, which message/ knows; message/ knows no protocol. */

@@ -1,6 +1,6 @@
 import type { Maildrop, MaildropMessage } from './maildrop.ts'
 
-/** What the POP3 server is handed by main.ts. */
+/** What the POP3 server is handed by wiring/. */
 export interface Pop3Deps {
   /**
    * Checks a user's name and password. `temporary` means that it could not be found out; the client may try again. Takes

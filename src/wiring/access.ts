@@ -1,0 +1,56 @@
+/** The listeners where users fetch their mail. */
+import { openMaildrop } from '../access/mailbox-maildrop.ts'
+import type { Pop3Deps } from '../access/pop3/deps.ts'
+import { startPop3 } from '../access/pop3/server.ts'
+import type { Desk } from '../admin/desk.ts'
+import * as events from '../base/events.ts'
+import { signIn } from '../keys/sign-in.ts'
+import { type Part, STOP_GRACE_MS } from './part.ts'
+import type { TlsFiles } from './tls-files.ts'
+
+export async function startAccess(desk: Desk, tls: TlsFiles, parts: Part[]): Promise<void> {
+  const { config } = desk
+  const { connectionsMax, connectionsPerAddressMax } = config.limits
+  const deps: Pop3Deps = {
+    async login(name, password) {
+      const account = await signIn(desk, name, password)
+      if (typeof account === 'string') return { ok: false, temporary: account === 'busy' }
+      return { ok: true, open: () => openMaildrop(desk.store, account.id) }
+    },
+    events: pop3Events,
+  }
+  for (const name of ['pop3', 'pop3s'] as const) {
+    const at = config.listeners[name]
+    if (at === null) continue
+    const server = await startPop3(
+      {
+        ...at,
+        implicitTls: name === 'pop3s',
+        tls: { certificatePem: tls.cert, keyPem: tls.key },
+        allowPlainOnLoopback: config.pop3.allowPlainAuthOnLoopback,
+        limits: { connectionsMax, connectionsPerAddressMax, stopGraceMs: STOP_GRACE_MS },
+      },
+      deps,
+    )
+    parts.push({
+      listening: [name, server.address],
+      setTls: ({ cert, key }) => server.setTls({ certificatePem: cert, keyPem: key }),
+      stop: () => server.stop(),
+    })
+  }
+}
+
+const pop3Events: Pop3Deps['events'] = {
+  loggedIn: ({ id, peerAddress, login = '' }) =>
+    events.loginSucceeded({ by: 'pop3', name: login, peerAddress, session: id }),
+  loginFailed: ({ id, peerAddress }, { name }) => events.loginFailed({ by: 'pop3', name, peerAddress, session: id }),
+  retrieved: ({ peerAddress, login = '' }) => events.fetched({ address: login, peerAddress, messages: 1, deleted: 0 }),
+  removed: ({ peerAddress, login = '' }, ids) =>
+    events.fetched({ address: login, peerAddress, messages: 0, deleted: ids.length }),
+  turnedAway: (peerAddress, why) => events.refused({ by: 'pop3', peerAddress, reply: why }),
+  closed: ({ peerAddress, login }, why) => {
+    if (why !== 'quit' && why !== 'client-gone')
+      events.sessionEnded({ by: 'pop3', peerAddress, name: login ?? '', why })
+  },
+  failed: (_session, error) => events.trouble({ during: 'pop3', error }),
+}

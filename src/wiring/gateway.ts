@@ -1,0 +1,67 @@
+/** The mail's way through the gateway, and the threads that protect it. */
+import { availableParallelism } from 'node:os'
+import type { Desk } from '../admin/desk.ts'
+import * as events from '../base/events.ts'
+import { WorkerPool } from '../base/worker-pool.ts'
+import type { LiveConfig } from '../config/live.ts'
+import type { Config } from '../config/load.ts'
+import { inboundPolicyFor, outboundPolicyFor } from '../config/policy-settings.ts'
+import type { createInbound } from '../gateway/inbound.ts'
+import type { createOutbound } from '../gateway/outbound.ts'
+import type { ProtectionPool } from '../gateway/protect.ts'
+import { ToldRefusals } from '../gateway/told-refusals.ts'
+import type { Network } from '../keys/network.ts'
+
+const STREAM_TIMEOUT_FACTOR = 20
+
+export function protectionPool({ protection }: Config): ProtectionPool {
+  const size = protection.threads === 0 ? availableParallelism() : protection.threads
+  return new WorkerPool({
+    script: new URL('./gateway/protection-worker.ts', import.meta.url),
+    size,
+    timeoutMs: protection.timeoutSeconds * 1000,
+    streamTimeoutMs: protection.timeoutSeconds * 1000 * STREAM_TIMEOUT_FACTOR,
+    heapMaxMb: protection.heapMaxMegabytes,
+    queueMax: 1000,
+    streamsMax: Math.max(2, size),
+    name: 'protection',
+    onReplaced: (why) => events.workerReplaced({ pool: 'protection', why }),
+  })
+}
+
+export function outboundDeps(
+  desk: Desk,
+  live: LiveConfig,
+  pool: ProtectionPool,
+  network: Network,
+  wakeQueue: () => void,
+): Parameters<typeof createOutbound>[0] {
+  return {
+    ...desk,
+    hostname: desk.config.hostname,
+    pool,
+    ...network,
+    policyFor: (domain) => outboundPolicyFor(live.current, domain),
+    rules: () => live.current.policy,
+    wakeQueue,
+  }
+}
+
+export function inboundDeps(
+  desk: Desk,
+  live: LiveConfig,
+  pool: ProtectionPool,
+  network: Network,
+): Parameters<typeof createInbound>[0] {
+  const { config } = desk
+  return {
+    ...desk,
+    hostname: config.hostname,
+    pool,
+    ...network,
+    policyFor: (domain) => inboundPolicyFor(live.current, domain),
+    allowWeak: config.protection.allowWeakAlgorithms,
+    keepEvidence: config.evidence.keepDays > 0,
+    told: new ToldRefusals(config.limits.refusalsAfterDecryptionPerDay),
+  }
+}

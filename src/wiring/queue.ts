@@ -1,0 +1,72 @@
+/** The queue's worker and the relay that it hands mail to. */
+import type { Desk } from '../admin/desk.ts'
+import * as events from '../base/events.ts'
+import type { LiveConfig } from '../config/live.ts'
+import type { Config } from '../config/load.ts'
+import type { Network } from '../keys/network.ts'
+import { type Deliverer, QueueWorker } from '../queue/worker.ts'
+import { readCredentials } from '../relay/credentials.ts'
+import { MxResolver } from '../relay/mx.ts'
+import { Relay } from '../relay/relay.ts'
+import { type Routes, parseRoutes } from '../relay/route.ts'
+import { StsPolicies } from '../relay/sts-policies.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+export function queueWorker(desk: Desk, relay: Relay, deliverLocally: Deliverer): QueueWorker {
+  const { config, clock, store } = desk
+  const { queue } = config
+  return new QueueWorker({
+    clock,
+    store,
+    hostname: config.hostname,
+    isOwnDomain: (domain) => desk.domains.includes(domain),
+    deliverLocally,
+    relay: (mail, content) => relay.deliver(mail, content),
+    abortRelay: () => relay.close(true),
+    schedule: {
+      firstMs: queue.retryFirstMinutes * MINUTE_MS,
+      pauseMaxMs: queue.retryPauseMaxMinutes * MINUTE_MS,
+      jitter: 0.1,
+      tellDelayAfterMs: queue.tellDelayAfterHours * HOUR_MS,
+      giveUpAfterMs: queue.giveUpAfterHours * HOUR_MS,
+    },
+    limits: { runningMax: queue.runningMax, runningPerDomainMax: queue.runningPerDomainMax },
+  })
+}
+
+export function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch, askDns: ask }: Network): Relay {
+  const { hostname, dns, relay } = live.current
+  const sts = new StsPolicies({ store, clock, ask, fetch })
+  return new Relay({
+    helo: hostname,
+    get routes() {
+      return routesOf(live.current)
+    },
+    resolver: new MxResolver({
+      ownNames: [hostname],
+      ask,
+      hostsFile: dns.resolver === null,
+      random: Math.random,
+      allowLocalAddresses: relay.allowLocalAddresses,
+    }),
+    stsPolicy: (domain) => (live.current.relay.mtaSts ? sts.policyOf(domain) : Promise.resolve(undefined)),
+    credentials: (host) => readCredentials(live.current.relay.credentials[host]),
+    hopTls: () => live.current.relay.tls,
+    get clearAllowed() {
+      return live.current.relay.clearAfterTlsFailure
+    },
+    events: {
+      sessionOpened: () => undefined,
+      hostFailed: ({ host, address, stage, reply: { code, lines } }) =>
+        events.hostFailed({ host, address, stage, reply: [code, ...lines].join(' ') }),
+    },
+  })
+}
+
+function routesOf({ relay }: Config): Routes {
+  const routes = parseRoutes(relay.routes)
+  if (!routes.ok) throw new TypeError(`the schema let a wrong route through: ${routes.error}`)
+  return routes.value
+}
