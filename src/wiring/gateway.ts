@@ -17,7 +17,7 @@ const STREAM_TIMEOUT_FACTOR = 20
 export function protectionPool({ protection }: Config): ProtectionPool {
   const size = protection.threads === 0 ? availableParallelism() : protection.threads
   return new WorkerPool({
-    script: new URL('./gateway/protection-worker.ts', import.meta.url),
+    script: new URL('../gateway/protection-worker.ts', import.meta.url),
     size,
     timeoutMs: protection.timeoutSeconds * 1000,
     streamTimeoutMs: protection.timeoutSeconds * 1000 * STREAM_TIMEOUT_FACTOR,
