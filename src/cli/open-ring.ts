@@ -81,6 +81,7 @@ export function ringFromDesk(
       known: known.map(packKnown),
       anchors: (await desk.anchors.certificates()).map(packCertificate),
       allowWeak: desk.config.protection.allowWeakAlgorithms,
+      strictIssuers: desk.config.protection.strictIssuers,
       revocation: desk.config.policy.revocation,
     }
     const [domain] = desk.domains

@@ -22,6 +22,7 @@ export interface OpenOptions extends CommonOptions {
   readonly passwordStdin?: boolean
   readonly sharedKey?: string
   readonly allowWeak?: boolean
+  readonly strictIssuers?: boolean
   readonly requireStatus?: boolean
 }
 
@@ -44,6 +45,7 @@ export function openCommand(): Command {
       'a key agreed on with the sender: its identifier in hex, and the file that holds it',
     )
     .option('--allow-weak', 'let SHA-1 and short RSA keys count, for archives')
+    .option('--strict-issuers', 'believe only authorities that keep to all that RFC 5280 demands of them')
     .option('--require-status', 'believe only certificates of which a revocation list in the mail tells')
     .action(open)
 }
@@ -64,8 +66,9 @@ async function open(named: readonly string[], options: OpenOptions, made: Comman
     const { ring, policy } =
       given === undefined ? await ringFromDesk(options, parsePart(raw)) : { ring: given, policy: defaultPolicy() }
     const allowWeak = ring.allowWeak || options.allowWeak === true
+    const strictIssuers = ring.strictIssuers === true || options.strictIssuers === true
     const revocation = options.requireStatus === true ? 'require' : (ring.revocation ?? 'prefer')
-    const report = openWith({ ...ring, secrets, allowWeak, revocation }, raw, atMs)
+    const report = openWith({ ...ring, secrets, allowWeak, strictIssuers, revocation }, raw, atMs)
     sayReport(file, report, policy, options)
   }
 }

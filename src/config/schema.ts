@@ -184,6 +184,12 @@ const protection = z.strictObject({
     .boolean()
     .default(false)
     .describe('Signatures with SHA-1, MD5, DSA or short RSA keys count; for archives and test suites only.'),
+  strictIssuers: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Certificates are believed only when their authorities keep to all that RFC 5280 demands of them, what most programs overlook too: constraints that are marked as critical, trust anchors that name their key.',
+    ),
 })
 
 /** The whole file. `domains` is the one setting without a default. */

@@ -48,6 +48,7 @@ export interface InboundDeps {
   policyFor(domain: Domain): InboundPolicy
   /** Algorithms that are too weak today count: for archives and test suites only. */
   readonly allowWeak: boolean
+  readonly strictIssuers: boolean
   /** Keep the protected original beside the opened mail. */
   readonly keepEvidence: boolean
   readonly told: ToldRefusals
@@ -192,6 +193,7 @@ async function ringsFor(deps: InboundDeps, message: Part, recipients: readonly A
       known: known.map(packKnown),
       anchors: anchors.map(packCertificate),
       allowWeak: deps.allowWeak,
+      strictIssuers: deps.strictIssuers,
       revocation: deps.policyFor(domainOf(address)).revocation,
     })),
   )

@@ -68,6 +68,7 @@ export interface PackedRing {
   readonly known: readonly (PackedCertificate & { readonly trust: TrustLevel; readonly revokedMs?: number })[]
   readonly anchors: readonly PackedCertificate[]
   readonly allowWeak: boolean
+  readonly strictIssuers?: boolean
   readonly revocation?: RevocationRule
   readonly fetched?: ValidationData
 }
@@ -302,6 +303,7 @@ function unpackRing(ring: PackedRing): KeyRing {
     known: ring.known.map((known) => ({ ...known, certificate: unpackCertificate(known) })),
     anchors: ring.anchors.map(unpackCertificate),
     allowWeak: ring.allowWeak,
+    strictIssuers: ring.strictIssuers === true,
     ...(ring.revocation === undefined ? {} : { revocation: ring.revocation }),
     ...(ring.fetched === undefined ? {} : { fetched: ring.fetched }),
   }

@@ -91,6 +91,8 @@ export interface KeyRing {
   readonly anchors: readonly Certificate[]
   /** Algorithms and key sizes that are too weak today but are allowed here: for archives and test suites only. */
   readonly allowWeak?: boolean
+  /** Authorities must keep to every duty that their standard lays on them, those too that most programs overlook. */
+  readonly strictIssuers?: boolean
   /** Missing: `prefer`. */
   readonly revocation?: RevocationRule
   /** What was fetched because an earlier judgement wished for it. */

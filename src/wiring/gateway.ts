@@ -61,6 +61,7 @@ export function inboundDeps(
     ...network,
     policyFor: (domain) => inboundPolicyFor(live.current, domain),
     allowWeak: config.protection.allowWeakAlgorithms,
+    strictIssuers: config.protection.strictIssuers,
     keepEvidence: config.evidence.keepDays > 0,
     told: new ToldRefusals(config.limits.refusalsAfterDecryptionPerDay),
   }

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { writeKeyFile } from '../../src/protection/smime/key-files/key-file.ts'
 import { writeCertificatePem, writePrivateKeyPem } from '../../src/protection/smime/key-files/pem.ts'
-import { mailboxName, subjectAltName } from '../../src/protection/smime/x509/write-certificate.ts'
+import { EXTENSION } from '../../src/protection/smime/x509/extensions.ts'
+import { mailboxName, subjectAltName, writeExtension } from '../../src/protection/smime/x509/write-certificate.ts'
 import { protectedMail } from '../support/protected-mail.ts'
 import { jsonLines, runCommand } from '../support/run-command.ts'
 import { type SmimeIdentity, smimeIdentity } from '../support/smime-identity.ts'
@@ -221,6 +222,26 @@ describe('open --with an authority, --at a time', { concurrency: 2 }, () => {
     assert.equal((await open([file, '--with', onlyLeaf, '--at', within])).summary.signature, 'valid')
     const other = fileWith('other2.pem', pem(makeAuthority({ name: 'Other' })))
     assert.equal((await open([file, '--with', onlyLeaf, other, '--at', within])).summary.signature, 'untrusted')
+  })
+
+  test('--strict-issuers asks of authorities all that RFC 5280 asks', async () => {
+    // the constraints of an authority that are not critical
+    const lax = makeAuthority({
+      name: 'Lax',
+      issuer: root,
+      extensions: [writeExtension(EXTENSION.policyConstraints, false, Buffer.from('3003800105', 'hex'))],
+    })
+    const user = makeCertificate({
+      name: 'Ann',
+      issuer: lax,
+      extensions: [subjectAltName([mailboxName('ann@a.example')], false)],
+    })
+    const signer = { ...user, chain: [lax.certificate] }
+    const chained = protectedMail({ layering: 'sign', signer, header: HEADER, body: 'Hi\r\n' })
+    const args = [fileWith('chained.eml', chained), '--with', rootPem, '--at', within]
+    assert.equal((await open(args)).summary.signature, 'valid')
+    assert.equal((await open([...args, '--strict-issuers'])).summary.signature, 'untrusted')
+    assert.equal((await open([file, '--with', rootPem, '--at', within, '--strict-issuers'])).summary.signature, 'valid')
   })
 
   test('a time that is none is wrong use', async () => {

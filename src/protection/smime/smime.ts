@@ -94,6 +94,7 @@ function judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: nu
     revocation: ring.revocation ?? 'prefer',
     purpose: 'email',
     allowWeak: ring.allowWeak === true,
+    strictIssuers: ring.strictIssuers === true,
   })
 }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { NOW_MS, type Entity, keyNamed, makeAuthority } from '../../../../test/support/x509-maker.ts'
 import { sequence } from '../asn1/der-writer.ts'
 import { parseCertificate } from './certificate.ts'
+import { EXTENSION } from './extensions.ts'
 import { searchPath } from './path-search.ts'
 import {
   COMMON_NAME,
@@ -15,6 +16,7 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
   writeCertificate,
+  writeExtension,
   writeName,
 } from './write-certificate.ts'
 
@@ -50,12 +52,13 @@ function issue(issuer: Entity, { serial = '01', subject, extensions = keyNames, 
   return { certificate: parsed.value, key }
 }
 
-function whyNot(leaf: Entity, others: readonly Entity[] = [], anchor = root): string {
+function whyNot(leaf: Entity, others: readonly Entity[] = [], anchor = root, strictIssuers = false): string {
   const found = searchPath({
     certificate: leaf.certificate,
     untrusted: others.map(({ certificate }) => certificate),
     anchors: [anchor.certificate],
     atMs: NOW_MS,
+    strictIssuers,
   })
   return found.trusted ? 'trusted' : found.why
 }
@@ -111,5 +114,24 @@ test('an anchor need not: its name and its key count; but no serial number is ne
   ] as const) {
     const anchor = older(serial)
     assert.equal(whyNot(issue(anchor, {}), [], anchor), why)
+  }
+})
+
+test('strictly, an anchor has the duties of every authority, and what must be critical is', () => {
+  const authority = (name: string, extensions: readonly Uint8Array[]) => issue(root, { name, extensions })
+  const critical = basicConstraints(0)
+  const uncritical = writeExtension(EXTENSION.basicConstraints, false, sequence(Uint8Array.of(1, 1, 0xff)))
+  const anchors: readonly [anchor: Entity, why: RegExp | 'trusted'][] = [
+    [root, 'trusted'],
+    [authority('whole', [...keyNames, critical]), 'trusted'],
+    [authority('nameless key', [issuerKeyId, critical]), /nameless key: the authority does not name its key/],
+    [authority('nameless issuer', [ownKeyId, critical]), /nameless issuer: the certificate does not name the key/],
+    [authority('soft', [...keyNames, uncritical]), /soft: basicConstraints must be critical, and is not/],
+  ]
+  for (const [anchor, why] of anchors) {
+    assert.equal(whyNot(issue(anchor, {}), [], anchor), 'trusted')
+    const strictly = whyNot(issue(anchor, {}), [], anchor, true)
+    if (why === 'trusted') assert.equal(strictly, why)
+    else assert.match(strictly, why)
   }
 })

@@ -12,13 +12,19 @@ const SERIAL_MAX_BYTES = 20 // RFC 5280 §4.1.2.2
 
 /**
  * One sentence about the first duty that the issuer of `certificate` has neglected. Of a trust anchor name and key count (§6.1.1
- * (d)), and roots that everybody has are numbered 0 or do not name their key. Throws Malformed.
+ * (d)), and roots that everybody has are numbered 0 or do not name their key; with `strict` they have to name it, and
+ * extensions are critical which must be. Throws Malformed.
  */
-export function neglectedDuty(certificate: SmimeCertificate, isAnchor: boolean): string | undefined {
+export function neglectedDuty(certificate: SmimeCertificate, isAnchor: boolean, strict: boolean): string | undefined {
   const { content } = derNode(certificate.serial, TAG.INTEGER, 'serialNumber')
   if (((content[0] ?? 0) & 0x80) !== 0) return 'the serial number is negative'
-  if (isAnchor) return undefined
-  return serialProblem(content) ?? keyIdProblem(certificate) ?? altNameProblem(certificate)
+  if (isAnchor && !strict) return undefined
+  return (
+    (isAnchor ? undefined : serialProblem(content)) ??
+    keyIdProblem(certificate, isAnchor) ??
+    altNameProblem(certificate) ??
+    (strict ? criticalityProblem(certificate) : undefined)
+  )
 }
 
 function serialProblem(content: Uint8Array): string | undefined {
@@ -27,11 +33,29 @@ function serialProblem(content: Uint8Array): string | undefined {
   return octets > SERIAL_MAX_BYTES ? 'the serial number is too long' : undefined
 }
 
-/** RFC 5280 §4.2.1.1, §4.2.1.2; what is older than version 3 has nowhere to say it. */
-function keyIdProblem({ version, authorityKeyId, subjectKeyId, isAuthority }: SmimeCertificate): string | undefined {
+/** RFC 5280 §4.2.1.1, §4.2.1.2; what is older than version 3 has nowhere to say it, and what signs itself need not. */
+function keyIdProblem(certificate: SmimeCertificate, isAnchor: boolean): string | undefined {
+  const { version, authorityKeyId, subjectKeyId, isAuthority, selfIssued } = certificate
   if (version < 3) return undefined
-  if (authorityKeyId === undefined) return 'the certificate does not name the key that signed it'
+  if (authorityKeyId === undefined && !(isAnchor && selfIssued))
+    return 'the certificate does not name the key that signed it'
   return isAuthority && subjectKeyId === undefined ? 'the authority does not name its key' : undefined
+}
+
+/** RFC 5280 §4.2.1.9 to §4.2.1.11, §4.2.1.14. */
+const CRITICAL_IN_AUTHORITIES = [
+  'basicConstraints',
+  'nameConstraints',
+  'policyConstraints',
+  'inhibitAnyPolicy',
+] as const
+
+function criticalityProblem(certificate: SmimeCertificate): string | undefined {
+  if (!certificate.isAuthority) return undefined
+  const uncritical = CRITICAL_IN_AUTHORITIES.find(
+    (extension) => findExtension(certificate, EXTENSION[extension])?.critical === false,
+  )
+  return uncritical === undefined ? undefined : `${uncritical} must be critical, and is not`
 }
 
 function altNameProblem(certificate: SmimeCertificate): string | undefined {

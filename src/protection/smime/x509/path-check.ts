@@ -24,6 +24,8 @@ export interface PathRules {
   readonly atMs: number
   /** Lets SHA-1, DSA and RSA below 2048 bits pass: archives and test suites only. */
   readonly allowWeak?: boolean
+  /** Also refuses the neglect that is common (issuer-duties.ts). */
+  readonly strictIssuers?: boolean
   /** One of these extended key usages is needed in every certificate that lists any; missing: all are welcome. */
   readonly purposes?: readonly string[]
   readonly policies?: PolicyInput
@@ -55,7 +57,7 @@ function checkStructure(path: readonly SmimeCertificate[], rules: PathRules): st
     const problem =
       checkEvery(certificate, rules) ??
       (isLast ? checkLast(certificate) : checkAuthority(certificate, isAnchor)) ??
-      neglectedDuty(certificate, isAnchor)
+      neglectedDuty(certificate, isAnchor, rules.strictIssuers === true)
     if (problem !== undefined) return `${subjectOf(certificate)}: ${problem}`
     if (!isAnchor) {
       const violated =

@@ -22,6 +22,8 @@ export interface PathValidationInput {
   readonly revocation?: RevocationRule
   /** Lets SHA-1 and RSA below 2048 bits pass: archives and test suites only. */
   readonly allowWeak?: boolean
+  /** As in PathRules. */
+  readonly strictIssuers?: boolean
   readonly purpose: 'email'
 }
 
