@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { type Desk, OperationRefused, needAddress } from '../admin/desk.ts'
 import { Collector } from '../base/byte-sink.ts'
-import { outboundPolicyFor } from '../config/policy-settings.ts'
+import { outboundPolicyFor, standardsOfUsers } from '../config/policy-settings.ts'
 import { introducing } from '../gateway/submitted-header.ts'
 import { type Address, domainOf, parseAddress, sameAddress } from '../message/address.ts'
 import { isField, writeFields } from '../message/header-field.ts'
@@ -78,6 +78,8 @@ async function sealMail(
     alreadyProtected: false,
     answers: 'none',
     senderStandards: [...new Set(certificates.map(({ standard }) => standard))],
+    ourStandards: standardsOfUsers(desk.config),
+    atMs: nowMs,
     senderCertificates: desk.config.policy.encryptToSender
       ? await desk.publicKeys.certificatesOfSender(certificates, from, nowMs)
       : [],

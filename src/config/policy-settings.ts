@@ -2,6 +2,7 @@
 import type { Domain } from '../message/address.ts'
 import { PROFILES, type Profile } from '../policy/profiles.ts'
 import type { InboundPolicy, OutboundPolicy } from '../policy/settings.ts'
+import type { StandardName } from '../protection/standard.ts'
 import type { Settings } from './schema.ts'
 
 type PolicyFacts = Pick<Settings, 'domains' | 'peers' | 'policy'>
@@ -51,3 +52,7 @@ export function inboundPolicyFor({ policy }: PolicyFacts, domain: Domain): Inbou
     revocation: own.revocation ?? policy.revocation,
   }
 }
+
+/** Those that each of our users is given keys for. */
+export const standardsOfUsers = ({ keys }: Pick<Settings, 'keys'>): readonly StandardName[] =>
+  keys.openpgp === 'off' ? ['smime'] : ['smime', 'openpgp']

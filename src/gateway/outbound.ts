@@ -28,7 +28,7 @@ import { explainQueued, explainRefused } from '../policy/explain.ts'
 import type { AutocryptPolicy, OutboundPolicy } from '../policy/settings.ts'
 import { carriesHeader } from '../protection/header/header-protection.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
-import type { OwnKey } from '../protection/standard.ts'
+import type { OwnKey, StandardName } from '../protection/standard.ts'
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
 import { type Reply, isPositive, reply, replyText } from '../protocol/smtp-reply.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
@@ -66,6 +66,8 @@ export interface OutboundDeps {
   readonly domains: readonly Domain[]
   policyFor(domain: Domain): OutboundPolicy
   rules(): OutboundRules
+  /** Those that every user of ours is to have a key for. */
+  readonly ourStandards: readonly StandardName[]
   /** There is new work in the queue. */
   wakeQueue(): void
 }
@@ -97,10 +99,8 @@ async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<
   // who is not refused for want of a key need not wait for it yet: while the mail comes, it may
   if (deps.policyFor(domainOf(recipient)).noKey === 'require') await lookedUp
   const facts = await recipientFacts(deps, recipient, nowMs)
-  const why = refusalOf(
-    facts,
-    STANDARDS.map(({ name }) => name),
-  )
+  const standards = STANDARDS.map(({ name }) => name)
+  const why = refusalOf(facts, standards, nowMs)
   return why === undefined ? undefined : reply(554, '5.7.5', explainRefused([{ address: recipient, why }]))
 }
 
@@ -213,6 +213,8 @@ async function planFor(
     alreadyProtected,
     answers: await hiddenInAnswered(deps.store, sender, part.fields),
     senderStandards: [...new Set(certificates.map(({ standard }) => standard))],
+    ourStandards: deps.ourStandards,
+    atMs: nowMs,
     senderCertificates: rules.encryptToSender
       ? await deps.publicKeys.certificatesOfSender(certificates, sender, nowMs)
       : [],

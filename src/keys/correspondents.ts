@@ -72,6 +72,7 @@ export class Correspondents {
             standard,
             remembered.find((each) => each.standard === standard),
             certificates.filter((each) => each.standard === standard),
+            atMs,
           )
       if (merged !== undefined) abilities[standard] = merged
     }
@@ -110,8 +111,9 @@ function merge(
   standard: StandardName,
   remembered: Remembered | undefined,
   certificates: readonly Certificate[],
+  atMs: number,
 ): Abilities | undefined {
-  const stated = remembered?.ciphers === undefined ? statedBy(certificates) : undefined
+  const stated = remembered?.ciphers === undefined ? statedBy(certificates, atMs) : undefined
   if (remembered === undefined && stated === undefined) return undefined
   const { usedCipher, ...known } = { ciphers: [], keyTransports: [], signatures: [], ...stated, ...remembered }
   if (usedCipher === undefined || known.ciphers.includes(usedCipher)) return known
@@ -121,8 +123,10 @@ function merge(
 }
 
 /** Of each key that a mail may be encrypted to: the device with an old key may have an old program. */
-function statedBy(certificates: readonly Certificate[]): StatedAbilities | undefined {
-  const [first, ...others] = keysFor('both', certificates).map((each) => standardNamed(each.standard).abilitiesOf(each))
+function statedBy(certificates: readonly Certificate[], atMs: number): StatedAbilities | undefined {
+  const [first, ...others] = keysFor('both', certificates, atMs).map((each) =>
+    standardNamed(each.standard).abilitiesOf(each),
+  )
   if (first === undefined || others.includes(undefined)) return undefined
   const common = <Word>(of: (stated: StatedAbilities) => readonly Word[]): readonly Word[] =>
     of(first).filter((word) => others.every((each) => each !== undefined && of(each).includes(word)))

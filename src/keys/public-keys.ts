@@ -180,7 +180,7 @@ function usableAt(known: readonly StoredCertificate[], atMs: number): readonly S
       trust !== 'candidate' &&
       !revoked.has(certificate.keyFingerprint) &&
       stillNames(certificate, address) &&
-      standardNamed(certificate.standard).canEncryptTo(certificate, atMs),
+      standardNamed(certificate.standard).encryptionAlgorithm(certificate, atMs) !== undefined,
   )
 }
 

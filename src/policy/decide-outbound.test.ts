@@ -52,6 +52,8 @@ function plan(recipients: Readonly<Record<string, Recipient>>, more: Partial<Out
     alreadyProtected: false,
     answers: 'none',
     senderStandards: ['smime'],
+    ourStandards: ['smime'],
+    atMs: Date.now(),
     senderCertificates: [certificateOf(SENDER)],
     ...more,
   })
@@ -122,7 +124,7 @@ const rows: readonly [got: OutboundPlan, expected: readonly string[], why: strin
     ['b: sign', 'refused a: status-unknown'],
     'whose key may be revoked gets nothing in clear, whatever is allowed for those without a key',
   ],
-  [plan({ [A]: {} }, { senderStandards: [] }), ['refused a: no-key'], 'nobody to sign: never in clear'],
+  [plan({ [A]: {} }, { senderStandards: [] }), ['refused a: no-signing-key'], 'nobody to sign: never in clear'],
   [
     plan({ [A]: { abilities: { outerSignature: true } } }),
     ['a: encrypt-sign a+azuma'],

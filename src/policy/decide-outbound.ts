@@ -31,6 +31,10 @@ export interface OutboundFacts {
   readonly answers: HeaderConfidentiality
   /** Standards that the sender has a signing key for. */
   readonly senderStandards: readonly StandardName[]
+  /** Those that every user of ours is to have a key for. */
+  readonly ourStandards: readonly StandardName[]
+  /** When it is sent. */
+  readonly atMs: number
   /** The sender's own, one of each standard, when copies are encrypted to the sender as well. */
   readonly senderCertificates: readonly Certificate[]
 }
@@ -52,9 +56,10 @@ export interface RefusedRecipient {
   readonly why: RefusalReason
 }
 
-/** `no-key`: none that is usable. `classical-key`: none of the kind that is asked for. `weak-cipher`: no strong one is read.
+/** `no-key`: none that is usable. `no-signing-key`: the sender has none of its standard. `classical-key`: none of the kind that is asked for. `weak-cipher`: no strong one is read.
  * `confidential-answer`: no key, and it would tell what another mail had hidden. */
-export type RefusalReason = 'no-key' | 'status-unknown' | 'classical-key' | 'weak-cipher' | 'confidential-answer'
+export type RefusalReason =
+  'no-key' | 'status-unknown' | 'no-signing-key' | 'classical-key' | 'weak-cipher' | 'confidential-answer'
 
 export function decideOutbound(facts: OutboundFacts): OutboundPlan {
   const everyone = facts.recipients.map((recipient) => recipient.address)
@@ -72,9 +77,11 @@ export function decideOutbound(facts: OutboundFacts): OutboundPlan {
 /** Why this recipient would be refused whatever the rest of the mail is; `undefined` when not. */
 export function refusalOf(
   recipient: RecipientFacts,
-  senderStandards: readonly StandardName[],
+  standards: readonly StandardName[],
+  atMs: number,
 ): RefusalReason | undefined {
-  const wanted = protectionFor(recipient, { asked: undefined, answers: 'none', senderStandards })
+  const circumstances = { senderStandards: standards, ourStandards: standards, atMs }
+  const wanted = protectionFor(recipient, { asked: undefined, answers: 'none', ...circumstances })
   return typeof wanted === 'string' ? wanted : undefined
 }
 
@@ -85,7 +92,7 @@ function demandsEncryption({ noKey, recipientKeys }: OutboundPolicy, asked: NoKe
 
 type Wrapped = Extract<CopyProtection, { readonly kind: 'wrapped' }>
 
-type Circumstances = Pick<OutboundFacts, 'senderStandards' | 'asked' | 'answers'>
+type Circumstances = Pick<OutboundFacts, 'senderStandards' | 'ourStandards' | 'asked' | 'answers' | 'atMs'>
 
 /** The standard of the best key, as long as it gives what the policy asks for; else the other one. */
 function protectionFor(recipient: RecipientFacts, facts: Circumstances): Wrapped | RefusalReason {
@@ -95,7 +102,10 @@ function protectionFor(recipient: RecipientFacts, facts: Circumstances): Wrapped
   const tried = ofKeys.map((standard) => encryptedIn(standard, recipient, facts))
   const [first] = tried
   if (first !== undefined) return tried.find((each) => typeof each !== 'string') ?? first
-  // never in the clear because an authority is out of reach, or is kept out of reach
+  // never in the clear because the sender's own key has run out
+  const missing = facts.ourStandards.filter((each) => policy.standards.includes(each) && !usable.includes(each))
+  if (certificates.some((each) => missing.includes(each.standard))) return 'no-signing-key'
+  // nor because an authority is out of reach, or is kept out of reach
   if (statusUnknown === true) return 'status-unknown'
   const [standard] = usable
   if (standard === undefined || demandsEncryption(policy, facts.asked)) return 'no-key'
@@ -111,7 +121,7 @@ function encryptedIn(
   const { abilities, policy } = recipient
   const known = abilities[standard]
   const ofStandard = recipient.certificates.filter((each) => each.standard === standard)
-  const certificates = keysFor(policy.recipientKeys, ofStandard)
+  const certificates = keysFor(policy.recipientKeys, ofStandard, facts.atMs)
   if (certificates.length === 0) return 'classical-key'
   const encryption = chooseEncryption(policy, standardNamed(standard), [known])
   if (encryption === undefined) return 'weak-cipher'

@@ -90,6 +90,11 @@ const REFUSALS: Readonly<Record<RefusalReason, { briefly: string; atLength(names
     atLength: (names) =>
       `Encryption is required, and no key is known for ${names}; ask them for their certificate, or the postmaster to import it`,
   },
+  'no-signing-key': {
+    briefly: 'you have no key that signs in the standard of theirs',
+    atLength: (names) =>
+      `Your address has no key that signs in the standard of the key of ${names}; tell your postmaster`,
+  },
   'status-unknown': {
     briefly: 'nobody says whether their key was revoked',
     atLength: (names) =>

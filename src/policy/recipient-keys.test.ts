@@ -21,7 +21,7 @@ for (const [wanted, known, used] of rows)
   test(`${wanted} of ${known.join(', ')}: ${used.join(', ') || 'none'}`, () => {
     const of = (kind: Kind) => smimeIdentity(kinds[kind]).certificate
     assert.deepEqual(
-      keysFor(wanted, known.map(of)).map((each) => each.algorithm),
+      keysFor(wanted, known.map(of), Date.now()).map((each) => each.algorithm),
       used.map((kind) => of(kind).algorithm),
     )
   })

@@ -26,8 +26,10 @@ const POLICY: OutboundPolicy = {
 }
 const smime = (name: string): Certificate => smimeIdentity('p256', name).certificate
 const openpgp = (name: string): Certificate => openpgpIdentity(name).certificate
+const quantum = (name: string): Certificate => openpgpIdentity(name, 'v6-pq').certificate
 const both = (name: string): readonly Certificate[] => [smime(name), openpgp(name)]
 const OURS = both(SENDER)
+const AT_MS = CREATED_MS + 60_000
 
 interface Recipient {
   /** Best first. */
@@ -38,6 +40,7 @@ interface Recipient {
 function plan(
   recipients: Readonly<Record<string, Recipient>>,
   senderStandards: readonly StandardName[] = ['smime', 'openpgp'],
+  ourStandards: readonly StandardName[] = ['smime', 'openpgp'],
 ) {
   return decideOutbound({
     recipients: Object.entries(recipients).map(([name, { keys, policy }]) => {
@@ -54,6 +57,8 @@ function plan(
     alreadyProtected: false,
     answers: 'none',
     senderStandards,
+    ourStandards,
+    atMs: AT_MS,
     senderCertificates: OURS,
   })
 }
@@ -120,6 +125,26 @@ const rows: readonly [got: ReturnType<typeof plan>, expected: readonly string[],
     ['refused a: classical-key'],
     'refused, where neither does',
   ],
+  [
+    plan({ [A]: { keys: [smime(A), quantum(A)], policy: { recipientKeys: 'post-quantum' } } }),
+    ['a: openpgp sign-encrypt a+azuma'],
+    'post-quantum is what an OpenPGP certificate encrypts with, whatever its primary key is',
+  ],
+  [
+    plan({ [A]: { keys: [openpgp(A)] }, [B]: { keys: both(B) }, [C]: { keys: [] } }, ['smime']),
+    ['b: smime sign-encrypt b+azuma', 'c: smime sign', 'refused a: no-signing-key'],
+    'the sender’s OpenPGP key has run out: never in clear to those who have only such a key',
+  ],
+  [
+    plan({ [A]: { keys: [openpgp(A)] } }, ['smime'], ['smime']),
+    ['a: smime sign'],
+    'where users have no OpenPGP keys at all, those of others are as good as none',
+  ],
+  [
+    plan({ [A]: { keys: [openpgp(A)], policy: { standards: ['smime'] } } }, ['smime']),
+    ['a: smime sign'],
+    'and where OpenPGP is not to be used',
+  ],
 ]
 for (const [got, expected, why] of rows) test(why, () => assert.deepEqual(told(got), expected))
 
@@ -136,5 +161,5 @@ test('of two OpenPGP certificates the newer one is written to', () => {
     (createdMs) => openpgpIdentity(A, 'v4', { createdMs }).certificate,
   )
   assert(old !== undefined && young !== undefined)
-  assert.deepEqual(keysFor('both', [young, old]), [young])
+  assert.deepEqual(keysFor('both', [young, old], AT_MS), [young])
 })

@@ -281,8 +281,11 @@ export interface ProtectionStandard {
   openLarge(part: LargePart, ring: KeyRing, openSpill: OpenSpill): Opened<LargePart>
   /** May this certificate be believed at `atMs`, given what came with the mail and what is known? */
   judge(certificate: Certificate, came: CameWith, ring: KeyRing, atMs: number): TrustFinding
-  /** Whether `encrypt` takes it at this time: its kind of key, and what it says itself of its use and its time. */
-  canEncryptTo(certificate: Certificate, atMs: number): boolean
+  /**
+   * The algorithm of the key that `encrypt` takes of it at this time, by kind of key and by what it says itself of use and
+   * time; `undefined` when it takes none.
+   */
+  encryptionAlgorithm(certificate: Certificate, atMs: number): string | undefined
   /** Whether `sign` does, for its owner. */
   canSignWith(certificate: Certificate, atMs: number): boolean
   /** Whether one authority vouches for both: then the later one is a renewal, no surprise. */

@@ -5,7 +5,7 @@ import * as events from '../base/events.ts'
 import { WorkerPool } from '../base/worker-pool.ts'
 import type { LiveConfig } from '../config/live.ts'
 import type { Config } from '../config/load.ts'
-import { inboundPolicyFor, outboundPolicyFor } from '../config/policy-settings.ts'
+import { inboundPolicyFor, outboundPolicyFor, standardsOfUsers } from '../config/policy-settings.ts'
 import type { createInbound } from '../gateway/inbound.ts'
 import type { createOutbound } from '../gateway/outbound.ts'
 import type { ProtectionPool } from '../gateway/protect.ts'
@@ -43,6 +43,7 @@ export function outboundDeps(
     ...network,
     policyFor: (domain) => outboundPolicyFor(live.current, domain),
     rules: () => live.current.policy,
+    ourStandards: standardsOfUsers(desk.config),
     wakeQueue,
   }
 }

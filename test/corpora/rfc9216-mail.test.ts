@@ -147,7 +147,7 @@ function person(name: string): SmimeKeyFile {
 
 function encryptionCertificate(name: string): SmimeCertificate {
   const found = person(name).certificates.find(
-    (each) => each.canEncrypt && !each.isAuthority && smime.canEncryptTo(each, each.notBeforeMs),
+    (each) => each.canEncrypt && !each.isAuthority && smime.encryptionAlgorithm(each, each.notBeforeMs) !== undefined,
   )
   assert.ok(found, name)
   return found

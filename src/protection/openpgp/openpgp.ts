@@ -36,8 +36,8 @@ export const openpgp: ProtectionStandard = {
   open: (part, ring) => openLayer(inMemory, part, ring),
   openLarge: (part, ring, openSpill) => openLayer(onDisk(openSpill), part, ring),
   judge,
-  canEncryptTo: (certificate, atMs) =>
-    isOpenpgpCertificate(certificate) && encryptionKeyOf(certificate, atMs) !== undefined,
+  encryptionAlgorithm: (certificate, atMs) =>
+    isOpenpgpCertificate(certificate) ? encryptionKeyOf(certificate, atMs)?.algorithmName : undefined,
   canSignWith: (certificate, atMs) => isOpenpgpCertificate(certificate) && signingPackets(certificate, atMs).length > 0,
   sameIssuer: (a, b) => a.standard === b.standard && a.fingerprint === b.fingerprint,
   abilitiesOf: (certificate) => (isOpenpgpCertificate(certificate) ? statedAbilities(certificate) : undefined),

@@ -47,11 +47,13 @@ export const smime: ProtectionStandard = {
   open: (part, ring) => openLayer(inMemory, part, ring),
   openLarge: (part, ring, openSpill) => openLayer(onDisk(openSpill), part, ring),
   judge,
-  canEncryptTo: (certificate, atMs) =>
+  encryptionAlgorithm: (certificate, atMs) =>
     isSmimeCertificate(certificate) &&
     certificate.canEncrypt &&
     canEnvelopTo(certificate) &&
-    isInTime(certificate, atMs),
+    isInTime(certificate, atMs)
+      ? certificate.algorithm
+      : undefined,
   canSignWith: (certificate, atMs) => certificate.canSign && isInTime(certificate, atMs),
   sameIssuer: (a, b) => isSmimeCertificate(a) && isSmimeCertificate(b) && a.issuerKey === b.issuerKey,
   abilitiesOf: (certificate) => (isSmimeCertificate(certificate) ? certificateAbilities(certificate) : undefined),
