@@ -131,6 +131,8 @@ export function messageProtected(
     readonly sender: string
     readonly encryptedFor: readonly string[]
     readonly signedOnlyFor: readonly string[]
+    /** Of `encryptedFor`: to a key that only the recipient's own mail vouches for. */
+    readonly onTheirWord: readonly string[]
     /** One protected message for each group of recipients. */
     readonly copies: number
   },

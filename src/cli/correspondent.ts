@@ -30,6 +30,7 @@ async function list(address: string | undefined, options: CommonOptions): Promis
     usedCipher: shown.usedCipher ?? null,
     outerSignature: shown.outerSignature ?? null,
     headerProtection: shown.headerProtection ?? null,
+    autocrypt: shown.autocrypt?.preferEncrypt ?? null,
     signed: isoTime(signedMs),
   }))
   sayRows(options, rows, address === undefined ? 'Nobody has shown anything yet.' : `Nothing is known of ${address}.`)

@@ -35,6 +35,12 @@ const outbound = {
     .describe(
       'Of a recipient with a classical and a post-quantum key: `both` encrypts to each, for it is not known which device reads; that is no better than the weaker of the two. `strongest` takes the post-quantum one. `post-quantum` refuses who has none. `auto` as the `profile`; `default` takes both.',
     ),
+  autocryptKeys: z
+    .enum(['never', 'always'])
+    .default('never')
+    .describe(
+      "A recipient without a usable key whose own newest mail asks to be answered encrypted (Autocrypt, `prefer-encrypt=mutual`): `always` encrypts to the key of that mail, which is better than nothing, though nobody vouches for it; who forges mail can so make answers unreadable. `never` waits for an administrator's word. Where encryption is required such a key is none.",
+    ),
   layering: z
     .enum(['auto', 'encrypt-sign', 'sign-encrypt', 'triple'])
     .default('auto')
@@ -126,6 +132,7 @@ const perDomain = z.strictObject({
   profile: outbound.profile.unwrap().optional(),
   noKey: outbound.noKey.unwrap().optional(),
   recipientKeys: outbound.recipientKeys.unwrap().optional(),
+  autocryptKeys: outbound.autocryptKeys.unwrap().optional(),
   layering: outbound.layering.unwrap().optional(),
   headerProtection: outbound.headerProtection.unwrap().optional(),
   subject: outbound.subject.unwrap().optional(),

@@ -23,6 +23,7 @@ export function outboundPolicyFor(settings: PolicyFacts, domain: Domain): Outbou
     standards: own.standards ?? policy.standards,
     noKey: chosen('noKey'),
     recipientKeys: chosen('recipientKeys'),
+    autocryptKeys: own.autocryptKeys ?? policy.autocryptKeys,
     layering: own.layering ?? policy.layering,
     revocation: own.revocation ?? policy.revocation,
     surrogate: settings.domains.includes(domain) || settings.peers.includes(domain),

@@ -266,16 +266,16 @@ function hidesHeader({ protection }: Copy): boolean {
 
 function queuedText(plan: OutboundPlan): string {
   const { encryptedFor, signedOnlyFor } = protectedFacts(plan)
-  return explainQueued(encryptedFor.length, signedOnlyFor, plan.refused)
+  return explainQueued(encryptedFor.length, signedOnlyFor, plan.onTheirWord, plan.refused)
 }
 
-function protectedFacts(plan: OutboundPlan): { encryptedFor: Address[]; signedOnlyFor: Address[]; copies: number } {
+function protectedFacts(plan: OutboundPlan) {
   const encryptedFor: Address[] = []
   const signedOnlyFor: Address[] = []
   for (const { protection, recipients } of plan.copies)
     if (protection.kind === 'wrapped')
       (protection.layering === 'sign' ? signedOnlyFor : encryptedFor).push(...recipients)
-  return { encryptedFor, signedOnlyFor, copies: plan.copies.length }
+  return { encryptedFor, signedOnlyFor, onTheirWord: plan.onTheirWord, copies: plan.copies.length }
 }
 
 function receivedFacts(mail: ReceivedMail, mailFrom: string, sizeBytes: number) {

@@ -3,7 +3,8 @@ import * as events from '../base/events.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, sameAddress } from '../message/address.ts'
-import { isField, makeField, writeFields } from '../message/header-field.ts'
+import { parseDate } from '../message/date.ts'
+import { fieldBody, firstField, isField, makeField, writeFields } from '../message/header-field.ts'
 import { messageIdIn } from '../message/message-ids.ts'
 import type { HeaderField, Part } from '../message/part.ts'
 import type { InboundDecision } from '../policy/decide-inbound.ts'
@@ -224,9 +225,30 @@ async function harvest(
   return harvested
 }
 
+/** How the author wants to be answered. Mail that was not accepted does not say. */
+async function noteAutocrypt(
+  deps: SettleDeps,
+  tx: Tx,
+  author: Address,
+  { incoming, decided }: Settling,
+): Promise<void> {
+  const accepted = decided.find(({ decision }) => decision.action === 'accept' && !decision.asReceived)
+  if (accepted === undefined) return
+  const { nowMs, arrived } = incoming
+  const written = firstField(arrived.message, 'Date')
+  const writtenMs = (written && parseDate(fieldBody(written).trim())) ?? nowMs
+  const said = accepted.report.brought.flatMap(({ preferEncrypt, ...key }) => {
+    const { standard, fingerprint } = unpackCertificate(key)
+    return preferEncrypt === undefined ? [] : [{ standard, fingerprint, preferEncrypt }]
+  })
+  await deps.correspondents.noteAutocrypt(tx, author, said[0], { writtenMs, nowMs })
+}
+
 /** Each recipient's keys may have shown more of it. Of our own users' programs there is nothing to learn: they are ours. */
-async function learn(deps: SettleDeps, tx: Tx, author: Address, { incoming, decided }: Settling): Promise<void> {
+async function learn(deps: SettleDeps, tx: Tx, author: Address, settling: Settling): Promise<void> {
+  const { incoming, decided } = settling
   if (incoming.origin.by === 'local') return
+  await noteAutocrypt(deps, tx, author, settling)
   for (const { report } of decided) {
     const learned = learnFrom(report.summary, report.layers, report.headerProtection)
     if (learned !== undefined) await deps.correspondents.learn(tx, author, learned, incoming.nowMs)

@@ -6,7 +6,14 @@ import { type Address, addressKey, parseAddress } from '../message/address.ts'
 import { keysFor } from '../policy/recipient-keys.ts'
 import { standardNamed } from '../protection/jobs.ts'
 import type { Learned } from '../protection/learn.ts'
-import type { Abilities, Certificate, WrittenCipher, StandardName, StatedAbilities } from '../protection/standard.ts'
+import type {
+  Abilities,
+  BroughtCertificate,
+  Certificate,
+  WrittenCipher,
+  StandardName,
+  StatedAbilities,
+} from '../protection/standard.ts'
 import { CIPHERS_BEST_FIRST, KEY_TRANSPORTS, SIGNATURES, wordsAmong } from '../protection/strength.ts'
 import { type AbilityRow, abilitiesOf, forgetAbilities, keepAbilities, listAbilities } from '../store/abilities.ts'
 import type { Store } from '../store/database.ts'
@@ -17,6 +24,7 @@ import type { PublicKeys } from './public-keys.ts'
 /** A signature may say that it was made this much later than our clock is; later than that nothing is learned from it. */
 export const SIGNED_AHEAD_MAX_MS = 24 * 60 * 60_000
 const CACHE_ADDRESSES_MAX = 10_000
+const SILENT_MAX_MS = 35 * 24 * 60 * 60_000
 
 /** What is remembered of one address, for people to see. */
 export interface Remembered extends Partial<Abilities> {
@@ -24,8 +32,17 @@ export interface Remembered extends Partial<Abilities> {
   readonly standard: StandardName
   /** The cipher of their own encryption, under their signature. */
   readonly usedCipher?: WrittenCipher
-  /** When they signed the newest mail that showed something. */
+  /** What their newest mail with an Autocrypt field has said; anybody could write it in their name. */
+  readonly autocrypt?: AutocryptWish
+  /** When they signed, or wrote, the newest mail that showed something. */
   readonly signedMs: number
+}
+
+export interface AutocryptWish {
+  readonly fingerprint: string
+  readonly preferEncrypt: NonNullable<BroughtCertificate['preferEncrypt']>
+  /** The Date of that mail, or when it came if that was earlier. */
+  readonly saidMs: number
 }
 
 /** Whom a mail goes to, as far as we know them. */
@@ -34,6 +51,8 @@ export interface Correspondent {
   readonly certificates: readonly Certificate[]
   /** By standard; missing where nothing is known. */
   readonly abilities: Readonly<Partial<Record<StandardName, Abilities>>>
+  /** The key that their own mail asked to be answered with, where there is no better one. Nobody vouches for it. */
+  readonly claimed?: Certificate
 }
 
 export class Correspondents {
@@ -76,7 +95,35 @@ export class Correspondents {
           )
       if (merged !== undefined) abilities[standard] = merged
     }
-    return { certificates, abilities }
+    const claimed = certificates.length === 0 ? await this.#claimed(address, remembered, atMs) : undefined
+    return { certificates, abilities, ...(claimed !== undefined && { claimed }) }
+  }
+
+  async #claimed(address: Address, remembered: readonly Remembered[], atMs: number): Promise<Certificate | undefined> {
+    const wish = remembered.find((each) => each.autocrypt?.preferEncrypt === 'mutual')?.autocrypt
+    return wish && this.#publicKeys.claimed(address, wish.fingerprint, atMs)
+  }
+
+  /**
+   * What a mail of theirs says, or does not say, of how they want to be answered (Autocrypt Level 1, release 1.1: the newest
+   * counts, and it is forgotten once their mail has said nothing for 35 days). `writtenMs`: the Date of the mail.
+   */
+  async noteAutocrypt(
+    tx: Tx,
+    author: Address,
+    said: (Omit<AutocryptWish, 'saidMs'> & { readonly standard: StandardName }) | undefined,
+    times: { readonly writtenMs: number; readonly nowMs: number },
+  ): Promise<void> {
+    const signedMs = Math.min(times.writtenMs, times.nowMs)
+    const keep = (standard: StandardName, wish: Omit<AutocryptWish, 'saidMs'> | null): Promise<boolean> =>
+      keepAbilities(tx, { address: author, standard, facts: { autocrypt: wish }, signedMs, nowMs: times.nowMs })
+    if (said !== undefined) {
+      const { standard, ...wish } = said
+      await keep(standard, wish)
+      return
+    }
+    for (const { standard, autocrypt } of await this.#cache.get(addressKey(author)))
+      if (autocrypt !== undefined && signedMs > autocrypt.saidMs + SILENT_MAX_MS) await keep(standard, null)
   }
 
   /** In the transaction that stores the mail. Returns whether we know now what we did not. */
@@ -148,7 +195,7 @@ function gather(rows: readonly AbilityRow[]): Remembered[] {
   return [...gathered.values()]
 }
 
-function withFact(before: Remembered, { fact, value }: AbilityRow): Remembered {
+function withFact(before: Remembered, { fact, value, signedMs }: AbilityRow): Remembered {
   switch (fact) {
     case 'states': {
       const written = value as Readonly<Record<keyof StatedAbilities, unknown>>
@@ -167,5 +214,9 @@ function withFact(before: Remembered, { fact, value }: AbilityRow): Remembered {
       return { ...before, outerSignature: value === true }
     case 'header-protection':
       return { ...before, headerProtection: value === true }
+    case 'autocrypt':
+      return value === null
+        ? before
+        : { ...before, autocrypt: { ...(value as Omit<AutocryptWish, 'saidMs'>), saidMs: signedMs } }
   }
 }

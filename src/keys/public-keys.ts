@@ -84,6 +84,17 @@ export class PublicKeys {
     return known.map((each) => (each.trust === 'found' && held.has(each) ? { ...each, trust: 'candidate' } : each))
   }
 
+  /**
+   * A candidate that could be encrypted to, where the address has no better key: neither one that is usable, nor one that is
+   * held, nor one that was revoked here.
+   */
+  async claimed(address: Address, fingerprint: string, atMs: number): Promise<Certificate | undefined> {
+    const known = await this.known(address)
+    if (known.some(({ revokedMs }) => revokedMs !== undefined) || usableAt(known, atMs).length > 0) return undefined
+    const candidates = known.filter((each) => each.trust === 'candidate' && isEncryptable(each, atMs))
+    return candidates.find(({ certificate }) => certificate.fingerprint === fingerprint)?.certificate
+  }
+
   /** Fingerprints of those that would be usable, did they not come as a surprise: see `heldAmong`. */
   async held(address: Address, atMs: number): Promise<ReadonlySet<string>> {
     const held = heldAmong(usableAt(await this.known(address), atMs))
@@ -176,13 +187,13 @@ function usableAt(known: readonly StoredCertificate[], atMs: number): readonly S
     known.filter((each) => each.revokedMs !== undefined).map((each) => each.certificate.keyFingerprint),
   )
   return known.filter(
-    ({ address, certificate, trust }) =>
-      trust !== 'candidate' &&
-      !revoked.has(certificate.keyFingerprint) &&
-      stillNames(certificate, address) &&
-      standardNamed(certificate.standard).encryptionAlgorithm(certificate, atMs) !== undefined,
+    (each) => each.trust !== 'candidate' && !revoked.has(each.certificate.keyFingerprint) && isEncryptable(each, atMs),
   )
 }
+
+const isEncryptable = ({ address, certificate }: StoredCertificate, atMs: number): boolean =>
+  stillNames(certificate, address) &&
+  standardNamed(certificate.standard).encryptionAlgorithm(certificate, atMs) !== undefined
 
 /** The owner may have revoked the name by which the key came to the address. One without names was bound to it by hand. */
 const stillNames = ({ addresses }: Certificate, address: Address): boolean =>

@@ -17,6 +17,7 @@ const BASE: Omit<OutboundPolicy, 'surrogate'> = {
   encryption: {},
   weakestCipher: 'aes-128-cbc',
   recipientKeys: 'both',
+  autocryptKeys: 'never',
   signing: {},
   revocation: 'prefer',
 }

@@ -12,6 +12,8 @@ export interface RecipientFacts {
   readonly address: Address
   /** Usable for encryption at this moment, best first (keys/public-keys.ts). */
   readonly certificates: readonly Certificate[]
+  /** The key that their own mail asked to be answered with, where there are no certificates. Nobody vouches for it. */
+  readonly claimed?: Certificate
   /** There are certificates, and none may be used because nobody says whether it was revoked. */
   readonly statusUnknown?: boolean
   /** What is known of the recipient's program, by standard (keys/correspondents.ts). */
@@ -49,6 +51,8 @@ export interface OutboundPlan {
   readonly copies: readonly Copy[]
   /** Recipients that policy will not write to without encryption, or without better encryption. */
   readonly refused: readonly RefusedRecipient[]
+  /** Recipients whose copy is encrypted to a key that only their own mail vouches for. */
+  readonly onTheirWord: readonly Address[]
 }
 
 export interface RefusedRecipient {
@@ -63,15 +67,22 @@ export type RefusalReason =
 
 export function decideOutbound(facts: OutboundFacts): OutboundPlan {
   const everyone = facts.recipients.map((recipient) => recipient.address)
-  if (facts.alreadyProtected) return { copies: [{ recipients: everyone, protection: { kind: 'as-is' } }], refused: [] }
+  if (facts.alreadyProtected)
+    return { copies: [{ recipients: everyone, protection: { kind: 'as-is' } }], refused: [], onTheirWord: [] }
   const refused: RefusedRecipient[] = []
+  const onTheirWord: Address[] = []
   const groups: Group[] = []
   for (const recipient of facts.recipients) {
     const wanted = protectionFor(recipient, facts)
     if (typeof wanted === 'string') refused.push({ address: recipient.address, why: wanted })
-    else join(groups, recipient, wanted, facts)
+    else {
+      if (recipient.claimed !== undefined && wanted.certificates.includes(recipient.claimed))
+        onTheirWord.push(recipient.address)
+      join(groups, recipient, wanted, facts)
+    }
   }
-  return { copies: groups.map(({ recipients, protection }) => withSender({ recipients, protection }, facts)), refused }
+  const copies = groups.map(({ recipients, protection }) => withSender({ recipients, protection }, facts))
+  return { copies, refused, onTheirWord }
 }
 
 /** Why this recipient would be refused whatever the rest of the mail is; `undefined` when not. */
@@ -109,8 +120,22 @@ function protectionFor(recipient: RecipientFacts, facts: Circumstances): Wrapped
   if (statusUnknown === true) return 'status-unknown'
   const [standard] = usable
   if (standard === undefined || demandsEncryption(policy, facts.asked)) return 'no-key'
+  const claimed = encryptedAsAsked(recipient, usable, facts)
+  if (claimed !== undefined) return claimed
   if (facts.answers !== 'none') return 'confidential-answer'
   return { ...commonIn(standard, recipient, facts), layering: 'sign', certificates: [], encryption: {} }
+}
+
+/** To a key that nobody vouches for: better than in the clear, and no more than that. */
+function encryptedAsAsked(
+  recipient: RecipientFacts,
+  usable: readonly StandardName[],
+  facts: Circumstances,
+): Wrapped | undefined {
+  const { claimed, policy } = recipient
+  if (claimed === undefined || policy.autocryptKeys === 'never' || !usable.includes(claimed.standard)) return undefined
+  const wanted = encryptedIn(claimed.standard, { ...recipient, certificates: [claimed] }, facts)
+  return typeof wanted === 'string' ? undefined : wanted
 }
 
 function encryptedIn(

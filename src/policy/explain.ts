@@ -67,10 +67,12 @@ export function explainRefusal(summary: Summary, decision: InboundDecision, decr
 export function explainQueued(
   sealed: number,
   signedOnly: readonly Address[],
+  onTheirWord: readonly Address[],
   refused: readonly RefusedRecipient[],
 ): string {
   const parts = [
     ...(sealed > 0 ? [`encrypted and signed for ${sealed}`] : []),
+    ...(onTheirWord.length > 0 ? [`for ${listed(onTheirWord)} with a key that nobody vouches for`] : []),
     ...(signedOnly.length > 0 ? [`only signed for ${listed(signedOnly)} (no key known)`] : []),
     ...byReason(refused).map(([why, addresses]) => `not sent to ${listed(addresses)} (${REFUSALS[why].briefly})`),
   ]

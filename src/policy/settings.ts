@@ -10,6 +10,8 @@ import type {
 export type NoKeyPolicy = 'prefer' | 'require'
 /** What outgoing mail says of its author's OpenPGP key; `off` leaves what the author's program says. */
 export type AutocryptPolicy = 'mutual' | 'nopreference' | 'off'
+/** Whether a key that only its owner's mail asks us to use (Autocrypt) is used where no better one is known. */
+export type AutocryptKeys = 'never' | 'always'
 export type LayeringPolicy = 'auto' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
 
 /** For mail to one recipient domain. */
@@ -21,6 +23,7 @@ export interface OutboundPolicy {
   readonly standards: readonly StandardName[]
   /** Recipient without a usable key: `prefer` sends signed only, `require` refuses that recipient. */
   readonly noKey: NoKeyPolicy
+  readonly autocryptKeys: AutocryptKeys
   readonly layering: LayeringPolicy
   /** The domain is behind a surrogate: `auto` then means the patent's order. */
   readonly surrogate: boolean

@@ -21,6 +21,7 @@ const POLICY: OutboundPolicy = {
   encryption: {},
   weakestCipher: 'aes-128-cbc',
   recipientKeys: 'both',
+  autocryptKeys: 'never',
   signing: {},
   revocation: 'prefer',
 }

@@ -2,13 +2,13 @@
 import { sameAddress } from '../message/address.ts'
 import type { Part } from '../message/part.ts'
 import type { Author } from './author.ts'
-import type { Certificate, ProtectionStandard } from './standard.ts'
+import type { BroughtCertificate, ProtectionStandard } from './standard.ts'
 
 /** More are ignored: each of them costs signatures to verify. */
 export const BROUGHT_MAX = 4
 
 export class Brought {
-  readonly certificates: Certificate[] = []
+  readonly certificates: BroughtCertificate[] = []
   readonly #standards: readonly ProtectionStandard[]
   readonly #author: Author
 
@@ -22,7 +22,7 @@ export class Brought {
     if ('problem' in author || this.certificates.length === BROUGHT_MAX) return
     const found = this.#standards
       .flatMap((standard) => standard.certificatesIn?.(part) ?? [])
-      .filter(({ addresses }) => addresses.some((each) => sameAddress(each, author.address)))
+      .filter(({ certificate }) => certificate.addresses.some((each) => sameAddress(each, author.address)))
     this.certificates.push(...found.slice(0, BROUGHT_MAX - this.certificates.length))
   }
 

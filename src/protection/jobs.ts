@@ -18,6 +18,7 @@ import { OnDisk } from './reach.ts'
 import { openpgp } from './openpgp/openpgp.ts'
 import { smime } from './smime/smime.ts'
 import type {
+  BroughtCertificate,
   Certificate,
   EncryptionChoice,
   ValidationData,
@@ -158,7 +159,7 @@ export interface Findings {
     readonly verdict: SignatureVerdict
   })[]
   /** Keys in the author's name that came with the mail for whoever wants to answer. */
-  readonly brought: readonly PackedCertificate[]
+  readonly brought: readonly (PackedCertificate & Pick<BroughtCertificate, 'preferEncrypt'>)[]
   /** Whether its header was inside (RFC 9788); missing when the mail could not be opened. */
   readonly headerProtection: boolean | undefined
   readonly pending: PackedPending | undefined
@@ -261,7 +262,7 @@ const findingsOf = ({ signers, brought, pending, ...found }: Omit<PeeledAs<unkno
     carried: carried.map(packCertificate),
     verdict,
   })),
-  brought: brought.map(packCertificate),
+  brought: brought.map(({ certificate, ...wish }) => ({ ...packCertificate(certificate), ...wish })),
   pending: pending && packPending(pending),
 })
 

@@ -134,13 +134,15 @@ test('keys in the author’s name that come with a mail are gathered, wherever t
     ...smime,
     certificatesIn: (part) => {
       const named = /^X-Key: (\w+)/m.exec(latin1(part.raw.subarray(0, part.bodyOffset)))?.[1]
-      return people.filter(({ addresses }) => named !== undefined && addresses[0]?.startsWith(named) === true)
+      return people
+        .filter(({ addresses }) => named !== undefined && addresses[0]?.startsWith(named) === true)
+        .map((certificate) => ({ certificate }))
     },
   }
   const part = (key: string): string => `--b\r\nX-Key: ${key}\r\n\r\nx\r\n`
   const gathered = (header: string, parts: string): readonly string[] => {
     const raw = `${header}From: alice@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${parts}--b--\r\n`
-    return peeled(carrying, Buffer.from(raw)).brought.map(({ subject }) => subject)
+    return peeled(carrying, Buffer.from(raw)).brought.map(({ certificate }) => certificate.subject)
   }
   const { subject } = alice.certificate
   assert.deepEqual(gathered('', part('nobody')), [])

@@ -15,7 +15,15 @@ import { openedFields, withMimeFieldsOf } from './header/opened-header.ts'
 import { type ProtectedHeader, readProtectedHeader } from './header/protected-header.ts'
 import type { Pending, PendingLayer } from './pending.ts'
 import { type Reach, inMemory } from './reach.ts'
-import type { Certificate, KeyRing, LayerKind, Opened, ProtectionStandard, SignatureVerdict } from './standard.ts'
+import type {
+  BroughtCertificate,
+  Certificate,
+  KeyRing,
+  LayerKind,
+  Opened,
+  ProtectionStandard,
+  SignatureVerdict,
+} from './standard.ts'
 import { type LayerReport, type Summary, outlookOf, summarise } from './summary.ts'
 
 /** Deeper envelopes do not occur; what lies below stays sealed. */
@@ -40,7 +48,7 @@ export interface PeeledAs<P> {
     readonly verdict: SignatureVerdict
   }[]
   /** Keys in the author's name that came with the mail for whoever wants to answer; nobody vouches for them. */
-  readonly brought: readonly Certificate[]
+  readonly brought: readonly BroughtCertificate[]
   /** Signatures that could be judged better if more were known (judge-again.ts). */
   readonly pending: Pending | undefined
   /** Whether its header was inside (RFC 9788); missing when the mail could not be opened. */

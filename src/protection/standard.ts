@@ -321,7 +321,13 @@ export interface ProtectionStandard {
   /** What tells the readers of the author's mail how to answer encrypted (Autocrypt). */
   headerFieldsOf?(own: Certificate, author: Address, preferEncrypt: boolean): readonly HeaderField[]
   /** Public keys that a part brings along: in its header (Autocrypt), or as its body (application/pgp-keys). Not believed. */
-  certificatesIn?(part: Part): readonly Certificate[]
+  certificatesIn?(part: Part): readonly BroughtCertificate[]
+}
+
+export interface BroughtCertificate {
+  readonly certificate: Certificate
+  /** Whether its author wants to be answered encrypted to it, where the mail says so: `prefer-encrypt` of Autocrypt. */
+  readonly preferEncrypt?: 'mutual' | 'nopreference'
 }
 
 /** What a file of keys holds. */

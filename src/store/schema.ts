@@ -146,7 +146,7 @@ export interface AbilitiesTable {
 }
 
 /** What it says, the cipher it has used, whether it signs outside of the encryption, whether it protects headers. */
-export type AbilityFact = 'states' | 'cipher' | 'outer-signature' | 'header-protection'
+export type AbilityFact = 'states' | 'cipher' | 'outer-signature' | 'header-protection' | 'autocrypt'
 
 export interface AnchorsTable {
   fingerprint: string
