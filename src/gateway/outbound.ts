@@ -29,7 +29,7 @@ import type { AutocryptPolicy, OutboundPolicy } from '../policy/settings.ts'
 import { carriesHeader } from '../protection/header/header-protection.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey, StandardName } from '../protection/standard.ts'
-import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
+import type { SmtpEnvelope, TlsWish } from '../protocol/smtp-envelope.ts'
 import { type Reply, isPositive, reply, replyText } from '../protocol/smtp-reply.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import type { Store } from '../store/database.ts'
@@ -50,6 +50,7 @@ import {
   messageIdOf,
   outgoingFields,
   readHead,
+  tlsWishOf,
 } from './submitted-header.ts'
 
 export interface OutboundDeps {
@@ -168,9 +169,10 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
       ? undefined
       : await refusalNotice(store, { sender: login, refused, header: job.header, nowMs, hostname })
   const utf8Header = !isAscii(job.header)
+  const tls = tlsWishOf(mail.envelope.requireTls, head.part)
   await deps.store.commit(async (tx) => {
     for (const [index, copy] of plan.copies.entries())
-      await queueCopy(deps, tx, { mail, copy, made: copies[index] as ProtectedCopy, messageId, nowMs, utf8Header })
+      await queueCopy(deps, tx, { mail, copy, made: copies[index] as ProtectedCopy, messageId, nowMs, utf8Header, tls })
     if (notice !== undefined) await queueNotice(deps.store, tx, notice, nowMs)
     await rememberSent(tx, login, { fields, hidden: hiddenFromOthers(plan.copies, deps.domains), atMs: nowMs })
     await addTrace(tx, { atMs: nowMs, messageId, event: 'queued', detail: queuedText(plan) })
@@ -228,12 +230,13 @@ interface CopyToQueue {
   readonly messageId: string
   readonly nowMs: number
   readonly utf8Header: boolean
+  readonly tls: TlsWish
 }
 
 async function queueCopy(
   deps: OutboundDeps,
   tx: Tx,
-  { mail, copy, made, messageId, nowMs, utf8Header }: CopyToQueue,
+  { mail, copy, made, messageId, nowMs, utf8Header, tls }: CopyToQueue,
 ): Promise<void> {
   const { envelope } = mail
   const bytesId = await deps.store.bytes.insert(tx, made.bytes)
@@ -249,7 +252,7 @@ async function queueCopy(
       nextAttemptMs: nowMs,
       messageId,
       dsn: { ...envelope.dsn, ...dsn },
-      requireTls: false,
+      tls,
       // octets above 127 in a header that nobody declared (old programs) need 8BITMIME only, as they always did
       smtpUtf8: envelope.smtpUtf8 && (utf8Header || !isAscii(Buffer.from(recipient + envelope.mailFrom.address))),
       eightBit: made.eightBit,

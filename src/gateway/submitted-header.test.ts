@@ -5,7 +5,7 @@ import { type Address, parseAddress } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
 import { HEADER_BYTES_MAX, parsePart } from '../message/parse.ts'
 import { replyText } from '../protocol/smtp-reply.ts'
-import { askedFor, checkAuthor, messageIdOf, outgoingFields, readHead } from './submitted-header.ts'
+import { askedFor, checkAuthor, messageIdOf, outgoingFields, readHead, tlsWishOf } from './submitted-header.ts'
 
 const login = parseAddress('azuma@here.example') as Address
 const headerOf = (lines: string) => parsePart(utf8(`${lines}\r\n`))
@@ -114,6 +114,16 @@ test('what the user asks for: a word that nobody knows is the stricter one', () 
   assert.equal(asked('PREFER'), 'prefer')
   for (const word of ['require', 'Require', 'requier', '', 'prefer; require'])
     assert.equal(asked(word), 'require', word)
+})
+
+test('what is wished of TLS (RFC 8689): the parameter of MAIL comes first, one word of the field counts', () => {
+  const wished = (lines: string, requireTls = false) => tlsWishOf(requireTls, headerOf(lines))
+  assert.equal(wished('X: y\r\n'), 'usual')
+  assert.equal(wished('TLS-Required: No\r\n'), 'unimportant')
+  assert.equal(wished('tls-required:  NO \r\n'), 'unimportant')
+  assert.equal(wished('TLS-Required: No\r\n', true), 'required')
+  for (const other of ['Yes', '', 'No, thanks', 'No\r\nTLS-Required: No'])
+    assert.equal(wished(`TLS-Required: ${other}\r\n`), 'usual', other)
 })
 
 test('a Message-ID of any length is kept short', () => {

@@ -9,6 +9,7 @@ import type { HeaderField, Part } from '../message/part.ts'
 import type { AutocryptPolicy, NoKeyPolicy } from '../policy/settings.ts'
 import { standardNamed } from '../protection/jobs.ts'
 import type { OwnKey } from '../protection/standard.ts'
+import type { TlsWish } from '../protocol/smtp-envelope.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
 
 export interface Head {
@@ -107,6 +108,14 @@ export function askedFor(part: Part): NoKeyPolicy | undefined {
   const field = firstField(part, 'X-Sealpost')
   if (field === undefined) return undefined
   return fieldBody(field).toLowerCase() === 'prefer' ? 'prefer' : 'require'
+}
+
+/** What was said with MAIL comes before the field, of which one word only has a meaning (RFC 8689). */
+export function tlsWishOf(requireTls: boolean, part: Part): TlsWish {
+  if (requireTls) return 'required'
+  const [only, another] = fieldsNamed(part, 'TLS-Required')
+  const isNo = only !== undefined && another === undefined && fieldBody(only).toLowerCase() === 'no'
+  return isNo ? 'unimportant' : 'usual'
 }
 
 export const messageIdOf = (fields: readonly HeaderField[]): string => {

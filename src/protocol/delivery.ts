@@ -3,7 +3,7 @@
  * and gateway/, which do not know each other (docs/architecture.md, "Who may know whom").
  */
 import type { Address, Domain } from '../message/address.ts'
-import type { ForwardPath } from './smtp-envelope.ts'
+import type { ForwardPath, TlsWish } from './smtp-envelope.ts'
 import type { Reply } from './smtp-reply.ts'
 
 /** One message on its way to recipients in one domain. */
@@ -23,8 +23,7 @@ export interface OutgoingMail {
   readonly eightBit: boolean
   /** Encrypted end to end: who reads it on the wire learns addresses, times and size only. */
   readonly sealed: boolean
-  /** TLS or not at all (RFC 8689 §2). */
-  readonly requireTls: boolean
+  readonly tls: TlsWish
   readonly ret?: 'FULL' | 'HDRS'
   readonly envid?: string
 }

@@ -12,10 +12,18 @@ export interface SmtpEnvelope {
   readonly smtpUtf8: boolean
   /** RFC 6152 §2; '7BIT' when MAIL gave no BODY. */
   readonly body: BodyType
+  /** RFC 8689: REQUIRETLS was given with MAIL. */
+  readonly requireTls: boolean
   /** RFC 1870 §4: what the client said; the message may be of another size. A safe integer. */
   readonly declaredSizeBytes?: number
   readonly dsn: EnvelopeDsn
 }
+
+/**
+ * What the sender wants of TLS on the way (RFC 8689). `required`: REQUIRETLS, TLS with a proven server or not at all.
+ * `unimportant`: `TLS-Required: No`, rather in the clear than not at all.
+ */
+export type TlsWish = 'required' | 'usual' | 'unimportant'
 
 export type BodyType = '7BIT' | '8BITMIME'
 

@@ -52,7 +52,6 @@ const badMails: readonly [argument: string, reply: RegExp, why: string][] = [
   ['FROM:<a@b.example> ENVID=a+0D+0Ab', /^501 5\.5\.4/, 'control characters in xtext'],
   [`FROM:<a@b.example> ENVID=${'a'.repeat(101)}`, /^501 5\.5\.4/, 'ENVID too long'],
   ['FROM:<a@b.example> ENVID=a+zz', /^501 5\.5\.4/, 'not xtext'],
-  ['FROM:<a@b.example> REQUIRETLS', /^555 5\.5\.4/, 'not offered'],
   ['FROM:<a@b.example> constructor=1', /^555 5\.5\.4/, 'no name of an object is a parameter'],
   ['FROM:<a@b.example> =1', /^501 5\.5\.4/, 'no name'],
 ]
@@ -64,12 +63,15 @@ for (const [argument, expected, why] of badMails)
   })
 
 test('MAIL: every parameter is passed on', () => {
-  const parsed = parseMailArgument('FROM:<a@b.example> RET=hdrs ENVID=QQ+2B314 BODY=8bitmime SIZE=00123 AUTH=<>')
+  const parsed = parseMailArgument(
+    'FROM:<a@b.example> RET=hdrs ENVID=QQ+2B314 BODY=8bitmime SIZE=00123 AUTH=<> REQUIRETLS',
+  )
   assert(parsed.ok)
   assert.deepEqual(parsed.value, {
     reversePath: { address: 'a@b.example' },
     smtpUtf8: false,
     body: '8BITMIME',
+    requireTls: true,
     declaredSizeBytes: 123,
     dsn: { ret: 'HDRS', envid: 'QQ+314' },
   })

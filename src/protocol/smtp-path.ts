@@ -10,6 +10,7 @@ export interface MailCommand {
   readonly reversePath: ReversePath
   readonly smtpUtf8: boolean
   readonly body: BodyType
+  readonly requireTls: boolean
   readonly declaredSizeBytes?: number
   readonly dsn: EnvelopeDsn
 }
@@ -19,7 +20,7 @@ export const ORCPT_MAX_CHARS = 500 // RFC 3461 §4.2, before decoding
 
 /**
  * Reads what follows "MAIL ": `FROM:<path>` and the parameters SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531),
- * RET and ENVID (RFC 3461), AUTH (RFC 4954; read, not trusted, not kept). The error is the reply to give.
+ * RET and ENVID (RFC 3461), REQUIRETLS (RFC 8689), AUTH (RFC 4954; read, not trusted, not kept). The error is the reply to give.
  */
 export function parseMailArgument(argument: string): Result<MailCommand, Reply> {
   const split = splitArgument('FROM:', argument)
@@ -36,6 +37,7 @@ export function parseMailArgument(argument: string): Result<MailCommand, Reply> 
     reversePath: { address },
     smtpUtf8,
     body: BODY?.toUpperCase() === '8BITMIME' ? '8BITMIME' : '7BIT',
+    requireTls: parameters.value.has('REQUIRETLS'),
     ...(SIZE === undefined ? {} : { declaredSizeBytes: Math.min(Number(SIZE), Number.MAX_SAFE_INTEGER) }),
     dsn: {
       ...(RET === undefined ? {} : { ret: RET.toUpperCase() === 'FULL' ? 'FULL' : 'HDRS' }),
@@ -139,6 +141,7 @@ const MAIL_PARAMETERS: ParameterTable = {
   SMTPUTF8: undefined, // RFC 6531 §3.4
   RET: (value) => /^(?:FULL|HDRS)$/i.test(value), // RFC 3461 §4.3
   ENVID: (value) => value.length <= ENVID_MAX_CHARS && decodeXtext(value) !== undefined, // RFC 3461 §4.4
+  REQUIRETLS: undefined, // RFC 8689
   AUTH: (value) => XTEXT.test(value), // RFC 4954 §5; '<>' is xtext too
 }
 

@@ -6,9 +6,9 @@ import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import type { Address, Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
-import type { ForwardPath } from '../protocol/smtp-envelope.ts'
+import type { ForwardPath, TlsWish } from '../protocol/smtp-envelope.ts'
 import { reply } from '../protocol/smtp-reply.ts'
-import { endLeases, leaseBatches, nextDueMs, renewLease, type QueueBatch } from '../store/queue.ts'
+import { endLeases, leaseBatches, nextDueMs, renewLease, type QueueBatch, type QueueItem } from '../store/queue.ts'
 import { ActiveList, idsOf, type ActiveLimits } from './active-list.ts'
 import { RETRY_SCHEDULE, type RetrySchedule } from './retry.ts'
 import { prepareSettlement, Settler, type SettleDeps, type Settlement } from './settle.ts'
@@ -244,11 +244,14 @@ function outgoingMail(batch: QueueBatch): OutgoingMail {
     smtpUtf8: batch.items.some((item) => item.smtpUtf8),
     eightBit: first.eightBit,
     sealed: first.bodyKind === 'sealed',
-    requireTls: batch.items.some((item) => item.requireTls),
+    tls: strictest(batch.items),
     ...(first.dsn.ret !== undefined && { ret: first.dsn.ret }),
     ...(first.dsn.envid !== undefined && { envid: first.dsn.envid }),
   }
 }
+
+const strictest = (items: readonly QueueItem[]): TlsWish =>
+  (['required', 'usual'] as const).find((wish) => items.some(({ tls }) => tls === wish)) ?? 'unimportant'
 
 /** No host answered: neither with a reply nor with a mailbox. */
 const isUnreachable = (result: RecipientResult): boolean =>

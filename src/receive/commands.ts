@@ -138,6 +138,7 @@ function extensions(session: Session): string[] {
     'DSN', // RFC 3461
     'ENHANCEDSTATUSCODES', // RFC 2034
     ...(session.startTlsOffered && !session.secure ? ['STARTTLS'] : []), // RFC 3207 §4.2: not inside TLS
+    ...(session.secure ? ['REQUIRETLS'] : []), // RFC 8689: a promise that only TLS can keep
     ...(session.agent.login !== undefined && session.passwordsSafe ? ['AUTH PLAIN LOGIN'] : []), // RFC 4954
   ]
 }
@@ -160,6 +161,7 @@ async function onMail(session: Session, argument: string): Promise<Step> {
   const parsed = parseMailArgument(argument)
   if (!parsed.ok) return { kind: 'reply', reply: parsed.error }
   const mail = parsed.value
+  if (mail.requireTls && !session.secure) return answer(555, '5.5.4', 'REQUIRETLS is offered over TLS only')
   if ((mail.declaredSizeBytes ?? 0) > session.limits.messageMaxBytes)
     return answer(552, '5.3.4', `Message larger than ${session.limits.messageMaxBytes} bytes`) // RFC 1870 §6.1
   const refusal = await session.agent.onMail(session.facts(), mail)

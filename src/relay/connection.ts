@@ -4,16 +4,14 @@
  */
 // oxlint-disable no-underscore-dangle -- the library's own names, all of them in `Inner`
 import assert from 'node:assert/strict'
-import type { X509Certificate } from 'node:crypto'
 import { isIP, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import { fail, ok, type Result } from '../base/result.ts'
+import { ok } from '../base/result.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
-import type { TlsFacts } from '../protocol/smtp-session.ts'
-import { matchChain } from './dane.ts'
+import { keepSession, provesItself, tlsOf, type HopTlsFacts } from './hop-tls-facts.ts'
 import type { Verify } from './tls-policy.ts'
 import { LineEndCheck } from './line-ends.ts'
 import { parseRemoteReply, REPLY_MAX_BYTES } from './remote-reply.ts'
@@ -35,6 +33,10 @@ export interface ConnectTo {
   readonly verify: Verify
   /** Only with `verify`. */
   readonly credentials?: Credentials
+  /** A session with the same server, opened under the same demands, that may be taken up again. */
+  readonly session?: Buffer
+  /** Gets what later connections may take up; `isNew`: the server has shown its certificate. */
+  readonly keepSession?: (session: Buffer, isNew: boolean) => void
   /** Trust anchors in PEM; Node's own when missing. */
   readonly anchorsPem?: readonly string[]
   readonly timeouts: RelayTimeouts
@@ -84,6 +86,7 @@ export async function openConnection(to: ConnectTo): Promise<Opened> {
       rejectUnauthorized: to.verify === 'name',
       minVersion: 'TLSv1.2',
       ...(to.anchorsPem && { ca: [...to.anchorsPem] }),
+      ...(to.session && { session: to.session }),
     },
   })
   const failure = await new Promise<Failure | undefined>((resolve) => {
@@ -108,12 +111,14 @@ export async function openConnection(to: ConnectTo): Promise<Opened> {
 
 /** The session stands: what else is asked of the server before mail goes there. */
 async function proceed(smtp: SMTPConnection, to: ConnectTo): Promise<Opened> {
-  const proof = typeof to.verify === 'string' ? ok(undefined) : provesItself(smtp._socket || undefined, to)
+  const socket = smtp._socket || undefined
+  const proof = typeof to.verify === 'string' ? ok(undefined) : provesItself(socket, to)
   if (!proof.ok) {
     smtp.close()
     const why = reply(454, '4.7.5', `${where(to)} is not believed: ${proof.error}`)
     return { kind: 'closed', stage: 'tls', reply: why, remoteSaid: false }
   }
+  if (socket instanceof TLSSocket) keepSession(socket, to)
   const refusal = to.credentials === undefined ? undefined : await signIn(smtp, to, to.credentials)
   if (refusal === undefined) return { kind: 'open', connection: new RelayConnection(smtp, to) }
   smtp.close()
@@ -142,7 +147,7 @@ async function signIn(
 
 export class RelayConnection {
   readonly hostName: string
-  readonly tls: (TlsFacts & { readonly verified: boolean }) | undefined
+  readonly tls: HopTlsFacts | undefined
   /** Messages that were tried here. */
   messages = 0
   /** Called once when the session ends for whatever reason. */
@@ -173,6 +178,11 @@ export class RelayConnection {
     return !this.#ended
   }
 
+  /** Why the message can never go this way, known before a word of it is said. */
+  refusalOf(mail: OutgoingMail): Reply | undefined {
+    return refusalBeforeMail(mail, this.#offers(), this.hostName)
+  }
+
   /** Before another message: ends what the last one left open. False when the session cannot be used any more. */
   async ready(): Promise<boolean> {
     if (this.#ended || !this.#dirty) return !this.#ended
@@ -200,7 +210,7 @@ export class RelayConnection {
   async send(mail: OutgoingMail, content: ContentSource): Promise<SendReport> {
     assert(!this.#ended && this.#current === undefined, 'one message at a time')
     const offers = this.#offers()
-    const refusal = refusalBeforeMail(mail, offers, this.hostName)
+    const refusal = this.refusalOf(mail)
     if (refusal !== undefined) return { results: this.#all(mail, 'failed', refusal, false), untouched: false }
     this.messages++
     this.#dirty = true
@@ -256,7 +266,7 @@ export class RelayConnection {
         to: mail.recipients.map((path) => path.address),
         size: mail.sizeBytes,
         use8BitMime: mail.eightBit,
-        requireTLSExtensionEnabled: mail.requireTls,
+        requireTLSExtensionEnabled: mail.tls === 'required',
         ...((mail.ret ?? mail.envid) && { dsn: { ret: mail.ret, envid: mail.envid } }),
       }
       const source = Readable.from(
@@ -358,24 +368,6 @@ function innerOf(smtp: SMTPConnection): Inner {
   assert(typeof inner._maxAllowedSize === 'number', 'smtp-connection changed: _maxAllowedSize')
   assert(typeof inner._sendCommand === 'function', 'smtp-connection changed: _sendCommand')
   return inner
-}
-
-function tlsOf(socket: Socket | undefined, proven: boolean): (TlsFacts & { readonly verified: boolean }) | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined
-  const cipher = socket.getCipher()
-  return {
-    protocol: socket.getProtocol() ?? 'unknown',
-    cipher: cipher.standardName,
-    verified: proven || socket.authorized,
-  }
-}
-
-/** Against what the host's domain has signed (RFC 7672 §3.2); nothing has been sent but EHLO. */
-function provesItself(socket: Socket | undefined, { verify, hostName, domain }: ConnectTo): Result<void> {
-  if (typeof verify === 'string' || !(socket instanceof TLSSocket)) return fail('there is no TLS')
-  const chain: X509Certificate[] = []
-  for (let at = socket.getPeerX509Certificate(); at && !chain.includes(at); at = at.issuerCertificate) chain.push(at)
-  return matchChain(chain, verify.tlsa, [hostName, domain], Date.now())
 }
 
 const where = (to: ConnectTo): string =>

@@ -22,7 +22,7 @@ export function refusalBeforeMail(mail: OutgoingMail, offers: Offers, host: stri
   // RFC 6152 §3 leaves converting or returning. Converting would break every signature
   if (mail.eightBit && !extensions.has('8BITMIME'))
     return reply(554, '5.6.3', `${host} takes no 8-bit content (8BITMIME), and the message may not be converted`)
-  if (mail.requireTls && !(offers.secure && extensions.has('REQUIRETLS')))
+  if (mail.tls === 'required' && !(offers.secure && extensions.has('REQUIRETLS')))
     return reply(550, '5.7.30', `${host} does not support REQUIRETLS`) // RFC 8689
   return undefined
 }

@@ -57,15 +57,11 @@ export class MxResolver {
   /** Addresses of a host, IPv6 and IPv4 in turn. An IP address is its own. */
   async addresses(host: string): Promise<HostAddresses> {
     if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host], secure: false }
-    const { ask } = this.#options
-    const [v6, v4] = await Promise.all([ask(host, 'AAAA'), ask(host, 'A')])
-    const secure = [v6, v4].every((answer) => answer.kind !== 'trouble' && answer.secure)
-    const found = interleave(v6.kind === 'records' ? v6.records : [], v4.kind === 'records' ? v4.records : [])
+    const { found, secure, trouble } = await this.#fromDns(host)
     const usable = found.filter((address) => this.#options.allowLocalAddresses || !isLocalAddress(address))
     if (usable.length > 0) return { kind: 'addresses', addresses: usable.slice(0, HOST_ADDRESSES_MAX), secure }
-    const trouble = [v6, v4].find((answer) => answer.kind === 'trouble')
     if (trouble !== undefined)
-      return { kind: 'deferred', reply: reply(451, '4.4.3', `DNS does not answer for ${host}: ${trouble.why}`) }
+      return { kind: 'deferred', reply: reply(451, '4.4.3', `DNS does not answer for ${host}: ${trouble}`) }
     const why = found.length > 0 ? 'has only addresses that mean "this host"' : 'has no address'
     return { kind: 'failed', reply: reply(550, '5.4.4', `Mail host ${host} ${why}`) }
   }
@@ -76,24 +72,40 @@ export class MxResolver {
    */
   async nextHopAddresses(host: string): Promise<HostAddresses> {
     if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host], secure: false }
-    const { ask, hostsFile } = this.#options
-    const found =
-      hostsFile || !host.includes('.')
-        ? await lookup(host, { all: true }).then(
-            (all) => all.map((one) => one.address),
-            () => [],
-          )
-        : (await Promise.all([ask(host, 'AAAA'), ask(host, 'A')])).flatMap((answer) =>
-            answer.kind === 'records' ? answer.records : [],
-          )
-    if (found.length > 0) return { kind: 'addresses', addresses: found.slice(0, HOST_ADDRESSES_MAX), secure: false }
+    const { hostsFile } = this.#options
+    const { found, secure } =
+      hostsFile || !host.includes('.') ? await this.#fromSystem(host) : await this.#fromDns(host)
+    if (found.length > 0) return { kind: 'addresses', addresses: found.slice(0, HOST_ADDRESSES_MAX), secure }
     return { kind: 'deferred', reply: reply(451, '4.4.4', `The configured next hop ${host} has no address`) }
+  }
+
+  async #fromDns(host: string): Promise<Found> {
+    const { ask } = this.#options
+    const [v6, v4] = await Promise.all([ask(host, 'AAAA'), ask(host, 'A')])
+    const trouble = [v6, v4].find((answer) => answer.kind === 'trouble')
+    return {
+      found: interleave(v6.kind === 'records' ? v6.records : [], v4.kind === 'records' ? v4.records : []),
+      secure: [v6, v4].every((answer) => answer.kind !== 'trouble' && answer.secure),
+      ...(trouble !== undefined && { trouble: trouble.why }),
+    }
+  }
+
+  async #fromSystem(host: string): Promise<Found> {
+    const all = await lookup(host, { all: true }).catch(() => [])
+    return { found: all.map((one) => one.address), secure: false }
   }
 
   /** What signed DNS says of the host's certificate (RFC 7672 §2.2.3). */
   tlsaRecords(host: string, port: number): Promise<DnsAnswer<TlsaRecord>> {
     return this.#options.ask(`_${port}._tcp.${host}`, 'TLSA')
   }
+}
+
+interface Found {
+  readonly found: readonly string[]
+  readonly secure: boolean
+  /** Why there may be more. */
+  readonly trouble?: string
 }
 
 /** From MX records to hosts in order: equals shuffled, ourselves and what is behind us dropped (RFC 5321 §5.1). Pure. */

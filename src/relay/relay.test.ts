@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import {
   address,
+  BODY,
   deliver,
   mail,
   OTHER,
@@ -14,6 +15,8 @@ import {
   THIRD,
   TO,
 } from '../../test/support/relay-bench.ts'
+import { createTlsCertificate } from '../keys/certificate-authority.ts'
+import type { RelayDeps } from './relay.ts'
 import { RELAY_TIMEOUTS } from './timeouts.ts'
 import { DROP, HANG, startScriptedSmtp, type SmtpScript } from '../../test/support/scripted-smtp.ts'
 
@@ -248,4 +251,47 @@ test('content that cannot be read is our trouble: it throws, and nothing is acce
   }
   await assert.rejects(() => relay.deliver(mail(), damaged), /damaged/)
   assert.equal(server.messages.length, 0)
+})
+
+/** Mail for b.example goes to these, in this order, at one port. */
+const hosts = (addresses: Readonly<Record<string, readonly string[]>>): Pick<RelayDeps, 'routes' | 'resolver'> => ({
+  routes: new Map(),
+  resolver: {
+    mailHosts: () => Promise.resolve({ kind: 'hosts', names: Object.keys(addresses), secure: true }),
+    addresses: (host) => Promise.resolve({ kind: 'addresses', addresses: addresses[host] ?? [], secure: false }),
+    nextHopAddresses: () => Promise.reject(new Error('no route')),
+    tlsaRecords: () => Promise.reject(new Error('nothing is signed')),
+  },
+})
+
+test('an address that was silent a moment ago is tried after the others', async () => {
+  await using server = await startScriptedSmtp({})
+  const failed: string[] = []
+  const events = { sessionOpened: () => {}, hostFailed: ({ address: at }: { address: string }) => void failed.push(at) }
+  const poolLimits = { messagesPerSessionMax: 1, idleMs: 1, idleSessionsMax: 0 }
+  const way = hosts({ one: ['127.0.0.2'], two: ['127.0.0.3', '127.0.0.1'] })
+  await using relay = relayTo(server.port, { ...way, mxPort: server.port, events, poolLimits })
+  for (let nth = 0; nth < 3; nth++) {
+    const [result] = await relay.deliver(mail(), () => pieces(BODY, 1000))
+    assert.equal(result?.outcome, 'delivered', text(result))
+  }
+  assert.deepEqual(failed, ['127.0.0.2', '127.0.0.3'])
+  await server.close()
+  await relay.deliver(mail(), () => pieces(BODY, 1000))
+  assert.deepEqual(failed.slice(2), ['127.0.0.1', '127.0.0.2', '127.0.0.3'], 'nothing else is left')
+})
+
+test('a sender demands TLS (RFC 8689): a host that cannot leaves the next one to be asked', async () => {
+  const { certificatePem, keyPem } = await createTlsCertificate({ hosts: ['one', 'two'], nowMs: Date.now() })
+  const tls = { cert: certificatePem, key: keyPem }
+  await using unable = await startScriptedSmtp({ ehlo: ['STARTTLS'], tls })
+  await using able = await startScriptedSmtp(
+    { ehlo: ['STARTTLS', 'REQUIRETLS'], tls },
+    { host: '127.0.0.2', port: unable.port },
+  )
+  const way = hosts({ one: ['127.0.0.1'], two: ['127.0.0.2'] })
+  const changes = { ...way, mxPort: unable.port, anchorsPem: [certificatePem] }
+  const [result] = await deliver(unable.port, mail({ tls: 'required' }), () => pieces(BODY, 1000), changes)
+  assert.equal(result?.outcome, 'delivered', text(result))
+  assert.deepEqual([unable.messages.length, able.messages.length], [0, 1])
 })

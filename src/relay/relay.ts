@@ -1,18 +1,19 @@
 /** Takes one message to the next hop of one domain: route, hosts in order, TLS, session, transaction, verdicts. */
 import { hex } from '../base/bytes.ts'
 import type { TlsaRecord } from '../base/dns-client.ts'
-import type { Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import type { ForwardPath } from '../protocol/smtp-envelope.ts'
-import { reply, type Reply } from '../protocol/smtp-reply.ts'
+import { reply, replyText, type Reply } from '../protocol/smtp-reply.ts'
 import { openConnection, type Credentials, type Opened, type RelayConnection } from './connection.ts'
 import type { MailHosts, MxResolver } from './mx.ts'
 import { namesHost, type StsPolicy } from './mta-sts.ts'
 import { ConnectionPool, POOL_LIMITS, type PoolLimits } from './pool.ts'
 import { isTooManyRecipients, outcomeOf } from './remote-reply.ts'
 import { routeOf, SMTP_PORT, type NextHop, type Routes } from './route.ts'
+import { SilentAddresses } from './silent-addresses.ts'
 import { RELAY_TIMEOUTS, type RelayTimeouts } from './timeouts.ts'
-import { tlsVerdict, type HopTls, type TlsFactsOfHost, type TlsVerdict } from './tls-policy.ts'
+import { tlsVerdict, type HopTls, type TlsFactsOfHost, type TlsRefusal, type TlsVerdict } from './tls-policy.ts'
+import { TlsSessions } from './tls-sessions.ts'
 
 export interface RelayDeps {
   /** Our name in EHLO (RFC 5321 §4.1.1.1). */
@@ -59,6 +60,8 @@ export class Relay {
   readonly #timeouts: RelayTimeouts
   readonly #pool: ConnectionPool
   readonly #busy = new Set<RelayConnection>()
+  readonly #tlsSessions = new TlsSessions()
+  readonly #silent = new SilentAddresses()
 
   constructor(deps: RelayDeps) {
     this.#deps = deps
@@ -101,52 +104,74 @@ export class Relay {
     return { names: [host], port, configured: true, secure: false, ...(credentials && { credentials }) }
   }
 
-  /** Walks hosts and their addresses until one gives a session (RFC 5321 §5.1). */
+  /** Walks hosts and their addresses until one gives a session that may carry the message (RFC 5321 §5.1). */
   async #firstSession(hosts: HostList, mail: OutgoingMail): Promise<Session | Trouble> {
     const troubles: Trouble[] = []
     let tried = 0
-    const { resolver } = this.#deps
-    for (const host of hosts.names) {
-      const found = await (hosts.configured ? resolver.nextHopAddresses(host) : resolver.addresses(host))
-      if (found.kind !== 'addresses') {
-        troubles.push({ kind: 'trouble', outcome: found.kind, reply: found.reply })
-        continue
-      }
-      const verdict = tlsVerdict(mail, await this.#tlsFacts(hosts, host, found, mail), this.#deps.clearAllowed)
-      if (typeof verdict === 'string') {
-        const why = reply(451, '4.7.5', `${host} is not asked: ${verdict}`)
-        troubles.push({ kind: 'trouble', outcome: 'deferred', reply: why })
-        continue
-      }
-      const { port, credentials } = hosts
-      const hop = { host, domain: mail.domain, port, verdict, ...(credentials && { credentials }) }
-      for (const address of found.addresses) {
-        if (tried++ >= ADDRESSES_TRIED_MAX) break
-        const session = await this.#session({ ...hop, address }, true)
-        if (session.kind === 'session') return session
+    for await (const hop of this.#hops(hosts, mail)) {
+      if (hop.kind === 'hop' && tried++ >= ADDRESSES_TRIED_MAX) break
+      const session = hop.kind === 'hop' ? await this.#session(hop, true) : hop
+      if (session.kind === 'trouble') {
         troubles.push(session)
+        continue
       }
+      const refusal = mail.tls === 'required' ? session.connection.refusalOf(mail) : undefined
+      if (refusal === undefined) return session
+      // RFC 8689: each host of the domain is asked before the message is returned
+      this.#pool.give(session.key, session.connection)
+      troubles.push({ kind: 'trouble', outcome: 'failed', reply: refusal })
     }
     // as long as one host may do better later, nothing is lost
     const last = troubles.findLast((one) => one.outcome === 'deferred') ?? troubles.at(-1)
     return last ?? { kind: 'trouble', outcome: 'deferred', reply: reply(451, '4.4.4', 'No mail host to try') }
   }
 
-  /** Only a host to which signed answers lead is asked for its TLSA records (RFC 7672 §2.2). */
+  /** In the order to try; addresses that were silent a moment ago come last. */
+  async *#hops(hosts: HostList, mail: OutgoingMail): AsyncGenerator<Hop | Trouble> {
+    const silent: Hop[] = []
+    const { resolver } = this.#deps
+    for (const host of hosts.names) {
+      const found = await (hosts.configured ? resolver.nextHopAddresses(host) : resolver.addresses(host))
+      if (found.kind !== 'addresses') {
+        yield { kind: 'trouble', outcome: found.kind, reply: found.reply }
+        continue
+      }
+      const verdict = tlsVerdict(mail, await this.#tlsFacts(hosts, host, found, mail), this.#deps.clearAllowed)
+      if ('refused' in verdict) {
+        yield notAsked(host, verdict)
+        continue
+      }
+      const { port, credentials } = hosts
+      const hop = { kind: 'hop' as const, host, port, verdict, ...(credentials && { credentials }) }
+      // RFC 7672 §2.2.1: what an unsigned answer led to proves itself by its own name only
+      const more = { domain: hosts.secure ? mail.domain : host, tlsRequired: mail.tls === 'required' }
+      for (const address of found.addresses) {
+        const isSilent = this.#silent.has(address, port, Date.now())
+        if (isSilent) silent.push({ ...hop, ...more, address })
+        else yield { ...hop, ...more, address }
+      }
+    }
+    yield* silent
+  }
+
+  /** Only a host whose addresses are signed is asked for its TLSA records (RFC 7672 §2.2.1). */
   async #tlsFacts(
     hosts: HostList,
     host: string,
     { secure }: { readonly secure: boolean },
     mail: OutgoingMail,
   ): Promise<TlsFactsOfHost> {
-    const configured = this.#deps.hopTls(mail.domain)
-    if (hosts.configured) return { configured, ...(hosts.credentials && { signIn: true }) }
-    const policy = await this.#deps.stsPolicy(mail.domain)
+    const { hopTls, resolver, stsPolicy } = this.#deps
+    const configured = hopTls(mail.domain)
+    const tlsa = secure && mail.tls !== 'unimportant' ? await resolver.tlsaRecords(host, hosts.port) : undefined
+    const facts = { configured, ...(tlsa && { tlsa }) }
+    if (hosts.configured) return { ...facts, nameProven: true, ...(hosts.credentials && { signIn: true }) }
+    const policy = await stsPolicy(mail.domain)
     const enforced = policy?.mode === 'enforce' ? policy : undefined
     return {
-      configured,
+      ...facts,
+      nameProven: hosts.secure || host === mail.domain,
       ...(enforced !== undefined && { sts: namesHost(enforced, host) ? 'named' : 'not-named' }),
-      ...(hosts.secure && secure && { tlsa: await this.#deps.resolver.tlsaRecords(host, hosts.port) }),
     }
   }
 
@@ -164,6 +189,9 @@ export class Relay {
   }
 
   async #open(hop: Hop, tls: 'off' | 'if-offered' | 'always'): Promise<Opened> {
+    const key = poolKey(hop)
+    const beganMs = Date.now()
+    const kept = this.#tlsSessions.of(key, beganMs)
     const opened = await openConnection({
       address: hop.address,
       port: hop.port,
@@ -173,10 +201,16 @@ export class Relay {
       helo: this.#deps.helo,
       tls,
       verify: hop.verdict.verify,
+      ...(kept && { session: kept.session }),
+      keepSession: (session, isNew) =>
+        this.#tlsSessions.keep(key, session, isNew ? beganMs : (kept?.sinceMs ?? beganMs)),
       ...(this.#deps.anchorsPem && { anchorsPem: this.#deps.anchorsPem }),
       timeouts: this.#timeouts,
     })
     const { host, address } = hop
+    if (opened.kind === 'closed' && opened.stage === 'connect') this.#silent.add(address, hop.port, Date.now())
+    // what the server no longer likes must not be tried for an hour
+    if (opened.kind === 'closed' && opened.stage === 'tls') this.#tlsSessions.forget(key)
     if (opened.kind === 'open') this.#deps.events.sessionOpened({ host, address, tls: opened.connection.tls })
     else this.#deps.events.hostFailed({ host, address, stage: opened.stage, reply: opened.reply })
     return opened
@@ -236,13 +270,16 @@ interface HostList {
 }
 
 interface Hop {
+  readonly kind: 'hop'
   readonly host: string
-  /** Whose mail it takes. */
-  readonly domain: Domain
+  /** Whose mail it takes, or `host` when nothing signed says so. */
+  readonly domain: string
   readonly address: string
   readonly port: number
   readonly verdict: TlsVerdict
   readonly credentials?: Credentials
+  /** By the sender: a failure of TLS is final (RFC 8689). */
+  readonly tlsRequired: boolean
 }
 
 interface Session {
@@ -272,9 +309,20 @@ const tlsaText = ({ usage, selector, matchingType, data }: TlsaRecord): string =
 
 /** A host that says at once that it takes no mail, ever (RFC 7504: 521), is believed; any other trouble may pass. */
 function troubleOf(closed: Opened & { kind: 'closed' }, hop: Hop): Trouble {
-  const { remoteSaid, reply: answer } = closed
+  const { remoteSaid, reply: answer, stage } = closed
+  const isForNow = remoteSaid && answer.code < 500
+  if (stage === 'tls' && hop.tlsRequired && !isForNow) {
+    const why = reply(550, '5.7.10', `The sender demands TLS (REQUIRETLS): ${replyText(answer)}`)
+    return { kind: 'trouble', outcome: 'failed', reply: why }
+  }
   const outcome = remoteSaid && answer.code === 521 ? outcomeOf(answer) : 'deferred'
   return { kind: 'trouble', outcome, reply: answer, ...(remoteSaid && { remote: hop.host }) }
+}
+
+function notAsked(host: string, { refused, forGood }: TlsRefusal): Trouble {
+  const text = `${host} is not asked: ${refused}`
+  if (forGood) return { kind: 'trouble', outcome: 'failed', reply: reply(550, '5.7.10', text) }
+  return { kind: 'trouble', outcome: 'deferred', reply: reply(451, '4.7.5', text) }
 }
 
 function allRecipients(

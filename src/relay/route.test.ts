@@ -56,9 +56,10 @@ test('a bad row is named', () => {
 
 const usable = { usage: 3, selector: 1, matchingType: 1, data: new Uint8Array(32) }
 const signed = (records: readonly TlsaRecord[]): DnsAnswer<TlsaRecord> => ({ kind: 'records', records, secure: true })
-const unsealed = { requireTls: false, sealed: false }
-const sealed = { requireTls: false, sealed: true }
-const requireTls = { requireTls: true, sealed: true }
+const unsealed = { tls: 'usual', sealed: false } as const
+const sealed = { tls: 'usual', sealed: true } as const
+const required = { tls: 'required', sealed: true } as const
+const unimportant = { tls: 'unimportant', sealed: false } as const
 
 const verdicts: readonly [
   mail: TlsFactsOfMail,
@@ -70,12 +71,26 @@ const verdicts: readonly [
   [sealed, {}, false, 'if-offered nothing nobody, or clear'],
   [unsealed, {}, true, 'if-offered nothing nobody, or clear'],
   [sealed, { configured: 'verified' }, true, 'always name operator'],
-  [requireTls, {}, true, 'always name sender'],
+  [required, { nameProven: true }, true, 'always name sender'],
+  [required, { nameProven: true, tlsa: signed([usable]) }, true, 'always tlsa dane'],
+  [required, { sts: 'named' }, true, 'always name mta-sts'],
+  [required, {}, true, 'neither signed DNS nor MTA-STS says that it is a mail host of the domain, ever'],
+  [
+    required,
+    { tlsa: signed([usable]) },
+    true,
+    'neither signed DNS nor MTA-STS says that it is a mail host of the domain, ever',
+  ],
+  [unimportant, {}, false, 'if-offered nothing nobody, or clear'],
+  [unimportant, { sts: 'not-named', tlsa: signed([usable]) }, false, 'if-offered nothing nobody, or clear'],
+  [unimportant, { configured: 'verified' }, false, 'always name operator'],
+  [unimportant, { signIn: true }, false, 'always name operator'],
   [sealed, { tlsa: signed([usable]) }, true, 'always tlsa dane'],
   [sealed, { tlsa: signed([usable]), sts: 'named', configured: 'verified' }, true, 'always tlsa dane'],
   [sealed, { tlsa: signed([{ ...usable, usage: 1 }]) }, true, 'always nothing dane'],
   [sealed, { tlsa: signed([{ ...usable, usage: 1 }]), sts: 'named' }, true, 'always name mta-sts'],
-  [requireTls, { tlsa: signed([{ ...usable, data: new Uint8Array(31) }]) }, true, 'always name sender'],
+  [required, { nameProven: true, tlsa: signed([{ ...usable, data: new Uint8Array(31) }]) }, true, 'always name sender'],
+  [sealed, { signIn: true, tlsa: signed([{ ...usable, usage: 1 }]) }, true, 'always name operator'],
   [
     sealed,
     { tlsa: { kind: 'records', records: [usable], secure: false } },
@@ -91,7 +106,7 @@ const verdicts: readonly [
 for (const [mail, host, clear, expected] of verdicts)
   test(`TLS: ${JSON.stringify({ mail, host, clear })}`, () => {
     const verdict = tlsVerdict(mail, { configured: 'opportunistic', ...host }, clear)
-    if (typeof verdict === 'string') return assert.equal(verdict, expected)
+    if ('refused' in verdict) return assert.equal(verdict.refused + (verdict.forGood ? ', ever' : ''), expected)
     const { use, verify, by, clearAfterFailure } = verdict
     const proof = typeof verify === 'string' ? verify : 'tlsa'
     return assert.equal(`${use} ${proof} ${by}${clearAfterFailure ? ', or clear' : ''}`, expected)

@@ -125,14 +125,37 @@ for (const [script, anchorsPem, outcome, why] of forced)
     assert.equal(server.messages.length, outcome === 'delivered' ? 1 : 0)
   })
 
-test('REQUIRETLS (RFC 8689): without the extension the message is returned', async () => {
+/** Each message has a session of its own. */
+const NO_POOL = { messagesPerSessionMax: 1, idleMs: 1, idleSessionsMax: 0 }
+
+const demanding: readonly [script: SmtpScript, anchors: readonly string[] | undefined, says: RegExp, why: string][] = [
+  [{ ehlo: ['STARTTLS', 'REQUIRETLS'], tls }, [certificatePem], /^250/, 'all is there'],
+  [{ ehlo: ['STARTTLS'], tls }, [certificatePem], /^550 5\.7\.30/, 'REQUIRETLS is not offered'],
+  [{ ehlo: ['STARTTLS', 'REQUIRETLS'], tls }, undefined, /^550 5\.7\.10/, 'a certificate that nobody vouches for'],
+  [{ ehlo: ['REQUIRETLS'] }, [certificatePem], /^550 5\.7\.10/, 'no TLS, but the word'],
+  [{ ehlo: ['STARTTLS'], starttls: '454 4.7.0 Not now' }, [certificatePem], /^454 4\.7\.0/, 'TLS later, it says'],
+]
+for (const [script, anchorsPem, says, why] of demanding)
+  test(`a sender demands TLS (RFC 8689): ${why}`, async () => {
+    await using server = await startScriptedSmtp(script)
+    const changes = anchorsPem && { anchorsPem }
+    const [result] = await deliver(server.port, mail({ tls: 'required', sealed: true }), content, changes)
+    assert.match(text(result), says)
+    const mailLines = server.sessions.flat().filter((line) => line.startsWith('MAIL'))
+    if (result?.outcome !== 'delivered') assert.deepEqual(mailLines, [])
+    else assert.match(mailLines.join('\n'), /^MAIL FROM:.* REQUIRETLS$/)
+  })
+
+test('a TLS session is taken up again, and a certificate that proved nothing proves nothing then', async () => {
   await using server = await startScriptedSmtp({ ehlo: ['STARTTLS'], tls })
-  const [result] = await deliver(server.port, mail({ requireTls: true }), content, { anchorsPem: [certificatePem] })
-  assert.match(text(result), /^550 5\.7\.30/)
-  await using able = await startScriptedSmtp({ ehlo: ['STARTTLS', 'REQUIRETLS'], tls })
-  const [done] = await deliver(able.port, mail({ requireTls: true }), content, { anchorsPem: [certificatePem] })
-  assert.equal(done?.outcome, 'delivered', text(done))
-  assert.match(able.sessions.flat().join('\n'), /MAIL FROM:.* REQUIRETLS/)
+  const sessions = recorder()
+  let hopTls: 'opportunistic' | 'verified' = 'opportunistic'
+  await using relay = relayTo(server.port, { events: sessions, hopTls: () => hopTls, poolLimits: NO_POOL })
+  const attempt = async (): Promise<string | undefined> => (await relay.deliver(mail(), content))[0]?.outcome
+  assert.deepEqual([await attempt(), await attempt(), await attempt()], ['delivered', 'delivered', 'delivered'])
+  assert.deepEqual(sessions.tls, ['TLSv1.3 unverified', 'TLSv1.3 unverified resumed', 'TLSv1.3 unverified resumed'])
+  hopTls = 'verified'
+  assert.equal(await attempt(), 'deferred')
 })
 
 const afterFailure: readonly [sealed: boolean, clearAllowed: boolean, outcome: string, why: string][] = [
@@ -247,7 +270,11 @@ function recorder(): RelayEvents & { readonly tls: string[] } {
   return {
     tls: seen,
     sessionOpened: ({ tls: facts }) =>
-      seen.push(facts === undefined ? 'clear' : `${facts.protocol} ${facts.verified ? 'verified' : 'unverified'}`),
+      seen.push(
+        facts === undefined
+          ? 'clear'
+          : `${facts.protocol} ${facts.verified ? 'verified' : 'unverified'}${facts.resumed ? ' resumed' : ''}`,
+      ),
     hostFailed: () => {},
   }
 }

@@ -1,13 +1,14 @@
 /** Whether a hop uses TLS, and what happens when it cannot (docs/decisions/0010-relay-tls.md). Pure. */
 import type { DnsAnswer, TlsaRecord } from '../base/dns-client.ts'
+import type { TlsWish } from '../protocol/smtp-envelope.ts'
 import { usableRecords } from './dane.ts'
 
 /** What the operator wants for a next hop: `relay.tls`. */
 export type HopTls = 'opportunistic' | 'verified'
 
 export interface TlsFactsOfMail {
-  /** The sender said TLS or not at all (RFC 8689). */
-  readonly requireTls: boolean
+  /** The sender's (RFC 8689). */
+  readonly tls: TlsWish
   /** Encrypted end to end. */
   readonly sealed: boolean
 }
@@ -17,7 +18,9 @@ export interface TlsFactsOfHost {
   readonly configured: HopTls
   /** A password is sent there. */
   readonly signIn?: boolean
-  /** Its TLSA records; missing when nothing that leads to it was signed (RFC 7672 §2.2). */
+  /** Nobody on the way can have made its name up: the operator named it, or signed DNS, or it is the domain itself. */
+  readonly nameProven?: boolean
+  /** Its TLSA records; missing when its addresses are not signed (RFC 7672 §2.2). */
   readonly tlsa?: DnsAnswer<TlsaRecord>
   /** Its domain says, by MTA-STS, which hosts it has, and that their certificates name them (RFC 8461 §4). */
   readonly sts?: 'named' | 'not-named'
@@ -36,15 +39,25 @@ export interface TlsVerdict {
   readonly by: 'nobody' | 'operator' | 'sender' | 'dane' | 'mta-sts'
 }
 
+/** Why a host is not asked, now or `forGood`. */
+export interface TlsRefusal {
+  readonly refused: string
+  readonly forGood: boolean
+}
+
 /**
  * An opportunistic hop hides mail from those who only listen (RFC 7435). Whoever breaks the handshake on purpose could as
  * well have hidden the offer, but then nobody would have been told: so what is readable waits for a retry (and in the
  * end for the DSN), and only what is sealed end to end goes on in the clear at once. What a domain has signed comes before
- * what it only publishes (RFC 8461 §2). A sentence when the host must not be tried now.
+ * what it only publishes (RFC 8461 §2); a sender may wave off either, but not what the operator demands (RFC 8689).
  */
-export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllowed: boolean): TlsVerdict | string {
-  const { configured, signIn, tlsa, sts } = host
-  if (tlsa?.kind === 'trouble') return `its TLSA records cannot be had: ${tlsa.why}`
+export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllowed: boolean): TlsVerdict | TlsRefusal {
+  const { configured, signIn, nameProven } = host
+  const { tlsa, sts }: Pick<TlsFactsOfHost, 'tlsa' | 'sts'> = mail.tls === 'unimportant' ? {} : host
+  if (tlsa?.kind === 'trouble') return { refused: `its TLSA records cannot be had: ${tlsa.why}`, forGood: false }
+  // RFC 8689 §2: a certificate with a name that anybody could have put into an MX record proves nothing
+  if (mail.tls === 'required' && !nameProven && sts !== 'named')
+    return { refused: 'neither signed DNS nor MTA-STS says that it is a mail host of the domain', forGood: true }
   const must = (verify: Verify, by: TlsVerdict['by']): TlsVerdict => ({
     use: 'always',
     verify,
@@ -55,11 +68,14 @@ export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllo
     const records = usableRecords(tlsa.records)
     if (records.length > 0) return must({ tlsa: records }, 'dane')
     // RFC 7672 §2.2: none of them usable
-    if (!mail.requireTls && configured !== 'verified' && sts === undefined) return must('nothing', 'dane')
+    const isMore = mail.tls === 'required' || configured === 'verified' || signIn === true || sts !== undefined
+    if (!isMore) return must('nothing', 'dane')
   }
-  if (sts === 'not-named') return 'its domain does not name it among its mail hosts (MTA-STS)'
+  if (sts === 'not-named')
+    return { refused: 'its domain does not name it among its mail hosts (MTA-STS)', forGood: false }
   if (sts === 'named') return must('name', 'mta-sts')
-  if (mail.requireTls) return must('name', 'sender')
+  if (mail.tls === 'required') return must('name', 'sender')
   if (configured === 'verified' || signIn === true) return must('name', 'operator')
-  return { use: 'if-offered', verify: 'nothing', clearAfterFailure: mail.sealed || clearAllowed, by: 'nobody' }
+  const clearAfterFailure = mail.sealed || clearAllowed || mail.tls === 'unimportant'
+  return { use: 'if-offered', verify: 'nothing', clearAfterFailure, by: 'nobody' }
 }

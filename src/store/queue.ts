@@ -2,6 +2,7 @@
 import type { Selectable } from 'kysely'
 import type { Address, Domain } from '../message/address.ts'
 import { inSlices, releaseBytes } from './bytes/release.ts'
+import type { TlsWish } from '../protocol/smtp-envelope.ts'
 import type { BytesId, Db, QueueTable, Tx } from './schema.ts'
 
 /** Recipients in one batch at most: what every SMTP server must take in one transaction (RFC 5321 §4.5.3.1.8). */
@@ -34,7 +35,8 @@ export interface NewQueueItem {
   /** The Message-ID field, as trace.ts keys it. */
   readonly messageId: string
   readonly dsn: DsnRequest
-  readonly requireTls?: boolean
+  /** Missing: `usual`. */
+  readonly tls?: TlsWish
   readonly smtpUtf8: boolean
   readonly eightBit: boolean
   readonly bodyKind: 'sealed' | 'plain' | 'dsn'
@@ -215,6 +217,9 @@ function toBatches(rows: readonly (Selectable<QueueTable> & { readonly size_byte
   return batches
 }
 
+/** A wish's place is what stands in the row; a number that is not known is the strictest. */
+const TLS_WISHES: readonly TlsWish[] = ['usual', 'required', 'unimportant']
+
 function toRow(item: NewQueueItem): Omit<Selectable<QueueTable>, 'id'> {
   const nextAttemptMs = item.nextAttemptMs ?? item.queuedMs
   return {
@@ -234,7 +239,7 @@ function toRow(item: NewQueueItem): Omit<Selectable<QueueTable>, 'id'> {
     ret: item.dsn.ret ?? null,
     envid: item.dsn.envid ?? null,
     orcpt: item.dsn.orcpt ?? null,
-    require_tls: Number(item.requireTls ?? false),
+    require_tls: TLS_WISHES.indexOf(item.tls ?? 'usual'),
     smtp_utf8: Number(item.smtpUtf8),
     eight_bit: Number(item.eightBit),
     body_kind: item.bodyKind,
@@ -261,7 +266,7 @@ function toItem(row: Selectable<QueueTable>): QueueItem {
       ...(row.envid === null ? {} : { envid: row.envid }),
       ...(row.orcpt === null ? {} : { orcpt: row.orcpt }),
     },
-    requireTls: row.require_tls === 1,
+    tls: TLS_WISHES[row.require_tls] ?? 'required',
     smtpUtf8: row.smtp_utf8 === 1,
     eightBit: row.eight_bit === 1,
     bodyKind: row.body_kind,

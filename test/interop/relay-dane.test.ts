@@ -3,11 +3,13 @@ import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { createDnsClient } from '../../src/base/dns-client.ts'
+import { parseDomain, type Domain } from '../../src/message/address.ts'
+import type { OutgoingMail } from '../../src/protocol/delivery.ts'
 import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
 import { writeCertificatePem, writePrivateKeyPem } from '../../src/protection/smime/key-files/pem.ts'
 import { dnsName, subjectAltName } from '../../src/protection/smime/x509/write-certificate.ts'
 import { MxResolver } from '../../src/relay/mx.ts'
-import { deliver, mail, pieces, BODY, text } from '../support/relay-bench.ts'
+import { address, deliver, mail, paths, pieces, BODY, text } from '../support/relay-bench.ts'
 import { startScriptedSmtp, type SmtpScript } from '../support/scripted-smtp.ts'
 import { needsUnbound, startSignedDns, type ZoneOrder } from '../support/signed-dns.ts'
 import { type CertificateOrder, DAY_MS, makeAuthority, makeCertificate } from '../support/x509-maker.ts'
@@ -92,18 +94,49 @@ test('DANE: a name server that is not ours to believe proves nothing', UNBOUND, 
   assert.equal(await attempt(`3 1 1 ${NOBODY}`, own, {}, false), 'delivered')
 })
 
+test(
+  'DANE: signed addresses and records count, though an unsigned answer led to them; the domain proves nothing then',
+  UNBOUND,
+  async () => {
+    const hosted = { domain: parseDomain('hosted.example') as Domain, recipients: paths(address('x@hosted.example')) }
+    const led = (tlsa: string, tls: SmtpScript['tls']): Promise<string> =>
+      attempt(tlsa, tls, {}, undefined, undefined, hosted)
+    assert.equal(await led(`3 1 1 ${OWN_KEY}`, own), 'delivered, proven')
+    assert.match(await led(`3 1 1 ${NOBODY}`, own), /none that its domain has signed for/)
+    assert.equal(await led(`2 0 1 ${AUTHORITY}`, issued('mx.b.example')), 'delivered, proven')
+    assert.match(await led(`2 0 1 ${AUTHORITY}`, issued('hosted.example')), /does not name mx\.b\.example/)
+    const tlsRequired = { ...hosted, tls: 'required' } as const
+    const said = await attempt(`3 1 1 ${OWN_KEY}`, own, {}, undefined, undefined, tlsRequired)
+    assert.match(said, /^550 5\.7\.10 .*neither signed DNS nor MTA-STS/, 'RFC 8689 §2')
+  },
+)
+
+test('DANE: a configured next hop is held to what its own domain has signed', UNBOUND, async () => {
+  const through = (tlsa: string, tls: SmtpScript['tls']): Promise<string> =>
+    attempt(tlsa, tls, {}, undefined, 'mx.b.example')
+  assert.equal(await through(`3 1 1 ${OWN_KEY}`, own), 'delivered, proven')
+  assert.match(await through(`3 1 1 ${NOBODY}`, own), /none that its domain has signed for/)
+  assert.match(await through(`3 1 1 ${NOBODY}`, undefined), /No TLS here/)
+  assert.match(await through(`2 0 1 ${AUTHORITY}`, issued('b.example')), /does not name mx\.b\.example/)
+})
+
+/** A domain that has its mail hosted, and signs nothing itself. */
+const UNSIGNED: ZoneOrder = { name: 'hosted.example', records: ['@ MX 10 mx.b.example.'], state: 'unsigned' }
+
 /** `delivered`, `proven` when the server's certificate was, or what was said. */
 async function attempt(
   tlsa: string | undefined,
   tls: SmtpScript['tls'],
   zone: Partial<ZoneOrder>,
   trustValidation?: boolean,
+  route?: string,
+  what: Partial<OutgoingMail> = {},
 ): Promise<string> {
   await using server = await startScriptedSmtp(tls === undefined ? {} : { ehlo: ['STARTTLS'], tls })
   const port = String(server.port)
   const records = ['@ MX 10 mx', 'mx A 127.0.0.1']
   if (tlsa !== undefined) records.push(`_PORT._tcp.mx TLSA ${tlsa}`.replaceAll('PORT', port))
-  await using dns = await startSignedDns([{ name: 'b.example', records, ...zone }])
+  await using dns = await startSignedDns([{ name: 'b.example', records, ...zone }, UNSIGNED])
   const ask = createDnsClient({ server: dns.resolver, ...(trustValidation !== undefined && { trustValidation }) })
   const resolver = new MxResolver({
     ownNames: [],
@@ -113,8 +146,8 @@ async function attempt(
     allowLocalAddresses: true,
   })
   let proven = false
-  const [result] = await deliver(server.port, mail(), () => pieces(BODY, 100), {
-    routes: new Map(),
+  const [result] = await deliver(server.port, mail(what), () => pieces(BODY, 100), {
+    routes: new Map(route === undefined ? [] : [['b.example', { host: route, port: server.port }]]),
     resolver,
     mxPort: server.port,
     events: { sessionOpened: (session) => void (proven = session.tls?.verified === true), hostFailed: () => {} },

@@ -40,7 +40,7 @@ export function mail(changes: Partial<OutgoingMail> = {}): OutgoingMail {
     smtpUtf8: false,
     eightBit: false,
     sealed: false,
-    requireTls: false,
+    tls: 'usual',
     ...changes,
   }
 }

@@ -3,7 +3,7 @@
  * connection. It keeps what the client sent. The opposite of a real server, of which test/interop/ has some.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls'
 
 /** Text of a reply, without the last CRLF; or HANG or DROP. */
 export type Step = string
@@ -46,11 +46,16 @@ export interface ScriptedSmtp extends AsyncDisposable {
 
 const CRLF = '\r\n'
 
-/** Listens on a free port of 127.0.0.1. */
-export async function startScriptedSmtp(script: SmtpScript): Promise<ScriptedSmtp> {
+/** Listens on a free port of 127.0.0.1, or where it is told to. */
+export async function startScriptedSmtp(
+  script: SmtpScript,
+  { host = '127.0.0.1', port = 0 }: { readonly host?: string; readonly port?: number } = {},
+): Promise<ScriptedSmtp> {
   const sessions: string[][] = []
   const messages: Buffer[] = []
   const sockets = new Set<Socket>()
+  // one for all sessions: its tickets are good for the next one
+  const secureContext = script.tls && createSecureContext(script.tls)
   const server = createServer((socket) => {
     socket.setNoDelay(true)
     sockets.add(socket)
@@ -58,9 +63,9 @@ export async function startScriptedSmtp(script: SmtpScript): Promise<ScriptedSmt
     const commands: string[] = []
     sessions.push(commands)
     // oxlint-disable-next-line no-new -- it lives as long as the socket whose events it answers
-    new ScriptedSession(socket, script, commands, messages)
+    new ScriptedSession(socket, script, commands, messages, secureContext)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, host, resolve))
   const dropAll = (): void => {
     for (const socket of sockets) socket.destroy()
   }
@@ -83,13 +88,21 @@ class ScriptedSession {
   readonly #commands: string[]
   readonly #messages: Buffer[]
   readonly #plain: Socket
+  readonly #secureContext: SecureContext | undefined
   #socket: Socket
   #buffered: Buffer = Buffer.alloc(0)
   #inData = false
   #recipients = 0
   #stopped = false
 
-  constructor(plain: Socket, script: SmtpScript, commands: string[], messages: Buffer[]) {
+  constructor(
+    plain: Socket,
+    script: SmtpScript,
+    commands: string[],
+    messages: Buffer[],
+    secureContext: SecureContext | undefined,
+  ) {
+    this.#secureContext = secureContext
     this.#script = script
     this.#commands = commands
     this.#messages = messages
@@ -166,16 +179,17 @@ class ScriptedSession {
   }
 
   #startTls(): void {
-    const { tls, starttls = tls === undefined ? '502 5.5.1 No TLS here' : '220 2.0.0 Go ahead' } = this.#script
+    const secureContext = this.#secureContext
+    const { starttls = secureContext === undefined ? '502 5.5.1 No TLS here' : '220 2.0.0 Go ahead' } = this.#script
     this.#act(starttls)
     if (this.#stopped || !starttls.startsWith('220')) return
     this.#plain.removeListener('data', this.#onData)
-    if (tls === undefined) {
+    if (secureContext === undefined) {
       // promised, and then not done: talks on in the clear
       this.#plain.once('data', () => this.#act('500 5.5.1 What?'))
       return
     }
-    this.#socket = new TLSSocket(this.#plain, { isServer: true, ...tls })
+    this.#socket = new TLSSocket(this.#plain, { isServer: true, secureContext })
     this.#socket.on('data', this.#onData)
     this.#socket.on('error', () => this.#plain.destroy())
   }

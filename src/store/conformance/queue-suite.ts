@@ -55,7 +55,7 @@ function leasing(open: Open): void {
   test('queue: what is queued comes back as it was', async (t) => {
     const opened = await open(t)
     const dsn = { notify: 'FAILURE,DELAY', ret: 'HDRS', envid: 'QQ314', orcpt: 'rfc822;A@b.c' } as const
-    const more = { mailFrom: '', dsn, requireTls: true, smtpUtf8: true, eightBit: true, bodyKind: 'plain' } as const
+    const more = { mailFrom: '', dsn, tls: 'required', smtpUtf8: true, eightBit: true, bodyKind: 'plain' } as const
     const { bytesId, ids } = await queued(opened, ['u-suzuki@abc.com'], more)
     const [item] = await listQueue(opened.store.db)
     assert.deepEqual(item, {
