@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { StandardName } from '../src/protection/standard.ts'
 import { type Provider, makeProvider } from '../test/support/provider.ts'
 import { sendMail, signIn, talkSmtp } from '../test/support/smtp-client.ts'
 import { percentiles } from './measure.ts'
@@ -21,9 +22,13 @@ const MAIL_BYTES = 5_000
 const PATIENCE_MS = 120_000
 
 export async function serverRows(effort: Effort): Promise<Row[]> {
+  return [...(await rowsOf('smime', effort)), ...(hasProcessFigures ? await rowsOf('openpgp', effort) : [])]
+}
+
+async function rowsOf(standard: StandardName, effort: Effort): Promise<Row[]> {
   await using drain = await startDrain()
-  await using world = await build(drain)
-  const rows = [...(await startRows(world.sending, effort))]
+  await using world = await build(drain, standard)
+  const rows = standard === 'smime' ? await startRows(world.sending, effort) : []
   if (!hasProcessFigures) return rows
   await world.sending.start(loopDelayEnv(world.sending))
   rows.push(await outboundMemoryRow(world, drain, effort))
@@ -37,29 +42,33 @@ export async function serverRows(effort: Effort): Promise<Row[]> {
 }
 
 interface World extends AsyncDisposable {
+  readonly standard: StandardName
   readonly sending: Provider
   readonly receiving: Provider
   readonly password: string
 }
 
 /** Two providers that know each other's users; what the first sends ends in the drain, which can give it to the second. */
-async function build(drain: SmtpDrain): Promise<World> {
+async function build(drain: SmtpDrain, standard: StandardName): Promise<World> {
+  const policy = { standards: [standard] }
   const [sending, receiving] = await Promise.all([
     makeProvider({
       domains: ['biglobe.ne.jp'],
       config: {
         relay: { routes: { 'abc.com': `127.0.0.1:${drain.port}` } },
         peers: ['abc.com'],
+        policy,
         limits: { messageSizeMaxBytes: 200_000_000 },
       },
     }),
-    makeProvider({ domains: ['abc.com'], config: { peers: ['biglobe.ne.jp'] } }),
+    makeProvider({ domains: ['abc.com'], config: { peers: ['biglobe.ne.jp'], policy } }),
   ])
   const [user] = await sending.cli(['user', 'add', SENDER])
   await receiving.cli(['user', 'add', RECIPIENT])
-  await sending.cli(['key', 'import', '-'], await pemOf(receiving, RECIPIENT))
-  await receiving.cli(['key', 'import', '-'], await pemOf(sending, SENDER))
+  await sending.cli(['key', 'import', '-'], await keyOf(receiving, RECIPIENT, standard))
+  await receiving.cli(['key', 'import', '-'], await keyOf(sending, SENDER, standard))
   return {
+    standard,
     sending,
     receiving,
     password: String(user?.['password']),
@@ -69,8 +78,13 @@ async function build(drain: SmtpDrain): Promise<World> {
   }
 }
 
-const pemOf = async (provider: Provider, address: string): Promise<string> =>
-  String((await provider.cli(['key', 'export', address, '--standard', 'smime']))[0]?.['pem'])
+/** As people exchange them. */
+async function keyOf(provider: Provider, address: string, standard: StandardName): Promise<string> {
+  const [key] = await provider.cli(['key', 'export', address, '--standard', standard])
+  return standard === 'smime' ? String(key?.['pem']) : Buffer.from(String(key?.['openpgp']), 'base64').toString()
+}
+
+const named = ({ standard }: World): string => (standard === 'smime' ? '' : 'OpenPGP, ')
 
 /** From the command to the "ready" line; with what Node compiled last time, and without. */
 async function startRows(provider: Provider, { smoke }: Effort): Promise<Row[]> {
@@ -94,7 +108,8 @@ async function startOnce(provider: Provider, env: Record<string, string>): Promi
   return ms
 }
 
-async function outboundMemoryRow({ sending, password }: World, drain: SmtpDrain, { smoke }: Effort): Promise<Row> {
+async function outboundMemoryRow(world: World, drain: SmtpDrain, { smoke }: Effort): Promise<Row> {
+  const { sending, password } = world
   const megabytes = smoke ? 3 : 100
   const message = wholeMail(sampleMail(megabytes * 1e6, SENDER, RECIPIENT))
   const { idleMb, moreMb } = await memoryFor(pidOf(sending), smoke ? 1 : 2, async () => {
@@ -103,18 +118,19 @@ async function outboundMemoryRow({ sending, password }: World, drain: SmtpDrain,
     expectAccepted(await sendMail(talk, SENDER, { to: [RECIPIENT], message }))
     await allTaken(drain, before + 1)
   })
-  const name = `memory above the idle ${idleMb.toFixed(0)} MB: submission to next hop, ${megabytes} MB`
+  const name = `memory above the idle ${idleMb.toFixed(0)} MB: ${named(world)}submission to next hop, ${megabytes} MB`
   return { case: name, value: moreMb, unit: 'MB', aim: MEMORY_AIM }
 }
 
 /** A mail is opened in one piece: nothing of it may be shown before all of it has been verified. */
-async function inboundMemoryRow({ receiving }: World, large: Buffer, { smoke }: Effort): Promise<Row> {
+async function inboundMemoryRow(world: World, large: Buffer, { smoke }: Effort): Promise<Row> {
+  const { receiving } = world
   const { idleMb, moreMb } = await memoryFor(pidOf(receiving), smoke ? 1 : 2, async () => {
     await using talk = await talkSmtp(receiving.ports.mx)
     await talk.say('EHLO mail.biglobe.ne.jp')
     expectAccepted(await sendMail(talk, SENDER, { to: [RECIPIENT], message: large, stuffed: true }))
   })
-  const name = `memory above the idle ${idleMb.toFixed(0)} MB: Internet to mailbox, ${(large.length / 1e6).toFixed(0)} MB`
+  const name = `memory above the idle ${idleMb.toFixed(0)} MB: ${named(world)}Internet to mailbox, ${(large.length / 1e6).toFixed(0)} MB`
   return { case: name, value: moreMb, unit: 'MB' }
 }
 
@@ -143,7 +159,8 @@ async function sealedLargeMail({ sending, password }: World, drain: SmtpDrain, {
   return drain.kept.pop() as Buffer
 }
 
-async function outboundRows({ sending, password }: World, drain: SmtpDrain, effort: Effort): Promise<Row[]> {
+async function outboundRows(world: World, drain: SmtpDrain, effort: Effort): Promise<Row[]> {
+  const { sending, password } = world
   const mails = effort.smoke ? 20 : 2_000
   const warmUp = effort.smoke ? 4 : 400
   const deliver = async (count: number): Promise<number[]> => {
@@ -164,11 +181,12 @@ async function outboundRows({ sending, password }: World, drain: SmtpDrain, effo
   }
   await deliver(warmUp)
   drain.keepMax = effort.smoke ? 20 : 500
-  return await flow('submission to next hop, 5 kB', sending, mails, () => deliver(mails))
+  return await flow(`${named(world)}submission to next hop, 5 kB`, sending, mails, () => deliver(mails))
 }
 
 /** The mails that the drain has kept, each several times. */
-async function inboundRows({ receiving }: World, drain: SmtpDrain, effort: Effort): Promise<Row[]> {
+async function inboundRows(world: World, drain: SmtpDrain, effort: Effort): Promise<Row[]> {
+  const { receiving } = world
   const mails = effort.smoke ? 20 : 2_000
   const warmUp = effort.smoke ? 4 : 400
   const receive = (count: number): Promise<number[]> =>
@@ -185,7 +203,7 @@ async function inboundRows({ receiving }: World, drain: SmtpDrain, effort: Effor
       return times
     })
   await receive(warmUp)
-  const rows = await flow('Internet to mailbox, 5 kB', receiving, mails, () => receive(mails))
+  const rows = await flow(`${named(world)}Internet to mailbox, 5 kB`, receiving, mails, () => receive(mails))
   const wrong = receiving.log.find((event) => event.event === 'verdict' && event['signature'] !== 'valid')
   if (wrong !== undefined) throw new Error(`not verified: ${JSON.stringify(wrong)}`)
   return rows
