@@ -51,7 +51,12 @@ async function assemble(
   { dir, masterKey, clock }: { readonly dir: string; readonly masterKey: MasterKey; readonly clock: Clock },
 ): Promise<Store> {
   const folder = join(dir, BYTES_FOLDER)
-  const committer = new Committer(dialect, (files) => removeFiles(folder, files))
+  const changes = new Changes(dialect)
+  const committer = new Committer({
+    dialect,
+    removeFiles: (files) => removeFiles(folder, files),
+    noted: () => changes.noted(),
+  })
   const dataKeys = await DataKeys.open(dialect.reader, committer, masterKey, clock)
   const bytes = new MessageBytes({ folder, db: dialect.reader, committer, dataKeys, clock })
   const close = async (): Promise<void> => {
@@ -63,7 +68,7 @@ async function assemble(
     commit: (work) => committer.commit(work),
     bytes,
     dataKeys,
-    changes: new Changes(dialect),
+    changes,
     close,
     [Symbol.asyncDispose]: close,
   }

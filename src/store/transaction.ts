@@ -12,27 +12,42 @@ interface Waiting {
   readonly reject: (reason: unknown) => void
 }
 
-/** Files to be removed once the transaction that forgot them is durable, for each transaction that runs. */
-const releasedFiles = new WeakMap<Tx, string[]>()
+/** What a transaction leaves to be done. */
+export interface Aftermath {
+  /** Names in the bytes folder that have no row any more: removed once the transaction is durable, never before. */
+  readonly files: string[]
+  /** Something that is cached in memory may have changed. */
+  noted: boolean
+}
 
-/** Notes that `file` (a name in the bytes folder) has no row any more; it is removed after the commit, never before. */
-export function removeFileAfterCommit(tx: Tx, file: string): void {
-  const files = releasedFiles.get(tx)
-  if (files === undefined) throw new Error('removeFileAfterCommit outside a transaction')
-  files.push(file)
+export interface CommitterDeps {
+  readonly dialect: Dialect
+  /** Does not reject. */
+  readonly removeFiles: (files: readonly string[]) => Promise<void>
+  /** A transaction has noted a change (changes.ts); whether it was committed or not. */
+  readonly noted: () => void
+}
+
+const aftermaths = new WeakMap<Tx, Aftermath>()
+
+/** Of the transaction that runs. */
+export function aftermathOf(tx: Tx): Aftermath {
+  const aftermath = aftermaths.get(tx)
+  if (aftermath === undefined) throw new Error('this is done in a transaction only')
+  return aftermath
 }
 
 export class Committer {
   readonly #dialect: Dialect
-  readonly #removeFiles: (files: readonly string[]) => Promise<void>
+  readonly #deps: CommitterDeps
   readonly #waiting: Waiting[] = []
   #running: Promise<void> | undefined
   #removing: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  constructor(dialect: Dialect, removeFiles: (files: readonly string[]) => Promise<void>) {
-    this.#dialect = dialect
-    this.#removeFiles = removeFiles
+  constructor(deps: CommitterDeps) {
+    this.#dialect = deps.dialect
+    this.#deps = deps
   }
 
   /**
@@ -71,24 +86,26 @@ export class Committer {
 
   async #commitGroup(group: readonly Waiting[]): Promise<void> {
     const tx = this.#dialect.writer as Tx
-    const files: string[] = []
+    const aftermath: Aftermath = { files: [], noted: false }
     const done: (() => void)[] = []
     await this.#dialect.begin()
-    releasedFiles.set(tx, files)
+    aftermaths.set(tx, aftermath)
     try {
-      for (const job of group) await this.#runOne(tx, job, files, done)
+      for (const job of group) await this.#runOne(tx, job, aftermath, done)
       await this.#dialect.commit()
     } catch (error) {
       await this.#dialect.rollback()
       throw error
     } finally {
-      releasedFiles.delete(tx)
+      aftermaths.delete(tx)
+      if (aftermath.noted) this.#deps.noted()
     }
     for (const resolve of done) resolve()
-    if (files.length > 0) this.#removing = Promise.all([this.#removing, this.#removeFiles(files)])
+    const { files } = aftermath
+    if (files.length > 0) this.#removing = Promise.all([this.#removing, this.#deps.removeFiles(files)])
   }
 
-  async #runOne(tx: Tx, job: Waiting, files: string[], done: (() => void)[]): Promise<void> {
+  async #runOne(tx: Tx, job: Waiting, { files }: Aftermath, done: (() => void)[]): Promise<void> {
     const filesBefore = files.length
     await this.#dialect.savepoint()
     try {

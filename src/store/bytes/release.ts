@@ -1,6 +1,6 @@
 /** Bytes live as long as a queue row, a mailbox row or a quarantine row refers to them. */
 import type { BytesId, Tx } from '../schema.ts'
-import { removeFileAfterCommit } from '../transaction.ts'
+import { aftermathOf } from '../transaction.ts'
 
 /** Most ids in one statement: SQLite and PostgreSQL both bound the number of parameters. */
 export const IDS_PER_STATEMENT = 500
@@ -31,7 +31,7 @@ export async function releaseBytes(tx: Tx, ids: readonly BytesId[]): Promise<num
       )
       .returning('file')
       .execute()
-    for (const { file } of gone) if (file !== null) removeFileAfterCommit(tx, file)
+    for (const { file } of gone) if (file !== null) aftermathOf(tx).files.push(file)
     released += gone.length
   }
   return released

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createSecretKey } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { address, openSqliteStore, START_MS } from '../conformance/fixture.ts'
@@ -27,7 +27,7 @@ test('nobody else can read the files', async (t) => {
   for (const name of names) assert.equal((await stat(join(dir, name))).mode & 0o077, 0, name)
 })
 
-test('every connection syncs each commit and enforces references', async (t) => {
+test('references are enforced, and a checkpoint syncs', async (t) => {
   const { store } = await openSqliteStore(t)
   const pragma = async (name: string) =>
     store.commit(
@@ -35,8 +35,61 @@ test('every connection syncs each commit and enforces references', async (t) => 
         Object.values((await sql<Record<string, unknown>>`pragma ${sql.raw(name)}`.execute(tx)).rows[0] ?? {})[0],
     )
   assert.equal(await pragma('journal_mode'), 'wal')
-  assert.equal(await pragma('synchronous'), 2)
+  assert.equal(await pragma('synchronous'), 1)
   assert.equal(await pragma('foreign_keys'), 1)
+})
+
+/** Every sync of a file goes through `instead` until the test ends. */
+async function replaceSync(t: TestContext, instead: (original: () => Promise<void>) => Promise<void>): Promise<void> {
+  const handle = await open('/dev/null')
+  const prototype = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  const original = prototype.datasync
+  prototype.datasync = function (this: FileHandle) {
+    return instead(() => original.call(this))
+  }
+  t.after(() => (prototype.datasync = original))
+}
+
+test('a commit is answered when the log has been synced, and not before', async (t) => {
+  const { store } = await openSqliteStore(t)
+  const synced = Promise.withResolvers<void>()
+  await replaceSync(t, async (original) => {
+    await synced.promise
+    await original()
+  })
+  const commit = note(store)
+  assert.equal(await Promise.race([commit.then(() => 'answered'), wait(50, 'waits')]), 'waits')
+  synced.resolve()
+  await commit
+})
+
+test('a log that cannot be synced goes into the database file, or the commit fails until it can', async (t) => {
+  const { store, dir } = await openSqliteStore(t)
+  let broken = true
+  let syncs = 0
+  await replaceSync(t, async (original) => {
+    syncs++
+    if (broken) throw new Error('EIO')
+    await original()
+  })
+  await note(store, 'one')
+  assert.equal((await stat(join(dir, `${DATABASE_FILE}-wal`))).size, 0)
+  broken = false
+  await note(store, 'two')
+  assert.equal(syncs, 2)
+
+  broken = true
+  const reading = new DatabaseSync(join(dir, DATABASE_FILE))
+  reading.exec('BEGIN; SELECT * FROM trace')
+  const third = note(store, 'three')
+  assert.equal(await Promise.race([third.then(() => 'answered'), wait(50, 'waits')]), 'waits')
+  reading.close()
+  await third
+  assert.deepEqual(
+    (await traceOf(store.db, '<1@x>')).map(({ detail }) => detail),
+    ['one', 'two', 'three'],
+  )
 })
 
 test('a lock of another process is waited for, and this process goes on meanwhile', async (t) => {

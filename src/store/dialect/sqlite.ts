@@ -1,5 +1,5 @@
 /** SQLite through node:sqlite: two connections, one that reads and one that writes, WAL between them. */
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Kysely, SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely'
@@ -22,6 +22,8 @@ export async function openSqlite(path: string): Promise<Dialect> {
   await (await open(path, 'a', 0o600)).close() // SQLite gives its WAL files the mode of the database
   const write = new Connection(path, READER_BUSY_MS)
   write.database.exec(`PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}; PRAGMA busy_timeout=0`)
+  write.database.exec('PRAGMA synchronous=NORMAL') // COMMIT writes the log, `Log` makes it durable
+  const log = new Log(`${path}-wal`, write)
   const read = new Connection(path, READER_BUSY_MS)
   read.database.exec('PRAGMA query_only=ON')
   const reader = kysely(read)
@@ -32,7 +34,10 @@ export async function openSqlite(path: string): Promise<Dialect> {
     writer,
     columns: { integer: 'integer', bytes: 'blob', id: (column) => column.primaryKey().autoIncrement() },
     begin: () => begin(write),
-    commit: async () => write.run('COMMIT'),
+    commit: async () => {
+      write.run('COMMIT')
+      await log.sync()
+    },
     rollback: async () => {
       if (write.database.isTransaction) write.run('ROLLBACK')
     },
@@ -42,8 +47,9 @@ export async function openSqlite(path: string): Promise<Dialect> {
       write.run('ROLLBACK TO work')
       write.run('RELEASE work')
     },
-    commitMark: async () => read.number('PRAGMA data_version'),
+    othersMark: () => write.number('PRAGMA data_version'),
     close: async () => {
+      await log.close()
       await reader.destroy()
       await writer.destroy()
     },
@@ -70,6 +76,57 @@ async function begin(connection: Connection): Promise<void> {
 
 function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY
+}
+
+/**
+ * The write-ahead log, made durable beside the event loop: what SQLite would do inside of COMMIT (`synchronous=FULL`) while
+ * everything stands still.
+ */
+class Log {
+  readonly #path: string
+  readonly #writer: Connection
+  #handle: FileHandle | undefined
+  /** Why a sync failed: a log that could not be synced once is not believed when the next try seems to work. */
+  #doubt: unknown
+
+  constructor(path: string, writer: Connection) {
+    this.#path = path
+    this.#writer = writer
+  }
+
+  /**
+   * Resolves when all that was committed is durable; if need be by another way, for it cannot be taken back any more: what
+   * the log holds goes into the database file, and a new log begins. Rejects when that does not succeed either in time.
+   */
+  async sync(): Promise<void> {
+    try {
+      if (this.#doubt === undefined) {
+        this.#handle ??= await open(this.#path, 'r')
+        return await this.#handle.datasync()
+      }
+    } catch (error) {
+      this.#doubt = error
+    }
+    await this.#beginAnew()
+    this.#doubt = undefined
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close()
+  }
+
+  async #beginAnew(): Promise<void> {
+    const giveUpMs = performance.now() + LOCK_WAIT_MAX_MS
+    for (;;) {
+      try {
+        if (this.#writer.number('PRAGMA wal_checkpoint(TRUNCATE)') === 0) return
+      } catch (error) {
+        this.#doubt = error
+      }
+      if (performance.now() > giveUpMs) throw this.#doubt
+      await wait(LOCK_RETRY_MS)
+    }
+  }
 }
 
 /** A database handle that keeps its prepared statements, in the shape that kysely asks for. */
