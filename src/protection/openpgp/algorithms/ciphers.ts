@@ -5,6 +5,7 @@ import { type BlockCipher, runCfb } from './block-cfb.ts'
 import { blowfish } from './blowfish.ts'
 import { cast5 } from './cast5.ts'
 import { idea } from './idea.ts'
+import { ParallelCfbDecryption } from './parallel-cfb.ts'
 
 export interface CipherRow {
   readonly id: number
@@ -77,5 +78,9 @@ export interface CfbRun {
 export const encryptCfb = ({ name, blocks }: CipherRow, key: Uint8Array, iv: Uint8Array): CfbRun =>
   blocks === undefined ? createCipheriv(`${name}-cfb`, key, iv) : runCfb(blocks(key), iv, 'encrypt')
 
-export const decryptCfb = ({ name, blocks }: CipherRow, key: Uint8Array, iv: Uint8Array): CfbRun =>
-  blocks === undefined ? createDecipheriv(`${name}-cfb`, key, iv) : runCfb(blocks(key), iv, 'decrypt')
+export function decryptCfb({ name, blocks, blockBytes }: CipherRow, key: Uint8Array, iv: Uint8Array): CfbRun {
+  if (blocks !== undefined) return runCfb(blocks(key), iv, 'decrypt')
+  return blockBytes === BLOCK_BYTES
+    ? new ParallelCfbDecryption(name, key, iv)
+    : createDecipheriv(`${name}-cfb`, key, iv)
+}
