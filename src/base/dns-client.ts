@@ -27,6 +27,8 @@ export interface DnsRecords {
   OPENPGPKEY: Uint8Array
   /** The strings of one record, joined. */
   TXT: string
+  /** Lower-case, without the root dot. */
+  PTR: string
 }
 
 /** Types that the library knows by number only. */
@@ -184,12 +186,14 @@ function recordsOf<Type extends keyof DnsRecords>(answer: Answer, type: Type): D
   return rows.flatMap((row) => (row.type === wireType(type) && 'data' in row ? [READERS[type](row.data as never)] : []))
 }
 
+const hostName = (name: string): string => name.toLowerCase().replace(/\.$/, '')
+
 const READERS: { readonly [Type in keyof DnsRecords]: (data: never) => DnsRecords[Type] } = {
   A: (data: string) => data,
   AAAA: (data: string) => data,
   MX: ({ preference = 0, exchange: host }: { readonly preference?: number; readonly exchange: string }) => ({
     preference,
-    exchange: host.toLowerCase().replace(/\.$/, ''),
+    exchange: hostName(host),
   }),
   TLSA: (data: {
     readonly usage: number
@@ -205,6 +209,7 @@ const READERS: { readonly [Type in keyof DnsRecords]: (data: never) => DnsRecord
   OPENPGPKEY: (data: Uint8Array) => Uint8Array.from(data),
   TXT: (data: string | Buffer | readonly (string | Buffer)[]) =>
     (Array.isArray(data) ? data : [data]).map((each: string | Buffer) => each.toString('latin1')).join(''),
+  PTR: hostName,
 }
 
 /** RFC 1035 §2.3.4; a mail domain is made of labels with something in them. */

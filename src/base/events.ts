@@ -116,6 +116,8 @@ export function verdict(
     readonly signature: string
     readonly encrypted: boolean
     readonly signer?: string
+    /** What SPF, DKIM, ARC and DMARC say of the way it came. */
+    readonly authentication?: string
     readonly why?: string
   },
 ): void {

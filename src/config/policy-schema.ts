@@ -118,6 +118,12 @@ const inbound = {
   onNoPrivateKey: deliverOrRefuse
     .default('deliver')
     .describe('Encrypted to a key that the recipient does not have here; delivered as it came.'),
+  onDmarcFail: z
+    .enum(['refuse', 'quarantine', 'deliver-marked'])
+    .default('refuse')
+    .describe(
+      'Neither SPF nor DKIM vouches for the domain in From, and that domain asks for something to be done about it (DMARC; see `authentication`). `refuse` answers 550 5.7.26 where it asks for `p=reject`, and tells the reader where it asks for `p=quarantine`. `quarantine` holds both for the postmaster. Mail whose own S/MIME or OpenPGP signature is valid is delivered.',
+    ),
 }
 
 const revocation = z
@@ -149,6 +155,7 @@ const perDomain = z.strictObject({
   onUnsigned: inbound.onUnsigned.unwrap().optional(),
   onUnprotected: inbound.onUnprotected.unwrap().optional(),
   onNoPrivateKey: inbound.onNoPrivateKey.unwrap().optional(),
+  onDmarcFail: inbound.onDmarcFail.unwrap().optional(),
   revocation: revocation.unwrap().optional(),
 })
 

@@ -50,6 +50,7 @@ export function inboundPolicyFor({ policy }: PolicyFacts, domain: Domain): Inbou
     onUnsigned: own.onUnsigned ?? policy.onUnsigned,
     onUnprotected: own.onUnprotected ?? policy.onUnprotected,
     onNoPrivateKey: own.onNoPrivateKey ?? policy.onNoPrivateKey,
+    onDmarcFail: own.onDmarcFail ?? policy.onDmarcFail,
     revocation: own.revocation ?? policy.revocation,
   }
 }

@@ -272,6 +272,29 @@ export const configSchema = z.strictObject({
     .describe(
       'What certificates point to: revocation lists, OCSP responders, issuers. What is fetched by `lookup` keeps to `allowNetworks` too.',
     ),
+  authentication: z
+    .strictObject({
+      inbound: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Mail from the Internet is judged by SPF, DKIM, ARC and DMARC; what they say is in its Authentication-Results, and `policy.onDmarcFail` goes by it. `false` where a filter in front does it.',
+        ),
+      exemptNetworks: z
+        .array(networkField)
+        .prefault(['127.0.0.0/8', '::1/128'])
+        .describe(
+          'Hosts of ours that pass on mail of others, such as a filter or a backup MX: what they bring is not judged.',
+        ),
+      trustedSealers: z
+        .array(domainField)
+        .prefault([])
+        .describe(
+          'Domains whose mailing lists and forwarders are believed (ARC): where all who sealed a mail stand here, and the first of them found it good, its author counts as vouched for.',
+        ),
+    })
+    .prefault({})
+    .describe('Whether the domains that a mail names have sent it.'),
   policy: policyField.prefault({}).describe('Who gets what protection, and what happens to mail that does not verify.'),
   peers: z
     .array(domainField)

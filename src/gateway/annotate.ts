@@ -65,8 +65,13 @@ function namesAuthority(body: string, hostname: string): boolean {
   return head.toLowerCase().includes(hostname.toLowerCase())
 }
 
-/** `smime=` as RFC 7281 §3 has it; other standards in the same form. */
-export function authenticationResults(hostname: string, summary: Summary, layers: readonly LayerReport[]): HeaderField {
+/** `smime=` as RFC 7281 §3 has it; other standards in the same form. `others`: what was found of the way it came. */
+export function authenticationResults(
+  hostname: string,
+  summary: Summary,
+  layers: readonly LayerReport[],
+  others: readonly string[] = [],
+): HeaderField {
   const signed = layers.find((layer) => layer.kind === 'signed')
   const standard = signed?.standard ?? layers[0]?.standard ?? 'smime'
   const signer =
@@ -74,7 +79,7 @@ export function authenticationResults(hostname: string, summary: Summary, layers
   const reason = summary.reason === null ? '' : ` reason="${quotable(summary.reason)}"`
   return makeField(
     'Authentication-Results',
-    `${hostname}; ${standard}=${RESULT_WORD[summary.signature]}${reason}${signer}`,
+    [hostname, `${standard}=${RESULT_WORD[summary.signature]}${reason}${signer}`, ...others].join('; '),
   )
 }
 

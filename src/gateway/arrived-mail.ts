@@ -22,6 +22,8 @@ export interface ArrivedMail extends AsyncDisposable {
   /** As it came; of a large one the beginning, which holds all of the header. */
   readonly message: Part
   readonly sizeBytes: number
+  /** As it came, what follows the header; as often as wanted. */
+  body(): AsyncIterable<Uint8Array>
   /** B2 to B4 for every recipient, or what to answer when the worker could not do it. Again only when that is disposed of. */
   open(pool: ProtectionPool, rings: readonly PackedRing[], atMs: number): Promise<OpenedMail | Reply>
   /** Sealed at rest, with another header. */
@@ -57,6 +59,11 @@ class SmallMail implements ArrivedMail {
 
   get sizeBytes(): number {
     return this.message.raw.length
+  }
+
+  // oxlint-disable-next-line require-await -- as the other one, which reads
+  async *body(): AsyncIterable<Uint8Array> {
+    yield bodyOf(this.message)
   }
 
   async open(pool: ProtectionPool, rings: readonly PackedRing[], atMs: number): Promise<OpenedMail | Reply> {
@@ -105,6 +112,11 @@ class LargeMail implements ArrivedMail {
     return this.#original.sizeBytes
   }
 
+  async *body(): AsyncIterable<Uint8Array> {
+    yield bodyOf(this.message)
+    yield* this.#rest()
+  }
+
   async open(pool: ProtectionPool, rings: readonly PackedRing[], atMs: number): Promise<OpenedMail | Reply> {
     const file = await this.#bytes.sealedFile(this.#original)
     const opening = new LargeOpening(pool, { kind: 'peel-large', file, rings, atMs })
@@ -126,15 +138,19 @@ class LargeMail implements ArrivedMail {
   }
 
   seal(makeHead: MakeHead): Promise<FinishedBytes> {
-    const { raw } = this.message
     return this.#sealChunks(async (onChunk) => {
-      await onChunk(raw)
-      let skipBytes = raw.length
-      for await (const chunk of this.#bytes.streamFinished(this.#original)) {
-        if (chunk.length > skipBytes) await onChunk(chunk.subarray(skipBytes))
-        skipBytes = Math.max(0, skipBytes - chunk.length)
-      }
+      await onChunk(this.message.raw)
+      for await (const chunk of this.#rest()) await onChunk(chunk)
     }, makeHead)
+  }
+
+  /** What is not in memory. */
+  async *#rest(): AsyncIterable<Uint8Array> {
+    let skipBytes = this.message.raw.length
+    for await (const chunk of this.#bytes.streamFinished(this.#original)) {
+      if (chunk.length > skipBytes) yield chunk.subarray(skipBytes)
+      skipBytes = Math.max(0, skipBytes - chunk.length)
+    }
   }
 
   sealOriginal(): Promise<FinishedBytes> {

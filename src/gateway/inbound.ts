@@ -4,6 +4,8 @@
  * private key and stored (B4); tampered, it is refused while the sender's server still listens (B5).
  */
 import { randomUUID } from 'node:crypto'
+import { type Authentication } from '../authentication/authenticate.ts'
+import { briefly, unvouchedPolicy } from '../authentication/results.ts'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
@@ -26,6 +28,7 @@ import { type Account, findAccount } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
 import { receivedField } from './annotate.ts'
 import { arrive } from './arrived-mail.ts'
+import { type SenderRules, authenticateSender } from './authenticate-sender.ts'
 import { headerFault } from './header-fault.ts'
 import { judgeWithData } from './judge-with-data.ts'
 import { openKnowingAuthor } from './open-knowing-author.ts'
@@ -52,6 +55,7 @@ export interface InboundDeps {
   /** Keep the protected original beside the opened mail. */
   readonly keepEvidence: boolean
   readonly told: ToldRefusals
+  readonly senders: SenderRules
 }
 
 export interface Inbound extends Inbox {
@@ -77,7 +81,8 @@ async function accept(deps: InboundDeps, mail: ReceivedMail): Promise<Reply> {
   const { id: session, peerAddress } = mail.session
   const origin = { by: 'mx' as const, session, peerAddress }
   const mailFrom = mail.envelope.mailFrom.address
-  return await process(deps, { id, origin, nowMs, arrived, trace: [trace], mailFrom, recipients })
+  const client = mail.session
+  return await process(deps, { id, origin, client, nowMs, arrived, trace: [trace], mailFrom, recipients })
 }
 
 async function deliver(
@@ -134,7 +139,10 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailF
   const missing = recipients.find((_address, index) => accounts[index] === undefined)
   if (missing !== undefined) return reply(550, '5.1.1', `No such user here: ${missing}`)
 
-  const opening = await openKnowingAuthor(deps, arrived, () => ringsFor(deps, message, recipients), nowMs)
+  const [opening, authentication] = await Promise.all([
+    openKnowingAuthor(deps, arrived, () => ringsFor(deps, message, recipients), nowMs),
+    authenticateSender(deps.senders, incoming),
+  ])
   if ('code' in opening) return opening
   const { rings } = opening
   await using opened = opening.opened
@@ -142,17 +150,19 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailF
   if ('code' in reports) return reports
   const decided = recipients.map((address, index) => {
     const report = reports[index] as Findings
-    const decision = decideInbound(report.summary, report.sealed, deps.policyFor(domainOf(address)))
-    sayVerdict(mail, address, report, decision)
+    const policy = deps.policyFor(domainOf(address))
+    const unvouched = authentication && unvouchedPolicy(authentication, deps.senders.trustedSealers)
+    const decision = decideInbound(report.summary, report.sealed, policy, unvouched)
+    sayVerdict(mail, address, report, decision, authentication)
     return { address, account: accounts[index] as Account, report, decision }
   })
   const told = decided.filter(({ decision }) => decision.action === 'refuse').map((each) => mayTell(deps, each, nowMs))
   const refusing = decided.find((each) => each.decision.action === 'refuse')
   if (refusing !== undefined && told.includes(true)) {
-    await traceRefusal(deps.store, { incoming, mail, decided })
+    await traceRefusal(deps.store, { incoming, mail, decided, authentication })
     return refusal(refusing.report, refusing.decision)
   }
-  await settle(deps, { incoming, mail, decided: decided.map(heldWhenRefused) }, opened)
+  await settle(deps, { incoming, mail, decided: decided.map(heldWhenRefused), authentication }, opened)
   return reply(250, '2.0.0', `Delivered as ${id}`)
 }
 
@@ -171,9 +181,14 @@ function sayVerdict(
   recipient: Address,
   { summary }: Findings,
   decision: InboundDecision,
+  authentication: Authentication | undefined,
 ): void {
   const { signature, encrypted, signer, reason } = summary
-  const known = { ...(signer !== null && { signer }), ...(reason !== null && { why: reason }) }
+  const known = {
+    ...(signer !== null && { signer }),
+    ...(authentication && { authentication: briefly(authentication) }),
+    ...(reason !== null && { why: reason }),
+  }
   events.verdict({ ...mail, recipient, outcome: decision.action, rule: decision.rule, signature, encrypted, ...known })
 }
 
@@ -210,6 +225,7 @@ function refusal(report: Findings, decision: InboundDecision): Reply {
     'not-trusted': '5.7.1',
     unsigned: '5.7.1',
     unprotected: '5.7.1',
+    dmarc: '5.7.26', // RFC 7372
     valid: '5.7.1',
   }
   return reply(550, codes[decision.rule], explainRefusal(report.summary, decision, wasDecrypted(report)))

@@ -1,4 +1,6 @@
 /** Stores what was decided about an incoming mail: mailbox, quarantine, evidence, and what was learned about keys. */
+import { type Authentication } from '../authentication/authenticate.ts'
+import { authenticationWords, briefly } from '../authentication/results.ts'
 import * as events from '../base/events.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
@@ -12,6 +14,7 @@ import { type Findings, type PackedCertificate, standardNamed, unpackCertificate
 import { authorOf } from '../protection/author.ts'
 import type { Certificate } from '../protection/standard.ts'
 import { learnFrom } from '../protection/learn.ts'
+import type { SessionFacts } from '../protocol/smtp-session.ts'
 import type { Account } from '../store/accounts.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
@@ -28,6 +31,8 @@ import { type Notice, queueNotice } from './notice.ts'
 export interface Incoming {
   readonly id: string
   readonly origin: { readonly by: 'mx' | 'local'; readonly session?: string; readonly peerAddress?: string }
+  /** Who brought it, when it came from outside. */
+  readonly client?: Pick<SessionFacts, 'peerAddress' | 'helo'>
   readonly nowMs: number
   readonly arrived: ArrivedMail
   /** Fields that our border adds in front. */
@@ -47,6 +52,8 @@ interface Settling {
   readonly incoming: Incoming
   readonly mail: events.MailFacts
   readonly decided: readonly Decided[]
+  /** Of mail that came in from outside, where it was asked for. */
+  readonly authentication: Authentication | undefined
 }
 
 interface SettleDeps {
@@ -108,7 +115,7 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
   for (const [index, each] of kept.entries())
     events.stored({ ...settling.mail, recipient: each.address, sizeBytes: (sealed[index] as FinishedBytes).sizeBytes })
   for (const { decision, report } of decided) {
-    const facts = { ...settling.mail, why: report.summary.reason ?? decision.rule }
+    const facts = { ...settling.mail, why: whyNot(report, decision) }
     if (decision.action === 'discard') events.discarded(facts)
     if (decision.action === 'quarantine') events.quarantined(facts)
   }
@@ -124,14 +131,18 @@ export async function traceRefusal(store: Store, settling: Settling): Promise<vo
 /** What the terminal will fetch before the body: our fields in front, forged ones out, everything else byte for byte. */
 function readersHead(
   hostname: string,
-  { incoming }: Settling,
+  { incoming, authentication }: Settling,
   { report, decision }: Decided,
   shown: Part,
 ): readonly Uint8Array[] {
   const returnPath = makeField('Return-Path', `<${incoming.mailFrom}>`)
-  const ours = [authenticationResults(hostname, report.summary, report.layers), statusField(report.summary, decision)]
-  const others = withoutForged(shown.fields, hostname).filter((field) => !isField(field, 'Return-Path'))
-  const fields = [returnPath, ...ours, ...incoming.trace, ...others]
+  const others = authentication === undefined ? [] : authenticationWords(authentication)
+  const ours = [
+    authenticationResults(hostname, report.summary, report.layers, others),
+    statusField(report.summary, decision),
+  ]
+  const authors = withoutForged(shown.fields, hostname).filter((field) => !isField(field, 'Return-Path'))
+  const fields = [returnPath, ...ours, ...incoming.trace, ...authors]
   const separator = shown.raw.length > shown.bodyOffset || endsInEmptyLine(shown) ? CRLF : EMPTY
   return [writeFields(fields), separator]
 }
@@ -142,7 +153,7 @@ async function quarantine(
   held: readonly Decided[],
   bytesId: BytesId,
 ): Promise<void> {
-  const reasons = new Set(held.map((each) => each.report.summary.reason ?? each.decision.rule))
+  const reasons = new Set(held.map(({ report, decision }) => whyNot(report, decision)))
   await addToQuarantine(tx, {
     bytesId,
     mailFrom: incoming.mailFrom,
@@ -153,9 +164,18 @@ async function quarantine(
   })
 }
 
-function trace(tx: Tx, { incoming, mail }: Settling, { address, report, decision }: Decided): Promise<void> {
+const whyNot = ({ summary }: Findings, { rule }: InboundDecision): string =>
+  rule === 'dmarc' ? 'the domain in From does not vouch for it (DMARC)' : (summary.reason ?? rule)
+
+function trace(
+  tx: Tx,
+  { incoming, mail, authentication }: Settling,
+  { address, report, decision }: Decided,
+): Promise<void> {
   const { signature, encrypted, reason } = report.summary
-  const detail = `${address}: signature ${signature}, ${encrypted ? 'encrypted' : 'not encrypted'}${reason === null ? '' : ` (${reason})`}`
+  const why = reason === null ? '' : ` (${reason})`
+  const sender = authentication === undefined ? '' : `; ${briefly(authentication)}`
+  const detail = `${address}: signature ${signature}, ${encrypted ? 'encrypted' : 'not encrypted'}${why}${sender}`
   return addTrace(tx, { atMs: incoming.nowMs, messageId: mail.messageId, event: decision.action, detail })
 }
 

@@ -12,6 +12,7 @@ const DEFAULTS: InboundPolicy = {
   onUnsigned: 'deliver',
   onUnprotected: 'deliver',
   onNoPrivateKey: 'deliver',
+  onDmarcFail: 'refuse',
   revocation: 'prefer',
 }
 
@@ -93,6 +94,7 @@ test('nothing but a valid signature is ever called valid, under no policy', () =
     onUnsigned: ['deliver', 'refuse'],
     onUnprotected: ['deliver', 'refuse'],
     onNoPrivateKey: ['deliver', 'refuse'],
+    onDmarcFail: ['refuse', 'quarantine', 'deliver-marked'],
     revocation: ['prefer', 'require', 'off'],
   }
   const policies = Object.entries(all).reduce<Record<string, string>[]>(
@@ -110,3 +112,27 @@ test('nothing but a valid signature is ever called valid, under no policy', () =
           assert(decision.asReceived, 'nothing opened is shown')
       }
 })
+
+const unvouched: readonly [
+  signature: 'none' | 'valid' | 'expired' | 'invalid',
+  asked: 'quarantine' | 'reject',
+  onDmarcFail: InboundPolicy['onDmarcFail'],
+  expected: string,
+  why: string,
+][] = [
+  ['none', 'reject', 'refuse', 'refuse dmarc', 'as its domain asks'],
+  ['none', 'quarantine', 'refuse', 'accept unprotected marked', 'its domain asks for less'],
+  ['none', 'reject', 'quarantine', 'quarantine dmarc', 'held'],
+  ['none', 'quarantine', 'quarantine', 'quarantine dmarc', 'held'],
+  ['none', 'reject', 'deliver-marked', 'accept unprotected marked', 'told'],
+  ['valid', 'reject', 'refuse', 'accept valid', "the author's own signature says more"],
+  ['expired', 'reject', 'refuse', 'refuse dmarc', 'that signature does not'],
+  ['invalid', 'reject', 'deliver-marked', 'refuse tampered', 'changed is changed'],
+]
+
+for (const [signature, asked, onDmarcFail, expected, why] of unvouched)
+  test(`DMARC ${asked}, ${signature}, ${onDmarcFail}: ${why}`, () => {
+    const summary = { signature, encrypted: false, signer: null, reason: null, fields: {}, notes: [] }
+    const { action, rule, notVouchedFor } = decideInbound(summary, false, { ...DEFAULTS, onDmarcFail }, asked)
+    assert.equal(`${action} ${rule}${notVouchedFor === true ? ' marked' : ''}`, expected)
+  })

@@ -17,12 +17,33 @@ export interface InboundDecision {
     | 'unsigned'
     | 'unprotected'
     | 'no-private-key'
+    | 'dmarc'
   /** Deliver the mail as it came: there is no opened one, or it must not be shown as opened. */
   readonly asReceived: boolean
+  /** Delivered, though the author's domain asks for less: the reader is told. */
+  readonly notVouchedFor?: true
 }
 
-/** `sealed`: encrypted, and the recipient holds no key for it. */
-export function decideInbound(summary: Summary, sealed: boolean, policy: InboundPolicy): InboundDecision {
+/**
+ * `sealed`: encrypted, and the recipient holds no key for it. `unvouched`: what the author's domain asks for with mail that
+ * neither SPF nor DKIM vouches for, when this is such a mail (DMARC).
+ */
+export function decideInbound(
+  summary: Summary,
+  sealed: boolean,
+  policy: InboundPolicy,
+  unvouched: 'none' | 'quarantine' | 'reject' = 'none',
+): InboundDecision {
+  const decision = decideByProtection(summary, sealed, policy)
+  // an author's own valid signature says more than the domain that the mail came from
+  if (unvouched === 'none' || decision.action !== 'accept' || summary.signature === 'valid') return decision
+  if (policy.onDmarcFail === 'quarantine') return { action: 'quarantine', rule: 'dmarc', asReceived: true }
+  if (policy.onDmarcFail === 'refuse' && unvouched === 'reject')
+    return { action: 'refuse', rule: 'dmarc', asReceived: true }
+  return { ...decision, notVouchedFor: true }
+}
+
+function decideByProtection(summary: Summary, sealed: boolean, policy: InboundPolicy): InboundDecision {
   switch (summary.signature) {
     case 'invalid':
       return tampered('tampered', policy)

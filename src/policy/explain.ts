@@ -6,7 +6,8 @@ import type { RefusalReason, RefusedRecipient } from './decide-outbound.ts'
 
 /** What `X-Sealpost-Status` says to the reader. */
 export function explainToReader(summary: Summary, decision: InboundDecision): string {
-  return [verdictToReader(summary, decision), ...summary.notes].join(' ')
+  const forged = decision.notVouchedFor === true ? ['Warning: the domain in From does not vouch for this mail.'] : []
+  return [verdictToReader(summary, decision), ...forged, ...summary.notes].join(' ')
 }
 
 function verdictToReader(summary: Summary, decision: InboundDecision): string {
@@ -58,6 +59,8 @@ export function explainRefusal(summary: Summary, decision: InboundDecision, decr
       return 'This recipient takes encrypted or signed mail only'
     case 'no-private-key':
       return 'The message is not encrypted for a key of this recipient'
+    case 'dmarc':
+      return 'The domain in From asks to refuse mail in its name that neither SPF nor DKIM vouches for (DMARC)'
     case 'valid':
       return 'Refused'
   }

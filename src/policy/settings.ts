@@ -55,5 +55,7 @@ export interface InboundPolicy {
   readonly onUnsigned: 'deliver' | 'refuse'
   readonly onUnprotected: 'deliver' | 'refuse'
   readonly onNoPrivateKey: 'deliver' | 'refuse'
+  /** Neither SPF nor DKIM vouches for it, and the author's domain asks for `p=reject` or `p=quarantine`. */
+  readonly onDmarcFail: 'refuse' | 'quarantine' | 'deliver-marked'
   readonly revocation: RevocationRule
 }

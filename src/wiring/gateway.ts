@@ -1,16 +1,19 @@
 /** The mail's way through the gateway, and the threads that protect it. */
 import { availableParallelism } from 'node:os'
 import type { Desk } from '../admin/desk.ts'
+import { cachedDns } from '../base/dns-cache.ts'
 import * as events from '../base/events.ts'
 import { WorkerPool } from '../base/worker-pool.ts'
 import type { LiveConfig } from '../config/live.ts'
 import type { Config } from '../config/load.ts'
 import { inboundPolicyFor, outboundPolicyFor, standardsOfUsers } from '../config/policy-settings.ts'
+import type { SenderRules } from '../gateway/authenticate-sender.ts'
 import type { createInbound } from '../gateway/inbound.ts'
 import type { createOutbound } from '../gateway/outbound.ts'
 import type { ProtectionPool } from '../gateway/protect.ts'
 import { ToldRefusals } from '../gateway/told-refusals.ts'
 import type { Network } from '../keys/network.ts'
+import { isWithin, networkList } from '../keys/public-address.ts'
 
 const STREAM_TIMEOUT_FACTOR = 20
 
@@ -65,5 +68,17 @@ export function inboundDeps(
     strictIssuers: config.protection.strictIssuers,
     keepEvidence: config.evidence.keepDays > 0,
     told: new ToldRefusals(config.limits.refusalsAfterDecryptionPerDay),
+    senders: senderRules(desk, network),
+  }
+}
+
+/** Whose mail is judged by SPF, DKIM, ARC and DMARC. */
+function senderRules({ config, clock }: Desk, { askDns }: Network): SenderRules {
+  const { inbound, exemptNetworks, trustedSealers } = config.authentication
+  const exempt = networkList(exemptNetworks)
+  return {
+    ask: cachedDns(askDns, clock),
+    isExempt: (peerAddress) => !inbound || isWithin(exempt, peerAddress),
+    trustedSealers,
   }
 }

@@ -30,6 +30,7 @@ export const DEFAULT_INBOUND: InboundPolicy = {
   onUnsigned: 'deliver',
   onUnprotected: 'deliver',
   onNoPrivateKey: 'deliver',
+  onDmarcFail: 'refuse',
   revocation: 'prefer',
 }
 

@@ -1,9 +1,10 @@
-/** A name server on loopback that answers from a table, for the relay's look-ups: MX, A, AAAA. UDP only, one question. */
+/** A name server on loopback that answers from a table: MX, A, AAAA, TXT. UDP only, one question. */
 import { createSocket } from 'node:dgram'
 
 export interface DnsTable {
   readonly mx?: Readonly<Record<string, readonly (readonly [preference: number, exchange: string])[]>>
   readonly a?: Readonly<Record<string, readonly string[]>>
+  readonly txt?: Readonly<Record<string, string>>
   /** Names that get SERVFAIL. */
   readonly broken?: readonly string[]
 }
@@ -13,7 +14,7 @@ export interface ScriptedDns extends AsyncDisposable {
   readonly resolver: string
 }
 
-const TYPE = { A: 1, MX: 15 } as const
+const TYPE = { A: 1, MX: 15, TXT: 16 } as const
 const RCODE = { none: 0, servfail: 2, nxdomain: 3 } as const
 
 export async function startScriptedDns(table: DnsTable): Promise<ScriptedDns> {
@@ -29,7 +30,7 @@ export async function startScriptedDns(table: DnsTable): Promise<ScriptedDns> {
 function answer(table: DnsTable, query: Buffer): Buffer {
   const { name, end } = questionName(query)
   const type = query.readUInt16BE(end)
-  const known = [table.mx, table.a].some((rows) => rows?.[name] !== undefined)
+  const known = [table.mx, table.a, table.txt].some((rows) => rows?.[name] !== undefined)
   const rcode = table.broken?.includes(name) ? RCODE.servfail : known ? RCODE.none : RCODE.nxdomain
   const data = rcode === RCODE.none ? records(table, name, type) : []
   const header = Buffer.from(query.subarray(0, 12))
@@ -42,6 +43,7 @@ function answer(table: DnsTable, query: Buffer): Buffer {
 
 function records(table: DnsTable, name: string, type: number): Buffer[] {
   if (type === TYPE.A) return (table.a?.[name] ?? []).map((address) => Buffer.from(address.split('.').map(Number)))
+  if (type === TYPE.TXT) return table.txt?.[name] === undefined ? [] : [text(table.txt[name])]
   if (type !== TYPE.MX) return []
   return (table.mx?.[name] ?? []).map(([preference, exchange]) => {
     const prefix = Buffer.alloc(2)
@@ -49,6 +51,9 @@ function records(table: DnsTable, name: string, type: number): Buffer[] {
     return Buffer.concat([prefix, ...exchange.split('.').filter(Boolean).flatMap(label), Buffer.of(0)])
   })
 }
+
+/** Strings of at most 255 octets. */
+const text = (written: string): Buffer => Buffer.concat((written.match(/[^]{1,255}/g) ?? []).flatMap(label))
 
 const label = (text: string): Buffer[] => [Buffer.of(text.length), Buffer.from(text)]
 

@@ -2,7 +2,7 @@
 import type { Finding, SourceFile } from './source.ts'
 
 /** Folders whose parsers meet bytes from outside. */
-const FOREIGN = /^src\/(?:message|protocol|protection)\//
+const FOREIGN = /^src\/(?:message|protocol|protection|authentication)\//
 const PARSER = /^(?:parse|read|decode)[A-Z]/
 
 /** An exported parser that no fuzz target reaches, by imports, is a finding. */

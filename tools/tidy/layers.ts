@@ -8,6 +8,7 @@ const RANKS: Readonly<Record<string, number>> = {
   message: 1,
   protocol: 1,
   protection: 2,
+  authentication: 2,
   policy: 3,
   store: 4,
   config: 4,
@@ -44,7 +45,7 @@ const DOORS: Readonly<Record<string, string | readonly string[]>> = {
   'node:worker_threads': 'src/base/',
 }
 
-const PURE_FOLDERS = new Set(['message', 'protocol', 'protection', 'policy'])
+const PURE_FOLDERS = new Set(['message', 'protocol', 'protection', 'authentication', 'policy'])
 /** What of node a pure folder may import: computation only. */
 const PURE_BUILTINS = new Set([
   'node:assert',
