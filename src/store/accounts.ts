@@ -2,6 +2,7 @@
 import { type Address } from '../message/address.ts'
 import { addressKey } from '../message/address.ts'
 import { noteChange } from './changes.ts'
+import { type Param, prepared } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
 
 export type AccountStatus = 'active' | 'suspended' | 'removed'
@@ -17,13 +18,13 @@ export interface Account {
 
 /** By `addressKey`, whatever the status: the caller decides what a suspended or removed account may still do. */
 export async function findAccount(db: Db, address: Address): Promise<Account | undefined> {
-  const row = await db
-    .selectFrom('accounts')
-    .selectAll()
-    .where('address_key', '=', addressKey(address))
-    .executeTakeFirst()
+  const [row] = await selectAccount(db, { key: addressKey(address) })
   return row && toAccount(row)
 }
+
+const selectAccount = prepared((db, param: Param<{ readonly key: string }>) =>
+  db.selectFrom('accounts').selectAll().where('address_key', '=', param('key')),
+)
 
 /** `'taken'` when the address was ever given out, even if that account is removed. */
 export async function addAccount(

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { HeaderConfidentiality } from '../protection/header/header-confidentiality.ts'
+import { type Param, prepared } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
 
 export interface ConfidentialMail {
@@ -17,17 +18,24 @@ export interface ConfidentialMail {
 /** Of one Message-ID the most that was ever hidden is kept, and the last time. */
 export async function rememberConfidential(tx: Tx, mail: ConfidentialMail): Promise<void> {
   const { accountId, hidden, atMs } = mail
-  const row = { account_id: accountId, message: digestOf(mail.messageId), hidden, at_ms: atMs }
-  await tx
-    .insertInto('confidential_mails')
-    .values(row)
-    .onConflict((conflict) =>
-      conflict
-        .columns(['account_id', 'message'])
-        .doUpdateSet(hidden === 'shy' ? { at_ms: atMs, hidden } : { at_ms: atMs }),
-    )
-    .execute()
+  const row = { accountId, message: digestOf(mail.messageId), atMs }
+  await (hidden === 'shy' ? keepShy(tx, row) : keepBaseline(tx, row))
 }
+
+const keep = (hidden: ConfidentialMail['hidden']) =>
+  prepared((db, row: Param<{ readonly accountId: number; readonly message: string; readonly atMs: number }>) =>
+    db
+      .insertInto('confidential_mails')
+      .values({ account_id: row('accountId'), message: row('message'), hidden, at_ms: row('atMs') })
+      .onConflict((conflict) =>
+        conflict.columns(['account_id', 'message']).doUpdateSet((eb) => ({
+          at_ms: eb.ref('excluded.at_ms'),
+          ...(hidden === 'shy' && { hidden }),
+        })),
+      ),
+  )
+const keepShy = keep('shy')
+const keepBaseline = keep('baseline')
 
 /** The most that any of these mails hid. */
 export async function hiddenIn(

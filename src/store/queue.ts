@@ -3,6 +3,7 @@ import type { Selectable } from 'kysely'
 import type { Address, Domain } from '../message/address.ts'
 import { inSlices, releaseBytes } from './bytes/release.ts'
 import type { TlsWish } from '../protocol/smtp-envelope.ts'
+import { type Param, prepared } from './prepared.ts'
 import type { BytesId, Db, QueueTable, Tx } from './schema.ts'
 
 /** Recipients in one batch at most: what every SMTP server must take in one transaction (RFC 5321 §4.5.3.1.8). */
@@ -65,10 +66,7 @@ export interface QueueBatch {
 /** Returns the new ids in the order of `items`. */
 export async function enqueue(tx: Tx, items: readonly NewQueueItem[]): Promise<number[]> {
   const ids: number[] = []
-  for (const some of inSlices(items)) {
-    const rows = await tx.insertInto('queue').values(some.map(toRow)).returning('id').execute()
-    ids.push(...rows.map((row) => row.id).toSorted((a, b) => a - b)) // ids count up in the order of the values
-  }
+  for (const item of items) ids.push(...(await insertItem(tx, toRow(item))).map(({ id }) => id))
   return ids
 }
 
@@ -112,8 +110,7 @@ export async function leaseBatches(
 
 /** Moves the end of a lease, for a transfer that takes long. */
 export async function renewLease(tx: Tx, ids: readonly number[], untilMs: number): Promise<void> {
-  for (const some of inSlices(ids))
-    await tx.updateTable('queue').set({ due_ms: untilMs }).where('id', 'in', some).execute()
+  for (const id of ids) await setDue(tx, { id, untilMs })
 }
 
 /** Ends all leases at once: for the start of the only server, so that what a crash interrupted goes on without delay. */
@@ -127,13 +124,9 @@ export async function endLeases(tx: Tx): Promise<void> {
 
 /** Delivered, or returned to the sender in this same transaction. The bytes go when nobody else needs them. */
 export async function removeItems(tx: Tx, ids: readonly number[]): Promise<void> {
-  for (const some of inSlices(ids)) {
-    const gone = await tx.deleteFrom('queue').where('id', 'in', some).returning('bytes_id').execute()
-    await releaseBytes(
-      tx,
-      gone.map((row) => row.bytes_id),
-    )
-  }
+  const bytesIds: BytesId[] = []
+  for (const id of ids) bytesIds.push(...(await deleteItem(tx, { id })).map((row) => row.bytes_id))
+  await releaseBytes(tx, bytesIds)
 }
 
 /** A temporary failure: counts an attempt and keeps the reply for people to read. */
@@ -174,13 +167,7 @@ export async function listQueue(db: Db): Promise<readonly QueueItem[]> {
 
 /** When there is something to do next, a lease that may run out included; `undefined` when nothing waits. */
 export async function nextDueMs(db: Db): Promise<number | undefined> {
-  const row = await db
-    .selectFrom('queue')
-    .select('due_ms')
-    .where('state', '=', 'ready')
-    .orderBy('due_ms')
-    .limit(1)
-    .executeTakeFirst()
+  const [row] = await firstDue(db, {})
   return row?.due_ms
 }
 
@@ -220,7 +207,7 @@ function toBatches(rows: readonly (Selectable<QueueTable> & { readonly size_byte
 /** A wish's place is what stands in the row; a number that is not known is the strictest. */
 const TLS_WISHES: readonly TlsWish[] = ['usual', 'required', 'unimportant']
 
-function toRow(item: NewQueueItem): Omit<Selectable<QueueTable>, 'id'> {
+function toRow(item: NewQueueItem): NewRow {
   const nextAttemptMs = item.nextAttemptMs ?? item.queuedMs
   return {
     bytes_id: item.bytesId,
@@ -230,10 +217,7 @@ function toRow(item: NewQueueItem): Omit<Selectable<QueueTable>, 'id'> {
     queued_ms: item.queuedMs,
     next_attempt_ms: nextAttemptMs,
     due_ms: nextAttemptMs,
-    attempts: 0,
     state: item.state ?? 'ready',
-    last_reply: null,
-    delay_told_ms: null,
     message_id: item.messageId,
     notify: item.dsn.notify ?? null,
     ret: item.dsn.ret ?? null,
@@ -272,3 +256,46 @@ function toItem(row: Selectable<QueueTable>): QueueItem {
     bodyKind: row.body_kind,
   }
 }
+
+type NewRow = Omit<Selectable<QueueTable>, 'id' | 'attempts' | 'last_reply' | 'delay_told_ms'>
+
+const insertItem = prepared((db, row: Param<NewRow>) =>
+  db
+    .insertInto('queue')
+    .values({
+      bytes_id: row('bytes_id'),
+      mail_from: row('mail_from'),
+      recipient: row('recipient'),
+      domain: row('domain'),
+      queued_ms: row('queued_ms'),
+      next_attempt_ms: row('next_attempt_ms'),
+      due_ms: row('due_ms'),
+      attempts: 0,
+      state: row('state'),
+      message_id: row('message_id'),
+      notify: row('notify'),
+      ret: row('ret'),
+      envid: row('envid'),
+      orcpt: row('orcpt'),
+      require_tls: row('require_tls'),
+      smtp_utf8: row('smtp_utf8'),
+      eight_bit: row('eight_bit'),
+      body_kind: row('body_kind'),
+    })
+    .returning('id'),
+)
+
+const deleteItem = prepared((db, param: Param<{ readonly id: number }>) =>
+  db.deleteFrom('queue').where('id', '=', param('id')).returning('bytes_id'),
+)
+
+const setDue = prepared((db, param: Param<{ readonly id: number; readonly untilMs: number }>) =>
+  db
+    .updateTable('queue')
+    .set({ due_ms: param('untilMs') })
+    .where('id', '=', param('id')),
+)
+
+const firstDue = prepared((db) =>
+  db.selectFrom('queue').select('due_ms').where('state', '=', 'ready').orderBy('due_ms').limit(1),
+)

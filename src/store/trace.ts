@@ -1,5 +1,5 @@
 /** What happened to each message, keyed by its Message-ID, for `sealpost trace`. */
-import { inSlices } from './bytes/release.ts'
+import { type Param, prepared } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
 
 export interface TraceEntry {
@@ -10,20 +10,9 @@ export interface TraceEntry {
   readonly detail: string
 }
 
-/** One entry, or all entries of one step in one statement. */
+/** One entry, or all entries of one step. */
 export async function addTrace(tx: Tx, entries: TraceEntry | readonly TraceEntry[]): Promise<void> {
-  for (const some of inSlices([entries].flat()))
-    await tx
-      .insertInto('trace')
-      .values(
-        some.map((entry) => ({
-          at_ms: entry.atMs,
-          message_id: entry.messageId,
-          event: entry.event,
-          detail: entry.detail,
-        })),
-      )
-      .execute()
+  for (const entry of [entries].flat()) await insertEntry(tx, entry)
 }
 
 /** In the order in which it happened. */
@@ -41,3 +30,12 @@ export async function expireTrace(
   const gone = await tx.deleteFrom('trace').where('id', 'in', old).returning('id').execute()
   return gone.length
 }
+
+const insertEntry = prepared((db, entry: Param<TraceEntry>) =>
+  db.insertInto('trace').values({
+    at_ms: entry('atMs'),
+    message_id: entry('messageId'),
+    event: entry('event'),
+    detail: entry('detail'),
+  }),
+)

@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer'
 import { concatBytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import { buffersPassed } from '../../base/spent-buffers.ts'
+import { type Param, prepared } from '../prepared.ts'
 import type { BytesId, Db, Tx } from '../schema.ts'
 import type { Committer } from '../transaction.ts'
 import { BytesWriter, type FinishedBytes } from './bytes-writer.ts'
@@ -65,18 +66,14 @@ export class MessageBytes {
   /** Gives finished bytes their row, in the transaction that also makes the first row that refers to them. Once for each. */
   async insert(tx: Tx, finished: FinishedBytes): Promise<BytesId> {
     const { place } = finished
-    const { id } = await tx
-      .insertInto('bytes')
-      .values({
-        created_ms: this.#deps.clock.nowMs(),
-        size_bytes: finished.sizeBytes,
-        data_key_id: finished.dataKeyId,
-        file: place.kind === 'file' ? place.file : null,
-        inline: place.kind === 'inline' ? place.sealed : null,
-      })
-      .returning('id')
-      .executeTakeFirstOrThrow()
-    return id
+    const rows = await insertBytes(tx, {
+      createdMs: this.#deps.clock.nowMs(),
+      sizeBytes: finished.sizeBytes,
+      dataKeyId: finished.dataKeyId,
+      file: place.kind === 'file' ? place.file : null,
+      inline: place.kind === 'inline' ? place.sealed : null,
+    })
+    return (rows[0] as { id: BytesId }).id
   }
 
   /** For finished bytes that will get no row after all. */
@@ -94,11 +91,7 @@ export class MessageBytes {
    * never after a chunk that is not what was written.
    */
   async *stream(id: BytesId): AsyncGenerator<Uint8Array, void, undefined> {
-    const row = await this.#deps.db
-      .selectFrom('bytes')
-      .select(['size_bytes', 'file', 'inline'])
-      .where('id', '=', id)
-      .executeTakeFirst()
+    const [row] = await selectBytes(this.#deps.db, { id })
     if (row === undefined) throw new BytesMissing(`There is no message ${id}`)
     yield* this.#chunksOf(row.size_bytes, row.inline, row.file)
   }
@@ -221,6 +214,31 @@ export class MessageBytes {
     }
   }
 }
+
+interface NewBytes {
+  readonly createdMs: number
+  readonly sizeBytes: number
+  readonly dataKeyId: number
+  readonly file: string | null
+  readonly inline: Uint8Array | null
+}
+
+const insertBytes = prepared((db, bytes: Param<NewBytes>) =>
+  db
+    .insertInto('bytes')
+    .values({
+      created_ms: bytes('createdMs'),
+      size_bytes: bytes('sizeBytes'),
+      data_key_id: bytes('dataKeyId'),
+      file: bytes('file'),
+      inline: bytes('inline'),
+    })
+    .returning('id'),
+)
+
+const selectBytes = prepared((db, param: Param<{ readonly id: BytesId }>) =>
+  db.selectFrom('bytes').select(['size_bytes', 'file', 'inline']).where('id', '=', param('id')),
+)
 
 /** For files whose row is gone for good. One that cannot be removed now is left to `sweep`. */
 export async function removeFiles(folder: string, files: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
 /** Bytes live as long as a queue row, a mailbox row or a quarantine row refers to them. */
 import type { BytesId, Tx } from '../schema.ts'
+import { type Param, prepared } from '../prepared.ts'
 import { aftermathOf } from '../transaction.ts'
 
 /** Most ids in one statement: SQLite and PostgreSQL both bound the number of parameters. */
@@ -11,31 +12,32 @@ export const IDS_PER_STATEMENT = 500
  */
 export async function releaseBytes(tx: Tx, ids: readonly BytesId[]): Promise<number> {
   let released = 0
-  for (const some of inSlices([...new Set(ids)])) {
-    const gone = await tx
-      .deleteFrom('bytes')
-      .where('id', 'in', some)
-      .where(({ not, exists, selectFrom, ref }) =>
-        not(exists(selectFrom('queue').select('queue.id').where('queue.bytes_id', '=', ref('bytes.id')))),
-      )
-      .where(({ not, exists, selectFrom, ref }) =>
-        not(exists(selectFrom('mailbox').select('mailbox.id').where('mailbox.bytes_id', '=', ref('bytes.id')))),
-      )
-      .where(({ not, exists, selectFrom, ref }) =>
-        not(exists(selectFrom('mailbox').select('mailbox.id').where('evidence_bytes_id', '=', ref('bytes.id')))),
-      )
-      .where(({ not, exists, selectFrom, ref }) =>
-        not(
-          exists(selectFrom('quarantine').select('quarantine.id').where('quarantine.bytes_id', '=', ref('bytes.id'))),
-        ),
-      )
-      .returning('file')
-      .execute()
+  for (const id of new Set(ids)) {
+    const gone = await deleteUnused(tx, { id })
     for (const { file } of gone) if (file !== null) aftermathOf(tx).files.push(file)
     released += gone.length
   }
   return released
 }
+
+const deleteUnused = prepared((db, param: Param<{ readonly id: BytesId }>) =>
+  db
+    .deleteFrom('bytes')
+    .where('id', '=', param('id'))
+    .where(({ not, exists, selectFrom, ref }) =>
+      not(exists(selectFrom('queue').select('queue.id').where('queue.bytes_id', '=', ref('bytes.id')))),
+    )
+    .where(({ not, exists, selectFrom, ref }) =>
+      not(exists(selectFrom('mailbox').select('mailbox.id').where('mailbox.bytes_id', '=', ref('bytes.id')))),
+    )
+    .where(({ not, exists, selectFrom, ref }) =>
+      not(exists(selectFrom('mailbox').select('mailbox.id').where('evidence_bytes_id', '=', ref('bytes.id')))),
+    )
+    .where(({ not, exists, selectFrom, ref }) =>
+      not(exists(selectFrom('quarantine').select('quarantine.id').where('quarantine.bytes_id', '=', ref('bytes.id')))),
+    )
+    .returning('file'),
+)
 
 /** Cuts a list into pieces that fit into one statement. */
 export function inSlices<T>(all: readonly T[]): T[][] {

@@ -2,8 +2,16 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Kysely, SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely'
-import type { Db, Schema } from '../schema.ts'
+import {
+  type Compilable,
+  type CompiledQuery,
+  Kysely,
+  type QueryResult,
+  SqliteDialect,
+  type SqliteDatabase,
+  type SqliteStatement,
+} from 'kysely'
+import type { Schema } from '../schema.ts'
 import type { Dialect } from './dialect.ts'
 
 /** How long a write waits for another process (the command line, a backup) before it fails. */
@@ -26,8 +34,8 @@ export async function openSqlite(path: string): Promise<Dialect> {
   const log = new Log(`${path}-wal`, write)
   const read = new Connection(path, READER_BUSY_MS)
   read.database.exec('PRAGMA query_only=ON')
-  const reader = kysely(read)
-  const writer = kysely(write)
+  const reader = new DirectKysely(read)
+  const writer = new DirectKysely(write)
   return {
     name: 'sqlite',
     reader,
@@ -56,8 +64,22 @@ export async function openSqlite(path: string): Promise<Dialect> {
   }
 }
 
-function kysely(connection: Connection): Db {
-  return new Kysely<Schema>({ dialect: new SqliteDialect({ database: connection }) })
+/** What is compiled already takes no detour: a statement is over before anybody else can ask for the connection. */
+class DirectKysely extends Kysely<Schema> {
+  readonly #connection: Connection
+
+  constructor(connection: Connection) {
+    super({ dialect: new SqliteDialect({ database: connection }) })
+    this.#connection = connection
+  }
+
+  override async executeQuery<Row>(query: CompiledQuery<Row> | Compilable<Row>): Promise<QueryResult<Row>> {
+    if (!('sql' in query)) return super.executeQuery(query)
+    const statement = this.#connection.prepare(query.sql)
+    if (statement.reader) return { rows: statement.all(query.parameters) as Row[] }
+    statement.run(query.parameters)
+    return { rows: [] }
+  }
 }
 
 /** Always IMMEDIATE: a deferred transaction that reads first fails with BUSY_SNAPSHOT when another process has written since. */
