@@ -293,6 +293,10 @@ export class RelayConnection {
   async *#tracked(content: ContentSource, progress: Progress, settle: GiveUp): AsyncGenerator<Uint8Array> {
     // from here on our own limits hold: silence after the final dot is longer than between commands
     this.#socket()?.setTimeout(0)
+    const { lastServerResponse: answer } = this.#smtp
+    // the library would go on after any 2yz; who does not wait for data would take them for commands (RFC 5321 §4.1.1.4)
+    if (answer === false || !answer.startsWith('354'))
+      return settle({ code: 'EPROTOCOL', message: 'DATA was answered with something else than 354' })
     progress.stage = 'sending'
     const lineEnds = new LineEndCheck()
     let first = true

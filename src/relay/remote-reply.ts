@@ -8,7 +8,7 @@ export const REPLY_TEXT_MAX_CHARS = 1000
 
 /**
  * Reads a reply (RFC 5321 §4.2) whose lines are joined by LF. An enhanced code counts when it is of the reply code's
- * class (RFC 2034 §4). `undefined` when it does not begin with a reply code of class 2 to 5.
+ * class (RFC 2034 §4). `undefined` when it does not begin with a reply code of class 2 to 5, or its lines have several.
  */
 export function parseRemoteReply(text: string): Reply | undefined {
   const lines = text.slice(0, REPLY_MAX_BYTES).split('\n')
@@ -18,7 +18,9 @@ export function parseRemoteReply(text: string): Reply | undefined {
   const words: string[] = []
   let enhanced: EnhancedCode = ''
   for (const line of lines) {
-    const rest = line.slice(REPLY_LINE.test(line) ? 4 : 0).trim()
+    const another = REPLY_LINE.exec(line)?.[1]
+    if (another !== undefined && another !== head[1]) return undefined
+    const rest = line.slice(another === undefined ? 0 : 4).trim()
     const found = ENHANCED_PREFIX.exec(rest)
     const agrees = found !== null && found[1]?.[0] === head[1]?.[0]
     if (agrees && enhanced === '') enhanced = found[1] as EnhancedCode

@@ -5,12 +5,22 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls'
 
-/** Text of a reply, without the last CRLF; or HANG or DROP. */
+/** Text of a reply, without the last CRLF; or one of the deeds below. */
 export type Step = string
 /** Says nothing more, and listens no more. */
 export const HANG = 'hang'
 /** Closes the connection. */
 export const DROP = 'drop'
+/** Closes it with a TCP reset. */
+export const RESET = 'reset'
+/** Closes its own half, and goes on listening. */
+export const HALF_CLOSE = 'half-close'
+/** Reads nothing more, so that what is sent to it piles up. */
+export const STALL = 'stall'
+/** A reply whose lines never end. */
+export const ENDLESS = 'endless'
+/** Octets that are no TLS record, under the session. */
+export const GARBLE = 'garble'
 
 export interface SmtpScript {
   readonly greeting?: Step
@@ -29,6 +39,7 @@ export interface SmtpScript {
   /** Reply to the final dot; `nth`: 1 for the first message of the server's life. */
   readonly end?: Step | ((nth: number) => Step)
   readonly rset?: Step
+  readonly quit?: Step
   /** Makes STARTTLS work when it is among the keywords. */
   readonly tls?: { readonly key: string; readonly cert: string }
 }
@@ -39,6 +50,10 @@ export interface ScriptedSmtp extends AsyncDisposable {
   readonly sessions: string[][]
   /** Data as it crossed the wire, final dot left out, dots not unstuffed. */
   readonly messages: Buffer[]
+  /** Messages whose final dot was answered 250: it has said that it takes care of them. */
+  readonly taken: Buffer[]
+  /** Everything the client sent, commands and data, apart by whether TLS hid it. */
+  readonly received: { readonly clear: Buffer[]; readonly overTls: Buffer[] }
   /** Closes the connections there are. */
   dropAll(): void
   close(): Promise<void>
@@ -53,9 +68,12 @@ export async function startScriptedSmtp(
 ): Promise<ScriptedSmtp> {
   const sessions: string[][] = []
   const messages: Buffer[] = []
+  const taken: Buffer[] = []
+  const received = { clear: new Array<Buffer>(), overTls: new Array<Buffer>() }
   const sockets = new Set<Socket>()
   // one for all sessions: its tickets are good for the next one
-  const secureContext = script.tls && createSecureContext(script.tls)
+  let secureContext: SecureContext | undefined
+  const contextOf = (): SecureContext | undefined => (secureContext ??= script.tls && createSecureContext(script.tls))
   const server = createServer((socket) => {
     socket.setNoDelay(true)
     sockets.add(socket)
@@ -63,7 +81,7 @@ export async function startScriptedSmtp(
     const commands: string[] = []
     sessions.push(commands)
     // oxlint-disable-next-line no-new -- it lives as long as the socket whose events it answers
-    new ScriptedSession(socket, script, commands, messages, secureContext)
+    new ScriptedSession(socket, script, { commands, messages, taken, received }, contextOf)
   })
   await new Promise<void>((resolve) => server.listen(port, host, resolve))
   const dropAll = (): void => {
@@ -77,35 +95,55 @@ export async function startScriptedSmtp(
     port: (server.address() as AddressInfo).port,
     sessions,
     messages,
+    taken,
+    received,
     dropAll,
     close,
     [Symbol.asyncDispose]: close,
   }
 }
 
+interface Seen extends Pick<ScriptedSmtp, 'messages' | 'taken' | 'received'> {
+  readonly commands: string[]
+}
+
+/** What it does instead of a reply, to the connection or to the session over it. */
+const DEEDS: Readonly<Record<string, (plain: Socket, session: Socket) => void>> = {
+  [HANG]: () => {},
+  [DROP]: (_plain, session) => session.destroy(),
+  [RESET]: (plain) => plain.resetAndDestroy(),
+  [HALF_CLOSE]: (_plain, session) => session.end(),
+  [STALL]: (_plain, session) => session.pause(),
+  [ENDLESS]: (_plain, session) => endless(session),
+  [GARBLE]: (plain) => plain.write(Buffer.alloc(64, 0x2a)),
+}
+
+function endless(session: Socket): void {
+  const line = `250-${'and so on '.repeat(5)}\r\n`.repeat(20)
+  const more = (): void => {
+    while (session.writable && session.write(line));
+  }
+  session.on('drain', more)
+  more()
+}
+
 class ScriptedSession {
   readonly #script: SmtpScript
-  readonly #commands: string[]
-  readonly #messages: Buffer[]
+  readonly #seen: Seen
   readonly #plain: Socket
-  readonly #secureContext: SecureContext | undefined
+  readonly #secureContext: () => SecureContext | undefined
   #socket: Socket
   #buffered: Buffer = Buffer.alloc(0)
   #inData = false
+  /** Of the data that are in `#buffered`: without an end among them. */
+  #searched = 0
   #recipients = 0
   #stopped = false
 
-  constructor(
-    plain: Socket,
-    script: SmtpScript,
-    commands: string[],
-    messages: Buffer[],
-    secureContext: SecureContext | undefined,
-  ) {
+  constructor(plain: Socket, script: SmtpScript, seen: Seen, secureContext: () => SecureContext | undefined) {
     this.#secureContext = secureContext
     this.#script = script
-    this.#commands = commands
-    this.#messages = messages
+    this.#seen = seen
     this.#plain = plain
     this.#socket = plain
     plain.on('error', () => plain.destroy())
@@ -114,6 +152,8 @@ class ScriptedSession {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    const { received } = this.#seen
+    ;(this.#socket === this.#plain ? received.clear : received.overTls).push(chunk)
     this.#buffered = Buffer.concat([this.#buffered, chunk])
     while (!this.#stopped) {
       if (this.#inData) {
@@ -124,16 +164,16 @@ class ScriptedSession {
       if (end < 0) return
       const line = this.#buffered.subarray(0, end).toString('utf8')
       this.#buffered = this.#buffered.subarray(end + 2)
-      this.#commands.push(line)
+      this.#seen.commands.push(line)
       this.#answer(line)
     }
   }
 
   #act(step: Step): void {
-    if (step === HANG) this.#stopped = true
-    else if (step === DROP) {
-      this.#stopped = true
-      this.#socket.destroy()
+    const deed = DEEDS[step]
+    if (deed !== undefined) {
+      this.#stopped = step !== HALF_CLOSE
+      deed(this.#plain, this.#socket)
     } else if (this.#socket.writable) this.#socket.write(step + CRLF, 'latin1')
   }
 
@@ -162,8 +202,8 @@ class ScriptedSession {
       case 'RSET':
         return this.#act(script.rset ?? '250 2.0.0 Ok')
       case 'QUIT':
-        this.#act('221 2.0.0 Bye')
-        this.#socket.end()
+        this.#act(script.quit ?? '221 2.0.0 Bye')
+        if (script.quit === undefined) this.#socket.end()
         return undefined
       default:
         return this.#act('500 5.5.1 What?')
@@ -179,7 +219,7 @@ class ScriptedSession {
   }
 
   #startTls(): void {
-    const secureContext = this.#secureContext
+    const secureContext = this.#secureContext()
     const { starttls = secureContext === undefined ? '502 5.5.1 No TLS here' : '220 2.0.0 Go ahead' } = this.#script
     this.#act(starttls)
     if (this.#stopped || !starttls.startsWith('220')) return
@@ -203,12 +243,17 @@ class ScriptedSession {
       return false
     }
     const empty = this.#buffered.subarray(0, 3).equals(Buffer.from('.\r\n'))
-    const end = empty ? -2 : this.#buffered.indexOf('\r\n.\r\n')
+    const end = empty ? -2 : this.#buffered.indexOf('\r\n.\r\n', Math.max(0, this.#searched - 4))
+    this.#searched = end === -1 ? this.#buffered.length : 0
     if (end === -1) return false
-    this.#messages.push(Buffer.from(this.#buffered.subarray(0, end + 2)))
+    const message = Buffer.from(this.#buffered.subarray(0, end + 2))
+    const { messages, taken } = this.#seen
+    messages.push(message)
     this.#buffered = this.#buffered.subarray(end + 5)
     this.#inData = false
-    this.#act(typeof answer === 'function' ? answer(this.#messages.length) : answer)
+    const step = typeof answer === 'function' ? answer(messages.length) : answer
+    if (step.startsWith('250')) taken.push(message)
+    this.#act(step)
     return true
   }
 }
