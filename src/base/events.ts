@@ -320,7 +320,10 @@ function happened(event: EventName, level: Exclude<LogLevel, 'silent'>, facts: o
 
 /** Text in facts may come from a peer: each is made one printable line of bounded length. */
 function cleanFacts(facts: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(facts).map(([name, value]) => [name, typeof value === 'string' ? foreignText(value) : value]),
-  )
+  const clean: Record<string, unknown> = { ...facts }
+  for (const name in clean) {
+    const value = clean[name]
+    if (typeof value === 'string') clean[name] = foreignText(value)
+  }
+  return clean
 }

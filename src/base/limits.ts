@@ -5,6 +5,7 @@ export const FOREIGN_TEXT_MAX_CHARACTERS = 500
 
 /** Text from outside as one line of printable characters, cut to `max`; for logs and for people. */
 export function foreignText(text: string, max = FOREIGN_TEXT_MAX_CHARACTERS): string {
+  if (text.length <= max && PLAIN.test(text)) return text
   // Twice the room is looked at, so that a run of control characters costs no unbounded work.
   const line = text
     .slice(0, 2 * max)
@@ -13,3 +14,6 @@ export function foreignText(text: string, max = FOREIGN_TEXT_MAX_CHARACTERS): st
     .toWellFormed()
   return line.length <= max ? line : `${line.slice(0, max - 1).toWellFormed()}…`
 }
+
+/** Most texts are: an address, a Message-ID, a word. */
+const PLAIN = /^[!-~](?:[ -~]*[!-~])?$/

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { createLogger, type LogLevel } from './log.ts'
+import { setImmediate as turn } from 'node:timers/promises'
+import { createLogger, oncePerTurn, type LogLevel } from './log.ts'
 
 function linesAt(level: LogLevel, use: (logger: ReturnType<typeof createLogger>) => void): Record<string, unknown>[] {
   const lines: string[] = []
@@ -36,3 +38,28 @@ for (const [level, written] of levels)
       written,
     )
   })
+
+test('the lines of a turn are written together at its end', async () => {
+  const written: string[] = []
+  const log = createLogger('info', oncePerTurn({ write: (lines) => void written.push(lines) }))
+  for (const text of ['one', 'two', 'three']) log.info({}, text)
+  assert.equal(written.length, 0)
+  await turn()
+  assert.equal(written.length, 1)
+  assert.deepEqual(written[0]?.match(/one|two|three|\n/g), ['one', '\n', 'two', '\n', 'three', '\n'])
+})
+
+test('what is logged last before the process exits is written', () => {
+  const script = `import { createLogger } from '${import.meta.resolve('./log.ts')}'
+    createLogger('info').info({}, 'last words')
+    process.exit(3)`
+  const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  assert.deepEqual([status, stdout.endsWith('"msg":"last words"}\n')], [3, true])
+})
+
+test('many lines do not wait for the end of a long turn', () => {
+  const written: string[] = []
+  const log = createLogger('info', oncePerTurn({ write: (lines) => void written.push(lines) }))
+  for (let line = 0; line < 1000; line++) log.info({}, 'x'.repeat(100))
+  assert.ok(written.length > 5)
+})

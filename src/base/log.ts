@@ -18,10 +18,13 @@ export interface Logger {
 }
 
 /**
- * A logger that writes each line before it returns: what was logged survives the process. `stream` is for tests.
- * An Error under the key `error` is written with its stack.
+ * A logger on standard output; `stream` is for tests. What is logged in one turn of the event loop is written together at
+ * its end, and before the process exits. An Error under the key `error` is written with its stack.
  */
-export function createLogger(level: LogLevel, stream?: DestinationStream): Logger {
+export function createLogger(
+  level: LogLevel,
+  stream: DestinationStream = oncePerTurn(pino.destination(STDOUT)),
+): Logger {
   const options = {
     level,
     base: null, // neither process id nor host name: the supervisor that collects the log knows them
@@ -29,5 +32,28 @@ export function createLogger(level: LogLevel, stream?: DestinationStream): Logge
     formatters: { level: (label: string) => ({ level: label }) },
     errorKey: 'error',
   }
-  return stream === undefined ? pino(options) : pino(options, stream)
+  return pino(options, stream)
 }
+
+/** Few writes for many lines: each is a call of the kernel, and wakes whoever collects the log. */
+export function oncePerTurn(stream: DestinationStream): DestinationStream {
+  let waiting = ''
+  const flush = (): void => {
+    if (waiting === '') return
+    const lines = waiting
+    waiting = ''
+    stream.write(lines)
+  }
+  process.on('exit', flush)
+  return {
+    write(line) {
+      if (waiting === '') setImmediate(flush)
+      waiting += line
+      if (waiting.length >= WAITING_MAX_CHARACTERS) flush()
+    },
+  }
+}
+
+const STDOUT = 1
+/** Less than a pipe takes at once. */
+const WAITING_MAX_CHARACTERS = 2 ** 14
