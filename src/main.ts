@@ -17,6 +17,7 @@ import { startAccess } from './wiring/access.ts'
 import { startDirectory } from './wiring/directory.ts'
 import { inboundDeps, outboundDeps, protectionPool } from './wiring/gateway.ts'
 import { type Part, STOP_GRACE_MS } from './wiring/part.ts'
+import { sharedGuards } from './wiring/guards.ts'
 import { postmasterOf } from './wiring/postmaster.ts'
 import { queueWorker, relayOf } from './wiring/queue.ts'
 import { startReceive } from './wiring/receive.ts'
@@ -49,11 +50,12 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   })
   const inbound = createInbound(inboundDeps(desk, live, pool, network))
   const relay = relayOf(desk, live, network)
-  const worker = queueWorker(desk, relay, inbound.deliver)
+  const worker = queueWorker(desk, live, relay, inbound.deliver)
   const workQueue = roles.includes('relay')
   // not before the reply that is being written has gone out: a lease is a commit
   const wakeQueue = (): void => void (workQueue && setImmediate(() => worker.notify()))
   const outbound = createOutbound(outboundDeps(desk, live, pool, network, wakeQueue))
+  const guards = sharedGuards(desk, live, pool)
   const parts: Part[] = []
   let endHousekeeping = (): Promise<void> => Promise.resolve()
   const stop = async (): Promise<void> => {
@@ -61,22 +63,24 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await Promise.all([...parts.map((part) => part.stop()), worker.stop(STOP_GRACE_MS)])
     relay.close()
     await Promise.race([endHousekeeping(), sleep(HOUSEKEEPING_GRACE_MS, undefined, { ref: false })])
+    guards.stop()
     network.close()
     await pool.close()
     await desk.store.close()
   }
   try {
     const tls = await readTls(config)
-    if (roles.includes('receive')) await startReceive(desk, tls, { inbound, outbound }, parts)
-    if (roles.includes('access')) await startAccess(desk, tls, parts)
-    if (roles.includes('access')) await startDirectory(desk, tls, parts)
+    if (roles.includes('receive')) await startReceive(desk, tls, guards, { inbound, outbound }, parts)
+    if (roles.includes('access')) await startAccess(desk, tls, guards, parts)
+    if (roles.includes('access')) await startDirectory(desk, live, tls, parts)
     if (workQueue) await worker.start({ alone: true })
   } catch (error) {
     await stop()
     throw error
   }
   const keep = async (): Promise<void> => {
-    const rules = { evidenceDays: config.evidence.keepDays, traceDays: config.trace.keepDays }
+    const { evidence, trace } = live.current
+    const rules = { evidenceDays: evidence.keepDays, traceDays: trace.keepDays }
     await keepHouse(desk.store, desk.clock, rules)
     const { openpgp, certificateValidityDays: validityDays } = config.keys
     if (workQueue) await keepUpKeys(desk, { openpgp, validityDays }, desk.clock.nowMs()) // one process, or there are two of each
@@ -89,7 +93,9 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     async reload(next) {
       const fresh = await readTls(next)
       for (const part of parts) part.setTls(fresh)
-      events.reloaded(live.replace(next))
+      const replaced = live.replace(next)
+      for (const part of parts) part.setLimits?.(next.limits)
+      events.reloaded(replaced)
     },
     stop,
   }

@@ -32,6 +32,8 @@ export const EVENT = {
   fetched: 'fetched',
   sessionEnded: 'session-ended',
   workerReplaced: 'worker-replaced',
+  overloaded: 'overloaded',
+  recovered: 'recovered',
   keyHarvested: 'key-harvested',
   keyRenewed: 'key-renewed',
   fetchFailed: 'fetch-failed',
@@ -243,6 +245,20 @@ export function sessionEnded(facts: Omit<LoginFacts, 'by'> & { readonly by: 'pop
 /** A worker thread died; `why` is what it said, never what it worked on. */
 export function workerReplaced(facts: { readonly pool: string; readonly why: string }): void {
   happened(EVENT.workerReplaced, 'error', facts, `${facts.pool} worker replaced: ${facts.why}`)
+}
+
+/** From now on new mail is answered 421, 451 or 452, for want of memory, threads or disk; senders try again. */
+export function overloaded(facts: {
+  readonly why: 'memory' | 'threads' | 'disk'
+  readonly heldBytes: number
+  readonly residentBytes: number
+}): void {
+  happened(EVENT.overloaded, 'warn', facts, `overloaded: not enough ${facts.why} for new mail`)
+}
+
+/** There is room for new mail again. */
+export function recovered(facts: { readonly heldBytes: number; readonly residentBytes: number }): void {
+  happened(EVENT.recovered, 'info', facts, 'there is room for new mail again')
 }
 
 /** A certificate came with a mail and was kept: as `chained` it is used from now on, as `candidate` it is not. */

@@ -82,6 +82,11 @@ export class WorkerPool<Job, Outcome> implements AsyncDisposable {
     return await task.feed(chunks)
   }
 
+  /** More than half of the places to wait in are taken. */
+  get busy(): boolean {
+    return Math.max(this.#queue.length, this.#streamQueue.length) > this.#options.queueMax / 2
+  }
+
   /** Ends all threads at once. What runs or waits is answered `crashed`. */
   async close(): Promise<void> {
     this.#closed = true

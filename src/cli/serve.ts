@@ -38,7 +38,11 @@ function reloadAtSighup(starting: Promise<Running>, file: string): void {
   let last: Promise<unknown> = starting.catch(() => undefined) // who awaits it says why
   process.on('SIGHUP', () => {
     last = last
-      .then(async () => (await starting).reload(await configOf(file)))
+      .then(async () => {
+        const config = await configOf(file)
+        await (await starting).reload(config)
+        setEventLog(createLogger(config.log.level))
+      })
       .catch((error: unknown) => trouble({ during: 'reload', error }))
   })
 }

@@ -20,6 +20,17 @@ test('a reload takes over policy and routes, and names what needs a restart', ()
   assert.deepEqual(live.current.domains, ['a.example'])
 })
 
+test('limits, queue and what is kept for how long count at once, threads from the next start', () => {
+  const live = new LiveConfig(configOf('domains: [a.example]\n'))
+  const next = configOf(
+    'domains: [a.example]\nlimits: { perMinute: { mailsPerUser: 7 } }\nqueue: { runningMax: 3 }\nprotection: { threads: 9 }\n',
+  )
+  assert.deepEqual(live.replace(next), { changed: ['queue', 'limits'], afterRestart: ['protection'] })
+  assert.equal(live.current.limits.perMinute.mailsPerUser, 7)
+  assert.equal(live.current.queue.runningMax, 3)
+  assert.equal(live.current.protection.threads, 0)
+})
+
 test('a reload of an unchanged file changes nothing', () => {
   const live = new LiveConfig(configOf('domains: [a.example]\n'))
   assert.deepEqual(live.replace(configOf('domains: [a.example]\n')), { changed: [], afterRestart: [] })

@@ -2,7 +2,17 @@
 import type { Config } from './load.ts'
 
 /** Settings that a reload (SIGHUP) takes over; all others count from the next start. */
-export const RELOADED = ['policy', 'peers', 'relay', 'tls'] as const satisfies readonly (keyof Config)[]
+export const RELOADED = [
+  'policy',
+  'peers',
+  'relay',
+  'tls',
+  'queue',
+  'limits',
+  'evidence',
+  'trace',
+  'log',
+] as const satisfies readonly (keyof Config)[]
 
 export interface Replaced {
   /** Settings that are different from now on. */
@@ -27,8 +37,8 @@ export class LiveConfig {
     const different = Object.entries(next).flatMap(([name, value]) =>
       JSON.stringify(value) === JSON.stringify(before[name]) ? [] : [name],
     )
-    const { policy, peers, relay, tls } = next
-    this.#current = { ...this.#current, policy, peers, relay, tls }
+    const taken = Object.fromEntries(RELOADED.map((name) => [name, next[name]]))
+    this.#current = { ...this.#current, ...taken }
     const reloaded: readonly string[] = RELOADED
     return {
       changed: different.filter((name) => reloaded.includes(name)),

@@ -104,6 +104,22 @@ const queue = z.strictObject({
   runningPerDomainMax: countField(1, 1_000).default(10).describe('Of these, to one domain.'),
 })
 
+const rate = (count: number, what: string) => countField(0, 1_000_000).default(count).describe(what)
+
+const perMinute = z.strictObject({
+  connectionsPerAddress: rate(600, 'Connections to all listeners for mail.'),
+  mailsPerAddress: rate(1_200, 'Mails from one server to our users.'),
+  recipientsPerAddress: rate(6_000, 'Recipients of these.'),
+  refusedRecipientsPerAddress: rate(60, 'Recipients that do not exist here; after that, it is not said who does.'),
+  loginFailuresPerAddress: rate(20, 'Wrong passwords, for whatever names; after that, no password is looked at.'),
+  mailsPerUser: rate(120, 'Mails that one user sends.'),
+  recipientsPerUser: rate(2_000, 'Recipients of these; `limits.recipientsMax` at least.'),
+  loginFailuresPerUser: rate(
+    10,
+    'Wrong passwords for one name; after that, no password for it is looked at, but from addresses where the user has signed in before.',
+  ),
+})
+
 const limits = z.strictObject({
   messageSizeMaxBytes: countField(65_536, 2 ** 34)
     .default(50 * 2 ** 20)
@@ -120,6 +136,27 @@ const limits = z.strictObject({
     ),
   connectionsMax: countField(1, 100_000).default(1_000).describe('Open connections of one listener.'),
   connectionsPerAddressMax: countField(1, 100_000).default(50).describe('Of these, from one address.'),
+  perMinute: perMinute
+    .prefault({})
+    .describe(
+      'What one address (of IPv6: one network of 64 bits) or one user may ask for in a minute; as much at once, too. 0 is no limit. Who asks for more hears 421 or 450 and may come again.',
+    ),
+  rateExemptNetworks: z
+    .array(networkField)
+    .prefault(['127.0.0.0/8', '::1/128'])
+    .describe(
+      'Networks from where nothing of `limits.perMinute` is counted: this machine, a web mailer, servers in front of us.',
+    ),
+  memoryMaxMegabytes: countField(0, 2 ** 20)
+    .default(0)
+    .describe(
+      'Memory of the whole process. An eighth of it is for mails in work; new ones are answered 421 or 451 when that is nearly used, or when the process is larger than this. 0 is three quarters of what the machine, or its container, has.',
+    ),
+  diskFreeMinMegabytes: countField(0, 2 ** 24)
+    .default(512)
+    .describe(
+      'No new mail (452) when less is free on the disk of `dataDir`; of a disk under ten times as large, a tenth is enough. 0 asks nothing.',
+    ),
 })
 
 const lookup = z.strictObject({

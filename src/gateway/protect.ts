@@ -12,7 +12,7 @@ import type { MessageBytes } from '../store/bytes/message-bytes.ts'
 import type { ProtectionJob, ProtectionOutcome } from './protection-worker.ts'
 
 /** Messages up to this size go to the worker in one piece. */
-const ONE_PIECE_MAX_BYTES = 512 * 1024
+export const ONE_PIECE_MAX_BYTES = 512 * 1024
 /** Larger ones in pieces of this size at least; the last may be smaller. */
 const PIECE_MIN_BYTES = 64 * 1024
 

@@ -8,7 +8,7 @@ const suzuki = 'u-suzuki@abc.com' as Address
 const azuma = 't-azuma@biglobe.ne.jp' as Address
 
 test('a few refusals a day are told for each recipient, in whatever case the address is written', () => {
-  const told = new ToldRefusals(TOLD_MAX)
+  const told = new ToldRefusals(() => TOLD_MAX)
   for (let count = 0; count < TOLD_MAX; count++)
     assert(told.mayTell(count % 2 === 0 ? suzuki : ('U-Suzuki@abc.com' as Address), 0))
   assert(!told.mayTell(suzuki, 1))

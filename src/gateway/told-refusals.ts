@@ -12,11 +12,11 @@ export const TOLD_WINDOW_MS = 24 * 60 * 60_000
 const RECIPIENTS_MAX = 100_000
 
 export class ToldRefusals {
-  readonly #toldMax: number
+  readonly #toldMax: () => number
   readonly #told = new Map<string, { readonly sinceMs: number; count: number }>()
 
   /** `toldMax`: for one recipient within `TOLD_WINDOW_MS`. */
-  constructor(toldMax: number) {
+  constructor(toldMax: () => number) {
     this.#toldMax = toldMax
   }
 
@@ -29,7 +29,7 @@ export class ToldRefusals {
     this.#told.delete(key)
     this.#told.set(key, current)
     if (this.#told.size > RECIPIENTS_MAX) this.#told.delete(this.#told.keys().next().value ?? '')
-    return current.count <= this.#toldMax
+    return current.count <= this.#toldMax()
   }
 }
 

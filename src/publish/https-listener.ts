@@ -61,9 +61,8 @@ export async function startHttps(options: HttpsOptions, deps: HttpsDeps): Promis
     (request, response) => void serve(request, response, meter, deps).catch((error: unknown) => deps.failed(error)),
   )
   server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION_MAX
-  server.maxConnections = options.connectionsMax
   server.timeout = IDLE_TIMEOUT_MS
-  limitPerPeer(server, options.connectionsPerPeerMax)
+  limitConnections(server, options)
   server.on('clientError', (_error, socket) => socket.destroy())
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   await listen(server, options)
@@ -107,12 +106,15 @@ async function serve(
   }
 }
 
-function limitPerPeer(server: Server, max: number): void {
+/** As the options are when a client connects. */
+function limitConnections(server: Server, options: HttpsOptions): void {
+  server.maxConnections = options.connectionsMax
   const open = new Map<string, number>()
   server.on('connection', (socket: Socket) => {
     const peer = peerGroup(socket.remoteAddress ?? '')
     const count = (open.get(peer) ?? 0) + 1
-    if (count > max) {
+    server.maxConnections = options.connectionsMax
+    if (count > options.connectionsPerPeerMax) {
       socket.destroy()
       return
     }

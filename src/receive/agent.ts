@@ -8,7 +8,10 @@ import type { Inbox, SessionFacts } from '../protocol/smtp-session.ts'
 export interface Agent {
   readonly kind: 'mx' | 'submission'
   readonly inbox: Inbox
-  /** Present where AUTH is offered, and a login then needed before MAIL. `undefined`: wrong name or password. */
+  /**
+   * Present where AUTH is offered, and a login then needed before MAIL. `undefined`: wrong name or password; a reply: it
+   * was not looked at.
+   */
   readonly login?: Login
   /** The refusal of this sender, or `undefined`. */
   onMail(session: SessionFacts, mail: MailCommand): MaybeLater<Reply | undefined>
@@ -16,5 +19,5 @@ export interface Agent {
   onRcpt(session: SessionFacts, to: ForwardPath): MaybeLater<Reply | undefined>
 }
 
-export type Login = (name: string, password: string) => Promise<Address | undefined>
+export type Login = (name: string, password: string, peerAddress: string) => Promise<Address | Reply | undefined>
 export type MaybeLater<T> = T | Promise<T>

@@ -5,12 +5,15 @@ import { parseMailArgument, parseRcptArgument, type MailCommand } from '../proto
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import type { SessionFacts } from '../protocol/smtp-session.ts'
 import type { Agent, MaybeLater } from './agent.ts'
+import type { Guards } from './guards.ts'
 import type { ReceiveLimits } from './limits.ts'
 
 /** What the commands know and change of a session. */
 export interface Session {
   readonly agent: Agent
   readonly limits: ReceiveLimits
+  readonly guards: Guards
+  readonly remoteAddress: string
   /** Our name. */
   readonly hostname: Domain
   /** Who `RCPT TO:<postmaster>` is for. */
@@ -164,14 +167,14 @@ async function onMail(session: Session, argument: string): Promise<Step> {
   if (mail.requireTls && !session.secure) return answer(555, '5.5.4', 'REQUIRETLS is offered over TLS only')
   if ((mail.declaredSizeBytes ?? 0) > session.limits.messageMaxBytes)
     return answer(552, '5.3.4', `Message larger than ${session.limits.messageMaxBytes} bytes`) // RFC 1870 §6.1
-  const refusal = await session.agent.onMail(session.facts(), mail)
+  const refusal = session.guards.mail(session) ?? (await session.agent.onMail(session.facts(), mail))
   if (refusal !== undefined) return { kind: 'reply', reply: refusal }
   session.transaction = { mail, rcptTo: [], known: new Set() }
   return answer(250, '2.1.0', 'Sender ok')
 }
 
 async function onRcpt(session: Session, argument: string): Promise<Step> {
-  const { transaction, limits, postmaster, agent } = session
+  const { transaction, limits, guards, postmaster, agent } = session
   if (transaction === undefined) return answer(503, '5.5.1', OUT_OF_ORDER.ready)
   const context = { smtpUtf8: transaction.mail.smtpUtf8, postmaster }
   const parsed = parseRcptArgument(argument, context)
@@ -180,8 +183,13 @@ async function onRcpt(session: Session, argument: string): Promise<Step> {
   if (transaction.known.has(key)) return answer(250, '2.1.5', 'Recipient ok') // named twice, served once
   // RFC 5321 §4.5.3.1.10
   if (transaction.rcptTo.length >= limits.recipientsMax) return answer(452, '4.5.3', 'Too many recipients')
+  const tooMany = guards.recipient(session)
+  if (tooMany !== undefined) return { kind: 'reply', reply: tooMany }
   const refusal = await agent.onRcpt(session.facts(), parsed.value)
-  if (refusal !== undefined) return { kind: 'reply', reply: refusal }
+  if (refusal !== undefined) {
+    if (refusal.code >= 500) guards.recipientRefused(session)
+    return { kind: 'reply', reply: refusal }
+  }
   transaction.known.add(key)
   transaction.rcptTo.push(parsed.value)
   return answer(250, '2.1.5', 'Recipient ok')

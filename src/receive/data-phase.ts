@@ -2,17 +2,22 @@
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import { ContentRefused, type Inbox, type SessionFacts } from '../protocol/smtp-session.ts'
+import type { Hold } from '../base/overload.ts'
 import { ContentPipe } from './content-pipe.ts'
+import { SHORT_OF } from './guards.ts'
 import type { ReceiveEvents } from './receive.ts'
 
 export class DataPhase {
   readonly #pipe = new ContentPipe()
   readonly #answer: Promise<Reply>
   readonly #events: ReceiveEvents
+  readonly #hold: Hold
   #refusal: Reply | undefined
 
-  constructor(inbox: Inbox, session: SessionFacts, envelope: SmtpEnvelope, events: ReceiveEvents) {
+  /** `hold`: the memory for it; it is freed when the inbox is done with the message. */
+  constructor(inbox: Inbox, session: SessionFacts, envelope: SmtpEnvelope, events: ReceiveEvents, hold: Hold) {
     this.#events = events
+    this.#hold = hold
     this.#answer = this.#offer(inbox, session, envelope)
   }
 
@@ -23,6 +28,7 @@ export class DataPhase {
 
   /** Hands on a chunk; `next` is called when the reader wants more. */
   push(chunk: Uint8Array, next: () => void): void {
+    if (!this.#hold.grow(chunk.length)) this.refuse(SHORT_OF.memory)
     this.#pipe.push(chunk, next)
   }
 
@@ -54,6 +60,7 @@ export class DataPhase {
       return reply(451, '4.3.0', 'Local error, try again later')
     } finally {
       this.#pipe.close()
+      this.#hold.free()
     }
   }
 }

@@ -20,6 +20,11 @@ export interface ReceiveLimits extends DataLimits {
   readonly loginFailureDelayMs: number
   /** RFC 5321 §4.5.3.2.7: five minutes or more. */
   readonly idleTimeoutMs: number
+  /** A client that sends less than this of its message a second, over `paceMs`, is told to come again. */
+  readonly dataMinBytesPerSecond: number
+  readonly paceMs: number
+  /** Of one message, what is held in memory at most until it is answered; the rest goes to the disk. */
+  readonly heldPerMessageMaxBytes: number
   /** However busy the client is; a message being decided about is answered first. */
   readonly sessionMaxMs: number
   /** Wait for early talkers before the greeting; with 0, who talks at once is still noticed. */
@@ -41,6 +46,9 @@ export const RECEIVE_LIMITS: ReceiveLimits = {
   loginFailuresMax: 3,
   loginFailureDelayMs: 1_000,
   idleTimeoutMs: 5 * 60_000,
+  dataMinBytesPerSecond: 100,
+  paceMs: 5 * 60_000,
+  heldPerMessageMaxBytes: 4 * 2 ** 20,
   sessionMaxMs: 4 * 3_600_000,
   greetingDelayMs: 0,
   discardPauseMs: 3_000,

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Address, Domain } from '../message/address.ts'
 import type { Agent } from './agent.ts'
+import { type GuardDeps, Guards } from './guards.ts'
 import { RECEIVE_LIMITS, type ReceiveLimits } from './limits.ts'
 import { SmtpListener } from './smtp-listener.ts'
 
@@ -21,6 +22,8 @@ export interface ListenerOptions {
   /** AUTH without TLS for clients on this machine. */
   readonly allowPlainAuthOnLoopback?: boolean
   readonly limits?: Partial<ReceiveLimits>
+  /** Rates and overload, which all listeners share; without it only `limits` hold. */
+  readonly guards?: GuardDeps
   readonly events: ReceiveEvents
 }
 
@@ -58,6 +61,8 @@ export interface Listener {
   readonly port: number
   /** For connections from now on. Throws when key and certificate are no pair, and keeps the old ones. */
   setTls(tls: TlsKeys): void
+  /** For connections from now on. */
+  setLimits(limits: Partial<ReceiveLimits>): void
   /** Accepts nobody any more; sessions end when nothing is under way in them, at the latest after `graceMs`. */
   stop(graceMs: number): Promise<void>
 }
@@ -72,6 +77,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       postmaster,
       events,
       limits: { ...RECEIVE_LIMITS, ...options.limits },
+      guards: new Guards(options.guards),
       allowPlainAuthOnLoopback: options.allowPlainAuthOnLoopback ?? false,
       startTlsOffered: !implicitTls,
     },
@@ -84,6 +90,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     host: address.address,
     port: address.port,
     setTls: (tls) => listener.setTls(tls),
+    setLimits: (limits) => listener.setLimits({ ...RECEIVE_LIMITS, ...limits }),
     stop: (graceMs) => listener.stop(graceMs),
   }
 }

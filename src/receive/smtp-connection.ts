@@ -16,7 +16,9 @@ import { conductRefusal, endsSession, faultReply } from './admission.ts'
 import type { Agent } from './agent.ts'
 import { runCommand, type Session, type Step, type Transaction } from './commands.ts'
 import { DataPhase } from './data-phase.ts'
+import type { Guards } from './guards.ts'
 import type { ReceiveLimits } from './limits.ts'
+import { Pace } from './pace.ts'
 import type { ReceiveEvents } from './receive.ts'
 import type { SmtpListener } from './smtp-listener.ts'
 import { StrictStream, type DataHandler, type LineFault } from './strict-stream.ts'
@@ -25,6 +27,7 @@ import { StrictStream, type DataHandler, type LineFault } from './strict-stream.
 export interface ListenerContext {
   readonly agent: Agent
   readonly limits: ReceiveLimits
+  readonly guards: Guards
   readonly hostname: Domain
   readonly postmaster: Address
   readonly allowPlainAuthOnLoopback: boolean
@@ -35,6 +38,7 @@ export interface ListenerContext {
 export class SmtpConnection extends SMTPConnection implements Session {
   readonly agent: Agent
   readonly limits: ReceiveLimits
+  readonly guards: Guards
   readonly hostname: Domain
   readonly postmaster: Address
   readonly startTlsOffered: boolean
@@ -48,6 +52,9 @@ export class SmtpConnection extends SMTPConnection implements Session {
   readonly #listener: SmtpListener
   /** While a message's data comes in. */
   #phase: DataPhase | undefined
+  #pace: Pace | undefined
+  /** When the client had its turn last to say a command; on the clock that never jumps. */
+  #turnMs = performance.now()
   #tls: TlsFacts | undefined
   readonly #timers = new Set<NodeJS.Timeout>()
   #lastWords: Reply | undefined
@@ -63,6 +70,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
     this.#context = context
     this.agent = context.agent
     this.limits = context.limits
+    this.guards = context.guards
     this.hostname = context.hostname
     this.postmaster = context.postmaster
     this.startTlsOffered = context.startTlsOffered
@@ -116,6 +124,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
       const refusal = this.#listener.admit(this)
       if (refusal !== undefined) return this.answer(refusal)
       this.#after(this.limits.sessionMaxMs, () => this.#endWhenAnswered(reply(421, '4.4.2', 'Session too long')))
+      this.#watchTurn(this.limits.idleTimeoutMs)
       // sockets are read between a timer and an immediate: a client that talks at once is noticed
       this.#after(this.limits.greetingDelayMs, () => setImmediate(() => this.#greet()))
     })
@@ -135,6 +144,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
     if (this._upgrading) return next() // came in clear before the handshake: never read (RFC 3207 §4.2)
     const done = (): void => {
       this._handlerPending = false
+      this.#turnMs = performance.now()
       this._whenWritable(next)
     }
     this._handlerPending = true
@@ -216,8 +226,16 @@ export class SmtpConnection extends SMTPConnection implements Session {
     const stream = this._parser
     if (!(stream instanceof StrictStream)) return done() // the connection is gone
     const { agent, events } = this.#context
-    const phase = new DataPhase(agent.inbox, this.facts(), envelope, events)
+    const announcedBytes = Math.min(envelope.declaredSizeBytes ?? 0, RESERVED_MAX_BYTES)
+    const hold = this.guards.content(this.limits.heldPerMessageMaxBytes, announcedBytes)
+    if ('code' in hold) {
+      this.answer(hold)
+      return done()
+    }
+    const phase = new DataPhase(agent.inbox, this.facts(), envelope, events, hold)
     this.#phase = phase
+    this.#pace = new Pace(this._socket.bytesRead)
+    this.#watchPace(phase, this.#pace)
     stream.receiveData(this.#dataHandler(phase), this.limits)
     this.answer(reply(354, '', 'End data with <CR><LF>.<CR><LF>'))
     done()
@@ -231,6 +249,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
           this._handlerPending = false
           next()
         })
+        if (this._handlerPending) this.#pace?.madeWait()
       },
       onFault: (fault) => {
         const refusal = faultReply(fault, this.limits)
@@ -250,6 +269,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
     const answer = await phase.answer()
     this.transaction = undefined
     this._handlerPending = false
+    this.#turnMs = performance.now()
     if (answer.code < 400) this.idleCommands = this.#errors = 0
     const lastWords = this.#lastWords ?? (this.#listener.stopping ? STOPPING : undefined)
     if (answer !== lastWords) {
@@ -268,6 +288,28 @@ export class SmtpConnection extends SMTPConnection implements Session {
       if (bytes !== bytesBefore && bytes - bytesAtFault < this.limits.discardMaxBytes)
         return this.#watchDiscard(refusal, bytes, bytesAtFault)
       this.answerAndClose(refusal)
+    })
+  }
+
+  /** One byte a second is no way to keep a session, and a message's memory, for hours. */
+  #watchPace(phase: DataPhase, pace: Pace): void {
+    const { paceMs, dataMinBytesPerSecond } = this.limits
+    this.#after(paceMs, () => {
+      if (this.#phase !== phase) return
+      if (!pace.tooSlow(this._socket.bytesRead, (dataMinBytesPerSecond * paceMs) / 1_000))
+        return this.#watchPace(phase, pace)
+      this.answerAndClose(reply(421, '4.4.2', 'Too slow, try again later'))
+    })
+  }
+
+  /** The idle timer starts again with each byte; a command has to come whole. */
+  #watchTurn(waitMs: number): void {
+    this.#after(waitMs, () => {
+      const idleMs = performance.now() - this.#turnMs
+      const itsTurn = this.#phase === undefined && !this._handlerPending
+      if (!itsTurn) this.#turnMs = performance.now()
+      else if (idleMs >= this.limits.idleTimeoutMs) return this.answerAndClose(TIMEOUT)
+      this.#watchTurn(Math.max(this.limits.idleTimeoutMs - (itsTurn ? idleMs : 0), 1))
     })
   }
 
@@ -331,6 +373,11 @@ export class SmtpConnection extends SMTPConnection implements Session {
   }
 }
 
+/** What a client says that it will send is believed up to here; the rest is counted when it comes. */
+const RESERVED_MAX_BYTES = 256 * 2 ** 10
+
+/** As the library says it. */
+const TIMEOUT = reply(421, '4.4.2', 'Timeout - closing connection')
 const STOPPING = reply(421, '4.3.2', 'The server is stopping, try again later')
 
 /** Enhanced codes of what the library says: RFC 4954 §6 for SASL, RFC 3463 §3.5 for the time-out. */

@@ -8,6 +8,7 @@ import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import { peerGroup } from '../base/peer-address.ts'
 import { connectRefusal } from './admission.ts'
+import type { ReceiveLimits } from './limits.ts'
 import type { TlsKeys } from './receive.ts'
 import { SmtpConnection, type ListenerContext } from './smtp-connection.ts'
 
@@ -15,7 +16,7 @@ type AuthCallback = Parameters<SMTPServer['onAuth']>[2]
 
 export class SmtpListener extends SMTPServer {
   stopping = false
-  readonly #context: ListenerContext
+  #context: ListenerContext
   /** Every connection until its socket is closed. */
   readonly #all = new Set<SmtpConnection>()
   /** Those counted in, and as whose. */
@@ -55,9 +56,11 @@ export class SmtpListener extends SMTPServer {
 
   /** Counts a connection in, or says why not. */
   admit(connection: SmtpConnection): Reply | undefined {
-    const group = peerGroup(connection.remoteAddress)
+    const { remoteAddress } = connection
+    const { limits, guards } = this.#context
+    const group = peerGroup(remoteAddress)
     const ofPeer = this.#ofPeer.get(group) ?? 0
-    const refusal = connectRefusal(this.#admitted.size, ofPeer, this.#context.limits)
+    const refusal = connectRefusal(this.#admitted.size, ofPeer, limits) ?? guards.connection(remoteAddress)
     if (refusal !== undefined) return refusal
     this.#admitted.set(connection, group)
     this.#ofPeer.set(group, ofPeer + 1)
@@ -79,6 +82,11 @@ export class SmtpListener extends SMTPServer {
   setTls(tls: TlsKeys): void {
     createSecureContext(tls) // the library would forget the old ones first
     this.updateSecureContext(tls)
+  }
+
+  /** For connections from now on. */
+  setLimits(limits: ReceiveLimits): void {
+    this.#context = { ...this.#context, limits }
   }
 
   override onAuth(auth: SMTPServerAuthentication, session: SMTPServerSession, callback: AuthCallback): void {
@@ -113,7 +121,11 @@ export class SmtpListener extends SMTPServer {
     try {
       // RFC 4616 §2: acting for somebody else is not offered
       const forOther = auth.authzid !== undefined && auth.authzid !== '' && auth.authzid !== name
-      const login = forOther ? undefined : await agent.login?.(name, auth.password ?? '')
+      const login = forOther ? undefined : await agent.login?.(name, auth.password ?? '', facts.peerAddress)
+      if (typeof login === 'object') {
+        callback(Object.assign(new Error(login.lines.join(' ')), { responseCode: login.code }))
+        return
+      }
       if (login !== undefined) {
         connection.login = login
         events.loginSucceeded(facts)

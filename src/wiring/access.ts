@@ -4,17 +4,19 @@ import type { Pop3Deps } from '../access/pop3/deps.ts'
 import { startPop3 } from '../access/pop3/server.ts'
 import type { Desk } from '../admin/desk.ts'
 import * as events from '../base/events.ts'
-import { signIn } from '../keys/sign-in.ts'
+import type { Pop3Limits } from '../access/pop3/limits.ts'
+import type { Config } from '../config/load.ts'
+import type { SharedGuards } from './guards.ts'
 import { type Part, STOP_GRACE_MS } from './part.ts'
 import type { TlsFiles } from './tls-files.ts'
 
-export async function startAccess(desk: Desk, tls: TlsFiles, parts: Part[]): Promise<void> {
+export async function startAccess(desk: Desk, tls: TlsFiles, guards: SharedGuards, parts: Part[]): Promise<void> {
   const { config } = desk
-  const { connectionsMax, connectionsPerAddressMax } = config.limits
   const deps: Pop3Deps = {
-    async login(name, password) {
-      const account = await signIn(desk, name, password)
-      if (typeof account === 'string') return { ok: false, temporary: account === 'busy' }
+    mayConnect: (address) => guards.rates.take('connectionsPerAddress', { address }),
+    async login(name, password, peerAddress) {
+      const account = await guards.signIn(name, password, peerAddress)
+      if (typeof account === 'string') return { ok: false, temporary: account !== 'wrong' }
       return { ok: true, open: () => openMaildrop(desk.store, account.id) }
     },
     events: pop3Events,
@@ -28,16 +30,21 @@ export async function startAccess(desk: Desk, tls: TlsFiles, parts: Part[]): Pro
         implicitTls: name === 'pop3s',
         tls: { certificatePem: tls.cert, keyPem: tls.key },
         allowPlainOnLoopback: config.pop3.allowPlainAuthOnLoopback,
-        limits: { connectionsMax, connectionsPerAddressMax, stopGraceMs: STOP_GRACE_MS },
+        limits: limitsOf(config.limits),
       },
       deps,
     )
     parts.push({
       listening: [name, server.address],
       setTls: ({ cert, key }) => server.setTls({ certificatePem: cert, keyPem: key }),
+      setLimits: (limits) => server.setLimits(limitsOf(limits)),
       stop: () => server.stop(),
     })
   }
+}
+
+function limitsOf({ connectionsMax, connectionsPerAddressMax }: Config['limits']): Partial<Pop3Limits> {
+  return { connectionsMax, connectionsPerAddressMax, stopGraceMs: STOP_GRACE_MS }
 }
 
 const pop3Events: Pop3Deps['events'] = {

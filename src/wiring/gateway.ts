@@ -66,8 +66,10 @@ export function inboundDeps(
     policyFor: (domain) => inboundPolicyFor(live.current, domain),
     allowWeak: config.protection.allowWeakAlgorithms,
     strictIssuers: config.protection.strictIssuers,
-    keepEvidence: config.evidence.keepDays > 0,
-    told: new ToldRefusals(config.limits.refusalsAfterDecryptionPerDay),
+    get keepEvidence() {
+      return live.current.evidence.keepDays > 0
+    },
+    told: new ToldRefusals(() => live.current.limits.refusalsAfterDecryptionPerDay),
     senders: senderRules(desk, network),
   }
 }

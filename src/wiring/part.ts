@@ -1,10 +1,13 @@
 /** What a server is made of: a listener each, started and stopped as one. */
 import type * as events from '../base/events.ts'
+import type { Config } from '../config/load.ts'
 import type { TlsFiles } from './tls-files.ts'
 
 export interface Part {
   readonly listening: readonly [name: string, at: events.Listening]
   setTls(tls: TlsFiles): void
+  /** For connections from now on. */
+  setLimits?(limits: Config['limits']): void
   stop(): Promise<void>
 }
 

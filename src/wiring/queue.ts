@@ -4,6 +4,7 @@ import * as events from '../base/events.ts'
 import type { LiveConfig } from '../config/live.ts'
 import type { Config } from '../config/load.ts'
 import type { Network } from '../keys/network.ts'
+import type { RetrySchedule } from '../queue/retry.ts'
 import { type Deliverer, QueueWorker } from '../queue/worker.ts'
 import { readCredentials } from '../relay/credentials.ts'
 import { MxResolver } from '../relay/mx.ts'
@@ -14,9 +15,8 @@ import { StsPolicies } from '../relay/sts-policies.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-export function queueWorker(desk: Desk, relay: Relay, deliverLocally: Deliverer): QueueWorker {
+export function queueWorker(desk: Desk, live: LiveConfig, relay: Relay, deliverLocally: Deliverer): QueueWorker {
   const { config, clock, store } = desk
-  const { queue } = config
   return new QueueWorker({
     clock,
     store,
@@ -25,15 +25,28 @@ export function queueWorker(desk: Desk, relay: Relay, deliverLocally: Deliverer)
     deliverLocally,
     relay: (mail, content) => relay.deliver(mail, content),
     abortRelay: () => relay.close(true),
-    schedule: {
-      firstMs: queue.retryFirstMinutes * MINUTE_MS,
-      pauseMaxMs: queue.retryPauseMaxMinutes * MINUTE_MS,
-      jitter: 0.1,
-      tellDelayAfterMs: queue.tellDelayAfterHours * HOUR_MS,
-      giveUpAfterMs: queue.giveUpAfterHours * HOUR_MS,
+    get schedule() {
+      return scheduleOf(live.current)
     },
-    limits: { runningMax: queue.runningMax, runningPerDomainMax: queue.runningPerDomainMax },
+    limits: {
+      get runningMax() {
+        return live.current.queue.runningMax
+      },
+      get runningPerDomainMax() {
+        return live.current.queue.runningPerDomainMax
+      },
+    },
   })
+}
+
+function scheduleOf({ queue }: Config): RetrySchedule {
+  return {
+    firstMs: queue.retryFirstMinutes * MINUTE_MS,
+    pauseMaxMs: queue.retryPauseMaxMinutes * MINUTE_MS,
+    jitter: 0.1,
+    tellDelayAfterMs: queue.tellDelayAfterHours * HOUR_MS,
+    giveUpAfterMs: queue.giveUpAfterHours * HOUR_MS,
+  }
 }
 
 export function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch, askDns: ask }: Network): Relay {

@@ -1,15 +1,20 @@
 /** The listeners that take mail: from the Internet, and from our users. */
 import type { Desk } from '../admin/desk.ts'
 import * as events from '../base/events.ts'
+import { IN_MEMORY_MAX_BYTES } from '../gateway/arrived-mail.ts'
 import type { Outbound } from '../gateway/outbound.ts'
-import { signIn } from '../keys/sign-in.ts'
+import { ONE_PIECE_MAX_BYTES } from '../gateway/protect.ts'
+import type { Config } from '../config/load.ts'
 import type { Address } from '../message/address.ts'
+import { type Reply, reply } from '../protocol/smtp-reply.ts'
 import type { Inbox } from '../protocol/smtp-session.ts'
 import type { Agent } from '../receive/agent.ts'
+import type { ReceiveLimits } from '../receive/limits.ts'
 import { mxAgent } from '../receive/mx.ts'
 import { startListener } from '../receive/receive.ts'
 import { submissionAgent } from '../receive/submission.ts'
 import { findAccount } from '../store/accounts.ts'
+import type { SharedGuards } from './guards.ts'
 import { type Part, STOP_GRACE_MS } from './part.ts'
 import { postmasterOf } from './postmaster.ts'
 import type { TlsFiles } from './tls-files.ts'
@@ -18,6 +23,7 @@ import type { TlsFiles } from './tls-files.ts'
 export async function startReceive(
   desk: Desk,
   tls: TlsFiles,
+  guards: SharedGuards,
   { inbound, outbound }: { readonly inbound: Inbox; readonly outbound: Outbound },
   parts: Part[],
 ): Promise<void> {
@@ -31,7 +37,7 @@ export async function startReceive(
   })
   const submission = submissionAgent({
     inbox: outbound,
-    login: (name, password) => loginFor(desk, name, password),
+    login: (...login) => loginFor(guards, ...login),
     onRcpt: (_session, to) => outbound.refuseRecipient(to),
   })
   const agents: readonly [name: 'mx' | 'submission' | 'submissions', agent: Agent][] = [
@@ -39,25 +45,38 @@ export async function startReceive(
     ['submission', submission],
     ['submissions', submission],
   ]
-  for (const [name, agent] of agents) parts.push(...(await startSmtp(desk, tls, name, agent)))
+  for (const [name, agent] of agents) parts.push(...(await startSmtp(desk, tls, guards, name, agent)))
 }
 
-async function loginFor(desk: Desk, name: string, password: string): Promise<Address | undefined> {
-  const account = await signIn(desk, name, password)
-  if (account === 'busy') throw new Error('too many sign-ins at once')
-  return account === 'wrong' ? undefined : account.address
+async function loginFor(
+  guards: SharedGuards,
+  name: string,
+  password: string,
+  peerAddress: string,
+): Promise<Address | Reply | undefined> {
+  const account = await guards.signIn(name, password, peerAddress)
+  switch (account) {
+    case 'wrong':
+      return undefined
+    case 'busy':
+      return reply(454, '4.7.0', 'Too many sign-ins at once, try again later')
+    case 'too-many-failures':
+      return reply(454, '4.7.0', 'Too many failed sign-ins, try again later')
+    default:
+      return account.address
+  }
 }
 
 async function startSmtp(
   desk: Desk,
   tls: TlsFiles,
+  guards: SharedGuards,
   name: 'mx' | 'submission' | 'submissions',
   agent: Agent,
 ): Promise<Part[]> {
   const { config } = desk
   const at = config.listeners[name]
   if (at === null) return []
-  const { limits } = config
   const listener = await startListener({
     agent,
     host: at.host,
@@ -67,19 +86,26 @@ async function startSmtp(
     tls,
     implicitTls: name === 'submissions',
     allowPlainAuthOnLoopback: config.submission.allowPlainAuthOnLoopback,
-    limits: {
-      messageMaxBytes: limits.messageSizeMaxBytes,
-      recipientsMax: limits.recipientsMax,
-      connectionsMax: limits.connectionsMax,
-      connectionsPerPeerMax: limits.connectionsPerAddressMax,
-    },
+    limits: limitsOf(config.limits, agent),
+    guards,
     events,
   })
   return [
     {
       listening: [name, { host: listener.host, port: listener.port }],
       setTls: (fresh) => listener.setTls(fresh),
+      setLimits: (limits) => listener.setLimits(limitsOf(limits, agent)),
       stop: () => listener.stop(STOP_GRACE_MS),
     },
   ]
+}
+
+function limitsOf(limits: Config['limits'], { kind }: Agent): Partial<ReceiveLimits> {
+  return {
+    messageMaxBytes: limits.messageSizeMaxBytes,
+    recipientsMax: limits.recipientsMax,
+    connectionsMax: limits.connectionsMax,
+    connectionsPerPeerMax: limits.connectionsPerAddressMax,
+    heldPerMessageMaxBytes: kind === 'mx' ? IN_MEMORY_MAX_BYTES : ONE_PIECE_MAX_BYTES,
+  }
 }

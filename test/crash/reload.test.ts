@@ -161,15 +161,48 @@ test('routes: mail goes to the new next hop', async () => {
 
 test('what counts from the next start only is named, and does not count before', async () => {
   await provider.configure({
-    limits: { messageSizeMaxBytes: 70_000 },
+    protection: { threads: 1 },
     domains: ['abc.com', 'new.example'],
     peers: ['x.example'],
   })
   const reloaded = await hangUp('reloaded')
   assert.deepEqual(reloaded['changed'], ['peers'])
-  assert.deepEqual((reloaded['afterRestart'] as string[]).toSorted(), ['domains', 'limits'])
+  assert.deepEqual((reloaded['afterRestart'] as string[]).toSorted(), ['domains', 'protection'])
   const mail = { to: ['u@new.example'], message: 'Subject: x\r\n\r\nhello\r\n' }
   assert.match(await sendUnauthenticated(provider.ports.mx, 'x@x.example', mail), /^550/)
+})
+
+test('limits: new sessions have the new ones, a message on its way in ends under the old ones', async () => {
+  const large = Buffer.from(`From: x@x.example\r\nSubject: x\r\n\r\n${'x'.repeat(70)}\r\n`.padEnd(100_000, 'y\r\n'))
+  await using early = await talkSmtp(provider.ports.mx)
+  for (const line of ['EHLO x.example', 'MAIL FROM:<x@x.example>', `RCPT TO:<${USER}>`, 'DATA'])
+    assert.match(await early.say(line), /^[23]5/)
+  await early.write(large.subarray(0, 50_000))
+  await provider.configure({ limits: { messageSizeMaxBytes: 70_000 }, queue: { runningMax: 3 } })
+  assert.deepEqual(((await hangUp('reloaded'))['changed'] as string[]).toSorted(), ['limits', 'queue'])
+  await early.write(large.subarray(50_000))
+  assert.match(await early.say(Buffer.from('\r\n.\r\n')), /^250/)
+  await using late = await talkSmtp(provider.ports.mx)
+  assert.match(await late.say('EHLO x.example'), /SIZE 70000/)
+  assert.match(await late.say('MAIL FROM:<x@x.example> SIZE=70001'), /^552/)
+})
+
+test('the level of the log', async () => {
+  const withLevel = stringify({ ...(parse(configText) as object), log: { level: 'warn' } })
+  await writeFile(provider.configFile, withLevel)
+  assert.deepEqual((await hangUp('reloaded'))['changed'], ['log'])
+  const from = provider.log.length
+  assert.match((await send()).reply, /^250/)
+  await writeFile(provider.configFile, 'nonsense')
+  await hangUp('trouble')
+  const said = provider.log.slice(from).map(({ event }) => event)
+  assert(!said.includes('login-succeeded') && said.includes('trouble'), said.join(' '))
+  await writeFile(provider.configFile, configText)
+  provider.process?.kill('SIGHUP')
+  await until('it is as before', async () => {
+    assert.match((await send()).reply, /^250/)
+    return provider.log.slice(from).some(({ event }) => event === 'login-succeeded')
+  })
 })
 
 test('many SIGHUPs at once: in the end the last file is in force', async () => {

@@ -81,6 +81,7 @@ export async function startTestPop3(
   const events: string[] = []
   const errors: unknown[] = []
   const deps: Pop3Deps = {
+    mayConnect: () => true,
     login: async (name, password) => {
       if (name === 'broken@abc.com') throw new Error('the store is down')
       if (name === 'later@abc.com') return { ok: false, temporary: true }

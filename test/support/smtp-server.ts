@@ -4,6 +4,7 @@ import { parseAddress, parseDomain, type Address, type Domain } from '../../src/
 import { reply, type Reply } from '../../src/protocol/smtp-reply.ts'
 import type { ReceivedMail } from '../../src/protocol/smtp-session.ts'
 import type { ReceiveLimits } from '../../src/receive/limits.ts'
+import type { GuardDeps } from '../../src/receive/guards.ts'
 import { mxAgent } from '../../src/receive/mx.ts'
 import { startListener, type Listener, type TlsKeys } from '../../src/receive/receive.ts'
 import { submissionAgent } from '../../src/receive/submission.ts'
@@ -38,6 +39,7 @@ export type ListenerName = 'mx' | 'submission' | 'submissions' | 'strict'
 
 export interface TestSmtpOptions {
   readonly limits?: Partial<ReceiveLimits>
+  readonly guards?: GuardDeps
   /** Instead of collecting the content. */
   readonly accept?: (mail: ReceivedMail) => Promise<Reply>
 }
@@ -70,6 +72,7 @@ export async function startTestSmtp(options: TestSmtpOptions = {}): Promise<Test
       postmaster: address('postmaster@biglobe.example'),
       tls: tlsKeys('test'),
       limits: { loginFailureDelayMs: 5, discardPauseMs: 100, ...options.limits },
+      ...(options.guards !== undefined && { guards: options.guards }),
       events: {
         loginSucceeded: ({ name }) => events.push(`loginSucceeded ${name}`),
         loginFailed: ({ name }) => events.push(`loginFailed ${name}`),

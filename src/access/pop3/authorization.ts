@@ -74,7 +74,7 @@ async function logIn(context: CommandContext, name: string, password: string): P
   let verdict: LoginVerdict
   let open: OpenMaildrop | undefined
   try {
-    verdict = await deps.login(name, password)
+    verdict = await deps.login(name, password, state.peerAddress)
     if (verdict.ok) open = takeSnapshot(await verdict.open())
   } catch (error) {
     deps.events.failed(factsOf(state), error)

@@ -2,12 +2,14 @@ import type { Maildrop, MaildropMessage } from './maildrop.ts'
 
 /** What the POP3 server is handed by wiring/. */
 export interface Pop3Deps {
+  /** Counts; false: this address has come too often in the last minute. */
+  mayConnect(peerAddress: string): boolean
   /**
    * Checks a user's name and password. `temporary` means that it could not be found out; the client may try again. Takes
    * the same time for an unknown name as for a wrong password. Name and password are as the client sent them, in any case
    * and any Unicode normal form.
    */
-  login(name: string, password: string): Promise<LoginVerdict>
+  login(name: string, password: string, peerAddress: string): Promise<LoginVerdict>
   readonly events: Pop3Events
 }
 
@@ -24,7 +26,7 @@ export interface Pop3Events {
   /** Messages the client deleted have been removed at QUIT. */
   removed(session: Pop3SessionFacts, ids: readonly number[]): void
   /** A connection was turned away before it became a session. */
-  turnedAway(peerAddress: string, why: 'connections-max' | 'connections-per-address-max'): void
+  turnedAway(peerAddress: string, why: TurnedAway): void
   closed(session: Pop3SessionFacts, why: Pop3CloseReason): void
   /**
    * The maildrop or the login failed, and the client was told SYS/TEMP or cut off; without a session: a connection could
@@ -32,6 +34,8 @@ export interface Pop3Events {
    */
   failed(session: Pop3SessionFacts | undefined, error: unknown): void
 }
+
+export type TurnedAway = 'connections-max' | 'connections-per-address-max' | 'connections-per-minute'
 
 export interface Pop3SessionFacts {
   /** Unique while the process runs. */

@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { negative, printReply } from '../../protocol/pop3-reply.ts'
 import { Connection } from './connection.ts'
-import type { Pop3Deps } from './deps.ts'
+import type { Pop3Deps, TurnedAway } from './deps.ts'
 import { isLoopback, peerGroup } from '../../base/peer-address.ts'
 import { POP3_LIMITS, type Pop3Limits } from './limits.ts'
 import { Session } from './session.ts'
@@ -38,7 +38,7 @@ export async function startPop3(options: Pop3Options, deps: Pop3Deps): Promise<P
 export class Pop3Server {
   readonly #options: Pop3Options
   readonly #deps: Pop3Deps
-  readonly #limits: Pop3Limits
+  #limits: Pop3Limits
   readonly #listener: Server
   readonly #sessions = new Map<Session, { readonly connection: Connection; readonly done: Promise<void> }>()
   /** Open sessions of each peer group. */
@@ -76,6 +76,11 @@ export class Pop3Server {
     this.#tlsContext = createSecureContext({ cert: tls.certificatePem, key: tls.keyPem, minVersion: 'TLSv1.2' })
   }
 
+  /** For sessions that begin from now on. */
+  setLimits(limits: Partial<Pop3Limits>): void {
+    this.#limits = { ...POP3_LIMITS, ...limits }
+  }
+
   /**
    * Accepts nobody any more and lets sessions end what they have begun: a message on its way, a QUIT. A session whose
    * client is silent is closed soon, and all are after the grace period; nothing is deleted by that.
@@ -102,6 +107,7 @@ export class Pop3Server {
     if (this.#sessions.size >= this.#limits.connectionsMax) this.#turnAway(socket, peerAddress, 'connections-max')
     else if (ofPeer >= this.#limits.connectionsPerAddressMax)
       this.#turnAway(socket, peerAddress, 'connections-per-address-max')
+    else if (!this.#deps.mayConnect(peerAddress)) this.#turnAway(socket, peerAddress, 'connections-per-minute')
     else {
       this.#sessionsOf.set(peer, ofPeer + 1)
       this.#begin(socket, peerAddress, peer)
@@ -133,7 +139,7 @@ export class Pop3Server {
     else this.#sessionsOf.set(peer, left)
   }
 
-  #turnAway(socket: Socket, peerAddress: string, why: 'connections-max' | 'connections-per-address-max'): void {
+  #turnAway(socket: Socket, peerAddress: string, why: TurnedAway): void {
     this.#deps.events.turnedAway(peerAddress, why)
     socket.on('error', () => {}) // it is closed anyway
     if (this.#options.implicitTls) socket.destroy()
