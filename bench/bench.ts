@@ -13,6 +13,7 @@ import { pairRows } from './pairs.bench.ts'
 import { type Effort, type Row, formatRows } from './row.ts'
 import { serverRows } from './server.bench.ts'
 import { trustRows } from './trust.bench.ts'
+import { versusRows } from './versus.bench.ts'
 import { workerRows } from './worker.bench.ts'
 
 const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
@@ -25,6 +26,7 @@ const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   worker: workerRows,
   large: largeRows,
   server: serverRows,
+  versus: versusRows,
 }
 const FULL: Effort = { smoke: false, msPerOperation: 1_500 }
 const SMOKE: Effort = { smoke: true, msPerOperation: 20 }

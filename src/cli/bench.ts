@@ -20,7 +20,7 @@ export function benchCommand(): Command {
     'sealpost bench --only mail cms',
   ])
     .option('--smoke', 'take seconds and measure nothing exactly')
-    .option('--only <suites...>', 'some of mail, cms, worker, server')
+    .option('--only <suites...>', 'some of mail, cms, pairs, libcrypto, openpgp, trust, worker, large, server, versus')
     .action(bench)
 }
 

@@ -18,10 +18,14 @@ export interface PostfixOptions {
   readonly tls: { readonly certificatePem: string; readonly keyPem: string }
   /** More lines of main.cf. */
   readonly settings?: Readonly<Record<string, string>>
+  /** More lines of master.cf, and of the SMTP server's. */
+  readonly services?: readonly (readonly string[])[]
 }
 
 export interface Postfix extends AsyncDisposable {
   readonly port: number
+  /** Of the master, whose children all others are. */
+  readonly pid: number
   /** Messages of a user's Maildir as they lie there (LF line ends), oldest first; waits until there are `count`. */
   mailbox(user: string, count: number): Promise<string[]>
   log(): string
@@ -60,6 +64,7 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   }
   return {
     port,
+    pid: masterPid(dir),
     log,
     mailbox: (user, count) => readMaildir(join(dir, 'mail', user), count, log),
     [Symbol.asyncDispose]: stop,
@@ -115,12 +120,12 @@ function writeConfiguration(dir: string, port: number, options: PostfixOptions):
   }
   const main = Object.entries(settings).map(([name, value]) => `${name} = ${value}`)
   writeFileSync(join(config, 'main.cf'), `${main.join('\n')}\n`)
-  writeFileSync(join(config, 'master.cf'), masterCf(port))
+  writeFileSync(join(config, 'master.cf'), masterCf(port, options.services ?? []))
   return { config, log }
 }
 
 /** Service, type, private, unprivileged, chroot, wakeup, processes, command: no chroot, nothing that is not needed. */
-function masterCf(port: number): string {
+function masterCf(port: number, more: readonly (readonly string[])[]): string {
   const rows = [
     [`127.0.0.1:${port}`, 'inet', 'n', '-', 'n', '-', '-', 'smtpd'],
     ['pickup', 'unix', 'n', '-', 'n', '60', '1', 'pickup'],
@@ -136,9 +141,13 @@ function masterCf(port: number): string {
     ['anvil', 'unix', '-', '-', 'n', '-', '1', 'anvil'],
     ['proxymap', 'unix', '-', '-', 'n', '-', '-', 'proxymap'],
     ['postlog', 'unix-dgram', 'n', '-', 'n', '-', '1', 'postlogd'],
+    ...more,
   ]
   return `${rows.map((row) => row.join('\t')).join('\n')}\n`
 }
+
+/** `postfix start-fg` is a shell script around it. */
+const masterPid = (dir: string): number => Number(readFileSync(join(dir, 'spool', 'pid', 'master.pid'), 'utf8'))
 
 async function readMaildir(folder: string, count: number, log: () => string): Promise<string[]> {
   const endMs = performance.now() + START_TIMEOUT_MS

@@ -1,0 +1,101 @@
+/** Clients that hand in mail as fast as it is taken, several mails a connection, commands pipelined (RFC 2920). */
+import { once } from 'node:events'
+import { type Socket, connect } from 'node:net'
+
+export interface Load {
+  readonly port: number
+  /** AUTH PLAIN, in clear. */
+  readonly signIn?: { readonly user: string; readonly password: string }
+  readonly from: string
+  readonly to: string
+  readonly connections: number
+  readonly mails: number
+  /** The `index`th mail, dots doubled, with the CRLF at its end. */
+  readonly mail: (index: number) => Buffer
+}
+
+/** How long each mail took, from MAIL to the reply behind its end, in ms. */
+export async function handIn(load: Load): Promise<number[]> {
+  let begun = 0
+  const times: number[] = []
+  const work = async (): Promise<void> => {
+    const client = await Client.connect(load)
+    while (begun < load.mails) {
+      const mail = load.mail(begun++)
+      const startMs = performance.now()
+      await client.send(load, mail)
+      times.push(performance.now() - startMs)
+    }
+    client.close()
+  }
+  await Promise.all(Array.from({ length: load.connections }, work))
+  return times
+}
+
+const END = Buffer.from('.\r\n')
+const CR = '\r\n'
+
+class Client {
+  readonly #socket: Socket
+  #text = ''
+  #wake: () => void = () => undefined
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.setNoDelay(true)
+    socket.on('data', (chunk: Buffer) => {
+      this.#text += chunk.toString('latin1')
+      this.#wake()
+    })
+    socket.on('close', () => this.#wake())
+  }
+
+  static async connect({ port, signIn }: Load): Promise<Client> {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    const client = new Client(socket)
+    await client.#expect('2')
+    await client.#say(`EHLO load.example${CR}`, '2')
+    if (signIn === undefined) return client
+    const plain = Buffer.from(`\0${signIn.user}\0${signIn.password}`).toString('base64')
+    await client.#say(`AUTH PLAIN ${plain}${CR}`, '2')
+    return client
+  }
+
+  async send({ from, to }: Load, mail: Buffer): Promise<void> {
+    this.#socket.write(`MAIL FROM:<${from}>${CR}RCPT TO:<${to}>${CR}DATA${CR}`)
+    await this.#expect('2')
+    await this.#expect('2')
+    await this.#expect('3')
+    this.#socket.cork()
+    this.#socket.write(mail)
+    this.#socket.write(END)
+    this.#socket.uncork()
+    await this.#expect('2')
+  }
+
+  close(): void {
+    this.#socket.end(`QUIT${CR}`)
+  }
+
+  async #say(text: string, expected: string): Promise<void> {
+    this.#socket.write(text)
+    await this.#expect(expected)
+  }
+
+  /** The next reply; throws when it begins otherwise. */
+  async #expect(digit: string): Promise<void> {
+    for (;;) {
+      const reply = REPLY.exec(this.#text)?.[0]
+      if (reply !== undefined) {
+        this.#text = this.#text.slice(reply.length)
+        if (!reply.startsWith(digit)) throw new Error(`the server said: ${reply}`)
+        return
+      }
+      if (this.#socket.destroyed) throw new Error('the server closed the connection')
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+}
+
+const REPLY = /^(?:\d{3}-.*\r\n)*\d{3}(?: .*)?\r\n/

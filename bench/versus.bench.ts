@@ -1,0 +1,248 @@
+/**
+ * What a provider would choose between: Sealpost, which protects, against Postfix, which relays the same mail as it is, and
+ * against Postfix with openssl as a content filter. In turns, with the same clients, the same next hop and the same disk;
+ * nobody has TLS here.
+ */
+import { availableParallelism } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Postfix } from '../test/support/postfix.ts'
+import { needsPostfix } from '../test/support/postfix.ts'
+import { type Provider, makeProvider } from '../test/support/provider.ts'
+import { smimeIdentity } from '../test/support/smime-identity.ts'
+import { mailFloor } from './floor.ts'
+import { measureInTurns, percentiles } from './measure.ts'
+import { startPipedPostfix, startPlainPostfix } from './postfix-sides.ts'
+import { cpuMsOfTree } from './process-figures.ts'
+import type { Comparison, Effort, Row } from './row.ts'
+import { sampleMail, wholeMail } from './sample-mail.ts'
+import { type SmtpDrain, startDrain } from './smtp-drain.ts'
+import { handIn } from './smtp-load.ts'
+
+const SENDER = 't-azuma@biglobe.ne.jp'
+const RECIPIENT = 'u-suzuki@abc.com'
+const DOMAIN = 'abc.com'
+const MAIL_BYTES = 5_000
+const CONNECTIONS = 20
+const ROUNDS = 3
+const PATIENCE_MS = 300_000
+const KINDS = ['rsa-2048', 'ec-p256'] as const
+type Kind = (typeof KINDS)[number]
+const AIMS: Readonly<Record<Kind, number>> = { 'rsa-2048': 1.5, 'ec-p256': 2 }
+
+/** One of those that are compared. */
+interface Side {
+  readonly name: string
+  /** The mails of one round, as a part of what the others get: the slow ones get fewer. */
+  readonly share: number
+  readonly pid: number
+  /** Resolves when the last of `mails` has arrived where it was to go; how long each took to be accepted. */
+  run(mails: number): Promise<number[]>
+}
+
+export async function versusRows(effort: Effort): Promise<Row[]> {
+  const { skip } = needsPostfix()
+  if (skip !== false) {
+    process.stderr.write(`versus: ${skip}\n`)
+    return []
+  }
+  const kinds = KINDS.slice(0, effort.smoke ? 1 : undefined)
+  await using stack = new AsyncDisposableStack()
+  const drain = stack.use(await startDrain())
+  const own = await Promise.all(kinds.map(async (kind) => stack.use(await build(kind, drain))))
+  const plain = stack.use(await startPlainPostfix(drain.port, DOMAIN))
+  const piped = stack.use(await startPipedPostfix(drain.port, DOMAIN))
+  const sides = [
+    postfixSide('Postfix, unprotected', plain, drain, 1),
+    ...own.map((pair) => outboundSide(pair, drain)),
+    ...(await Promise.all(own.map((pair) => inboundSide(pair, drain)))),
+    postfixSide('Postfix, openssl as its filter', piped, drain, 0.05),
+  ]
+  for (const side of sides) if (side !== sides[0]) await mustProtect(side, drain)
+  const measured = await inTurns(sides, effort)
+  return [...(await rowsFrom(measured, effort))]
+}
+
+interface Pair extends AsyncDisposable {
+  readonly kind: Kind
+  readonly sending: Provider
+  readonly receiving: Provider
+  readonly password: string
+}
+
+async function build(kind: Kind, drain: SmtpDrain): Promise<Pair> {
+  const keys = { algorithm: kind, openpgp: 'off' }
+  const limits = { connectionsPerAddressMax: 1_000 }
+  const sending = await makeProvider({
+    domains: ['biglobe.ne.jp'],
+    config: {
+      keys,
+      limits,
+      peers: [DOMAIN],
+      relay: { routes: { [DOMAIN]: `127.0.0.1:${drain.port}` } },
+      submission: { allowPlainAuthOnLoopback: true },
+    },
+  })
+  const receiving = await makeProvider({ domains: [DOMAIN], config: { keys, limits, peers: ['biglobe.ne.jp'] } })
+  const [user] = await sending.cli(['user', 'add', SENDER])
+  await receiving.cli(['user', 'add', RECIPIENT])
+  await sending.cli(['key', 'import', '-'], await pemOf(receiving, RECIPIENT))
+  await receiving.cli(['key', 'import', '-'], await pemOf(sending, SENDER))
+  await sending.start()
+  await receiving.start()
+  return {
+    kind,
+    sending,
+    receiving,
+    password: String(user?.['password']),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([sending[Symbol.asyncDispose](), receiving[Symbol.asyncDispose]()])
+    },
+  }
+}
+
+const pemOf = async (provider: Provider, address: string): Promise<string> =>
+  String((await provider.cli(['key', 'export', address, '--standard', 'smime']))[0]?.['pem'])
+
+const pidOf = ({ process: running }: Provider): number => running?.pid ?? 0
+
+const freshMail = (): Buffer => wholeMail(sampleMail(MAIL_BYTES, SENDER, RECIPIENT))
+
+function outboundSide({ kind, sending, password }: Pair, drain: SmtpDrain): Side {
+  return {
+    name: `Sealpost, out, ${kind}`,
+    share: 1,
+    pid: pidOf(sending),
+    run: (mails) =>
+      throughTo(drain, mails, {
+        port: sending.ports.submission,
+        signIn: { user: SENDER, password },
+        from: SENDER,
+        to: RECIPIENT,
+        connections: CONNECTIONS,
+        mails,
+        mail: freshMail,
+      }),
+  }
+}
+
+function postfixSide(name: string, { pid, port }: Postfix, drain: SmtpDrain, share: number): Side {
+  return {
+    name,
+    share,
+    pid,
+    run: (mails) =>
+      throughTo(drain, mails, { port, from: SENDER, to: RECIPIENT, connections: CONNECTIONS, mails, mail: freshMail }),
+  }
+}
+
+async function throughTo(drain: SmtpDrain, mails: number, load: Parameters<typeof handIn>[0]): Promise<number[]> {
+  const before = drain.taken.messages
+  const took = await handIn(load)
+  await Promise.race([drain.whenTaken(before + mails), late()])
+  return took
+}
+
+async function late(): Promise<never> {
+  await pause(PATIENCE_MS, undefined, { ref: false })
+  throw new Error('not all mails have arrived')
+}
+
+/** What the other half of the pair has sent, each mail several times; it is in the mailbox when it is accepted. */
+async function inboundSide(pair: Pair, drain: SmtpDrain): Promise<Side> {
+  drain.kept.length = 0
+  drain.keepMax = 64
+  await outboundSide(pair, drain).run(drain.keepMax)
+  drain.keepMax = 0
+  const mails = drain.kept.splice(0)
+  const { kind, receiving } = pair
+  return {
+    name: `Sealpost, in, ${kind}`,
+    share: 1,
+    pid: pidOf(receiving),
+    run: (count) =>
+      handIn({
+        port: receiving.ports.mx,
+        from: SENDER,
+        to: RECIPIENT,
+        connections: CONNECTIONS,
+        mails: count,
+        mail: (index) => mails[index % mails.length] ?? Buffer.alloc(0),
+      }),
+  }
+}
+
+/** What does not protect would be compared for nothing. What goes to a mailbox here was refused if it were not verified. */
+async function mustProtect(side: Side, drain: SmtpDrain): Promise<void> {
+  drain.keepMax = 1
+  await side.run(1)
+  drain.keepMax = 0
+  const crossed = drain.kept.splice(0)[0]?.toString('latin1')
+  if (crossed !== undefined && !/^Content-Type: (?:multipart\/signed|application\/(?:x-)?pkcs7-mime)/im.test(crossed))
+    throw new Error(`${side.name} does not protect: ${crossed.slice(0, 2_000)}`)
+}
+
+interface MeasuredSide {
+  readonly side: Side
+  /** Of the best round. */
+  perSecond: number
+  cpuMs: number
+  readonly times: number[]
+}
+
+async function inTurns(sides: readonly Side[], { smoke }: Effort): Promise<MeasuredSide[]> {
+  const mails = smoke ? 40 : 2_000
+  const measured = sides.map((side): MeasuredSide => ({ side, perSecond: 0, cpuMs: Infinity, times: [] }))
+  for (let round = smoke ? ROUNDS : 0; round <= ROUNDS; round++)
+    for (const each of measured) {
+      const count = Math.max(4, Math.round(mails * each.side.share))
+      const [startMs, startCpuMs] = [performance.now(), await cpuMsOfTree(each.side.pid)]
+      const took = await each.side.run(count)
+      const seconds = (performance.now() - startMs) / 1000
+      if (round === 0) continue // warms it up
+      each.perSecond = Math.max(each.perSecond, count / seconds)
+      each.cpuMs = Math.min(each.cpuMs, ((await cpuMsOfTree(each.side.pid)) - startCpuMs) / count)
+      each.times.push(...took)
+    }
+  return measured
+}
+
+async function rowsFrom(measured: readonly MeasuredSide[], effort: Effort): Promise<Row[]> {
+  const [plain] = measured
+  const piped = measured.at(-1)
+  if (plain === undefined || piped === undefined) throw new Error('nothing was measured')
+  const limits = new Map<Kind, number>()
+  for (const kind of KINDS) limits.set(kind, await limitOf(kind, effort))
+  return measured.flatMap(({ side, perSecond, cpuMs, times }) => {
+    const kind = KINDS.find((each) => side.name.endsWith(each))
+    const limit = kind && limits.get(kind)
+    const against: Comparison[] =
+      kind === undefined || limit === undefined
+        ? []
+        : [
+            { reference: 'Postfix', ratio: perSecond / plain.perSecond, aim: { atLeast: AIMS[kind] } },
+            { reference: 'openssl pipe', ratio: perSecond / piped.perSecond, aim: { atLeast: 30 } },
+            ...(side.name.includes('out')
+              ? [{ reference: 'limit', ratio: perSecond / limit, aim: { atLeast: 0.4 } }]
+              : []),
+          ]
+    return [
+      {
+        case: `${side.name}: 5 kB, ${CONNECTIONS} connections`,
+        value: perSecond,
+        unit: '/s',
+        ...percentiles(times),
+        against,
+      },
+      { case: `${side.name}: CPU a mail`, value: cpuMs, unit: 'ms' },
+    ] satisfies Row[]
+  })
+}
+
+/** What all cores could do if nothing but the cryptography of a mail on its way out cost anything. */
+async function limitOf(kind: Kind, { msPerOperation }: Effort): Promise<number> {
+  const name = kind === 'ec-p256' ? 'p256' : kind
+  const [signer, reader] = [smimeIdentity(name, SENDER), smimeIdentity(name, RECIPIENT)]
+  const floor = mailFloor(signer, [reader, signer], { cipher: 'aes-256-cbc' }, freshMail())
+  const [measured] = await measureInTurns(msPerOperation, [floor.seal])
+  return (measured?.perSecond ?? 0) * availableParallelism()
+}
