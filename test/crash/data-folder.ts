@@ -3,7 +3,7 @@ import { readFile, readdir, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Provider } from '../support/provider.ts'
-import { MARKER } from './mails.ts'
+import { MARKER_NEEDLES } from './mails.ts'
 
 const databaseOf = (provider: Provider): string => join(dirname(provider.configFile), 'sealpost.db')
 
@@ -59,20 +59,10 @@ export async function scanFolder(folder: string): Promise<string[]> {
   const found: string[] = []
   for (const file of await filesUnder(folder)) {
     const bytes = await readFile(file)
-    if (NEEDLES.some((needle) => bytes.includes(needle))) found.push(file)
+    if (MARKER_NEEDLES.some((needle) => bytes.includes(needle))) found.push(file)
   }
   return found
 }
-
-/** Base64 of the marker has three forms, by where in the text it begins; the ends depend on its neighbours. */
-const NEEDLES = [
-  Buffer.from(MARKER),
-  ...[0, 1, 2].map((shift) =>
-    Buffer.from('-'.repeat(shift) + MARKER)
-      .toString('base64')
-      .slice(4, -4),
-  ),
-].map((needle) => Buffer.from(needle))
 
 async function filesUnder(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])

@@ -1,4 +1,5 @@
 /** What the server has promised, and what came of it, kept outside the server: here nothing is ever forgotten. */
+import { hash } from 'node:crypto'
 import { fetchOnce, type Fetched } from './terminal.ts'
 
 export type Way = 'out' | 'in'
@@ -15,7 +16,7 @@ export interface TestMail {
   accepted: number
   /** Where the server was killed while this mail was under way. */
   readonly kills: string[]
-  /** Recipients whose delivery was on record when the server was killed: they must not get another copy. */
+  /** Recipients whose delivery was on record: they must not get another copy. */
   readonly settled: Set<string>
   /** What failed meanwhile in a server that lived. */
   readonly troubles: string[]
@@ -42,10 +43,27 @@ export interface Verdict {
   readonly wrong: readonly string[]
 }
 
+/** A copy that has come to the next hop; `life` counts how often the server had been started. */
+export interface Arrival {
+  readonly token: string
+  readonly address: string
+  readonly life: number
+  /** 250 was said to its final dot. */
+  readonly answered: boolean
+}
+
+/** What explains so many copies too many. */
+interface Evidence {
+  readonly copies: number
+  readonly words: string
+}
+
 export class Ledger {
   readonly #mails = new Map<string, { readonly mail: TestMail; readonly promised: readonly Promised[] }>()
   /** By mailbox and UIDL: fetched again after a crash, a message is still one. */
-  readonly #fetched = new Map<string, { readonly address: string; readonly message: Buffer }>()
+  readonly #fetched = new Map<string, Seen>()
+  /** By token and address. */
+  readonly #arrived = new Map<string, Arrival[]>()
   readonly #deleted = new Set<string>()
   readonly #wrong: string[] = []
 
@@ -67,14 +85,44 @@ export class Ledger {
     const key = `${address} ${uidl}`
     if (this.#deleted.has(key)) this.#wrong.push(`${key} came back after QUIT had been answered`)
     const before = this.#fetched.get(key)
-    if (before !== undefined && !before.message.equals(message)) this.#wrong.push(`${key} is not what it was before`)
-    this.#fetched.set(key, { address, message })
+    const seen = this.#look(address, message)
+    if (before !== undefined && before.digest !== seen.digest) this.#wrong.push(`${key} is not what it was before`)
+    this.#fetched.set(key, seen)
     if (deleted) this.#deleted.add(key)
+  }
+
+  /** Something that may not be. */
+  note(wrong: string): void {
+    this.#wrong.push(wrong)
+  }
+
+  /** The next hop says what it got. */
+  arrived(arrival: Arrival): void {
+    const { token, address } = arrival
+    const mail = this.#mails.get(token)?.mail
+    if (mail === undefined) this.#wrong.push(`nobody expected ${token} at ${address}`)
+    else if (mail.settled.has(address) && repeatsOf(mail) === 0)
+      this.#wrong.push(`${token} came to ${address} again after that had been settled`)
+    const before = this.#arrived.get(`${token} ${address}`)
+    if (before === undefined) this.#arrived.set(`${token} ${address}`, [arrival])
+    else before.push(arrival)
+  }
+
+  /** Whose business is not done: what is not settled for everybody yet. */
+  unsettled(): TestMail[] {
+    const open = [...this.#mails.values()].filter(
+      ({ mail, promised }) => mail.offered > 0 && promised.some(({ address }) => !mail.settled.has(address)),
+    )
+    return open.map(({ mail }) => mail)
+  }
+
+  mail(token: string): TestMail | undefined {
+    return this.#mails.get(token)?.mail
   }
 
   /** When every queue is empty and every mailbox was collected. */
   verdict(): Verdict {
-    const found = this.#sort()
+    const found = this.#count()
     const lost: string[] = []
     const duplicated: string[] = []
     for (const { mail, promised } of this.#mails.values()) {
@@ -82,33 +130,63 @@ export class Ledger {
         const key = `${mail.token} ${what} ${address}`
         const copies = found.get(key) ?? 0
         found.delete(key)
+        if (mail.accepted === 0) continue
         if (copies === 0) lost.push(`${key}; ${killsOf(mail)}`)
-        if (copies > 1) duplicated.push(`${key}: ${copies}; ${killsOf(mail)}`)
-        // a report is stored before its own row in the queue is gone: a kill between the two brings another
-        const reason = mail.offered > 1 || what === 'report' || (mail.way === 'out' && !mail.settled.has(address))
-        if (copies > 1 && !reason) this.#wrong.push(`${key}: another copy without a reason, ${killsOf(mail)}`)
-        if (copies > 1 + mail.kills.length) this.#wrong.push(`${key}: ${copies} copies, ${killsOf(mail)}`)
+        if (copies <= 1) continue
+        const evidence = this.#evidence(mail, { address, what })
+        duplicated.push(`${key}: ${copies}; ${evidence.words}; ${killsOf(mail)}`)
+        if (copies > 1 + evidence.copies) this.#wrong.push(`${key}: ${copies} copies, and only ${evidence.words}`)
       }
-      if (mail.accepted === 0) this.#wrong.push(`${mail.token} was never accepted`)
+      if (mail.accepted === 0 && mail.offered > 0) this.#wrong.push(`${mail.token} was never accepted`)
     }
     return { lost, duplicated, wrong: [...this.#wrong, ...Array.from(found.keys(), (key) => `nobody expected ${key}`)] }
   }
 
   /** How many of each token, kind and mailbox. */
-  #sort(): Map<string, number> {
+  #count(): Map<string, number> {
     const found = new Map<string, number>()
-    for (const { address, message } of this.#fetched.values()) {
-      const text = message.toString('latin1')
-      const token = /token-[\w.-]+/.exec(text)?.[0] ?? 'unknown'
-      const report = text.includes('message/delivery-status')
-      const body = text.slice(text.indexOf('\r\n\r\n') + 4)
-      if (!report && body !== this.#mails.get(token)?.mail.body) this.#wrong.push(`${token} at ${address} was changed`)
-      const key = `${token} ${report ? 'report' : 'copy'} ${address}`
-      found.set(key, (found.get(key) ?? 0) + 1)
-    }
+    const add = (key: string, copies: number): void => void found.set(key, (found.get(key) ?? 0) + copies)
+    for (const { key } of this.#fetched.values()) add(key, 1)
+    for (const [name, copies] of this.#arrived) add(name.replace(' ', ' copy '), copies.length)
     return found
   }
+
+  #look(address: string, message: Buffer): Seen {
+    const text = message.toString('latin1')
+    const token = /token-[\w.-]+/.exec(text)?.[0] ?? 'unknown'
+    const report = text.includes('message/delivery-status')
+    const body = text.slice(text.indexOf('\r\n\r\n') + 4)
+    if (!report && body !== this.#mails.get(token)?.mail.body) this.#wrong.push(`${token} at ${address} was changed`)
+    return { key: `${token} ${report ? 'report' : 'copy'} ${address}`, digest: hash('sha256', message) }
+  }
+
+  /** The window of RFC 1047, from both of its sides: as it was before us, and as we are before the next hop. */
+  #evidence(mail: TestMail, { address, what }: Promised): Evidence {
+    const repeats = repeatsOf(mail)
+    const words = [`offered ${repeats} times without an answer`]
+    const arrivals = this.#arrived.get(`${mail.token} ${address}`)
+    if (arrivals !== undefined) {
+      for (const { life, answered } of arrivals)
+        words.push(`came to the next hop in life ${life}${answered ? ', which was answered 250' : ''}`)
+      const lives = new Set(arrivals.map(({ life }) => life)).size
+      return { copies: repeats + lives - 1, words: words.join(', ') }
+    }
+    // a report is stored before its own row in the queue is gone: a kill between the two brings another
+    const unsettled = what === 'report' || (mail.way === 'out' && !mail.settled.has(address))
+    if (unsettled) words.push(`killed ${mail.kills.length} times before it was settled`)
+    return { copies: repeats + (unsettled ? mail.kills.length : 0), words: words.join(', ') }
+  }
 }
+
+/** One message in one mailbox: of which mail, and what it is. */
+interface Seen {
+  /** Token, kind and mailbox. */
+  readonly key: string
+  readonly digest: string
+}
+
+/** Attempts of the sender that were not answered 250: each may have come in all the same. */
+const repeatsOf = ({ offered, accepted }: TestMail): number => offered - accepted
 
 function killsOf({ kills, troubles }: TestMail): string {
   const killed = kills.map((where) => `killed ${where}`)

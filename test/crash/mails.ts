@@ -4,6 +4,18 @@ import type { TestMail, Way } from './ledger.ts'
 
 export const MARKER = `plaintext-marker-${randomBytes(9).toString('hex')}`
 
+/** The marker as it is, and in base64, which has three forms by where in the text it begins; their ends depend on the neighbours. */
+export const MARKER_NEEDLES: readonly Buffer[] = [
+  Buffer.from(MARKER),
+  ...[0, 1, 2].map((shift) =>
+    Buffer.from(
+      Buffer.from('-'.repeat(shift) + MARKER)
+        .toString('base64')
+        .slice(4, -4),
+    ),
+  ),
+]
+
 /** `large` ones become files of their own at rest (64 KiB and more), small ones columns of a row. */
 export function write(way: Way, size: 'small' | 'large'): TestMail {
   const token = `token-${way}-${size}-${randomBytes(6).toString('hex')}`

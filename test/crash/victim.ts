@@ -286,12 +286,12 @@ export class Victim implements AsyncDisposable {
   }
 }
 
-async function addUser(provider: Provider, address: string): Promise<Mailbox> {
+export async function addUser(provider: Provider, address: string): Promise<Mailbox> {
   const [user] = await provider.cli(['user', 'add', address])
   return { address, port: provider.ports.pop3s, password: String(user?.['password']) }
 }
 
-async function giveKeys(from: Provider, to: Provider, addresses: readonly string[]): Promise<void> {
+export async function giveKeys(from: Provider, to: Provider, addresses: readonly string[]): Promise<void> {
   let pem = ''
   for (const address of addresses) {
     const [key] = await from.cli(['key', 'export', address, '--standard', 'smime'])

@@ -1,0 +1,314 @@
+/**
+ * A server under load that may be killed, cut from power, or given a bad disk, and everybody around it: clients that send
+ * and fetch, a foreign provider, the next hop, and the ledger.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Provider, makeProvider } from '../support/provider.ts'
+import { queueLength, scanFolder } from './data-folder.ts'
+import { Disk, buildWitness } from './disk.ts'
+import { DiskFaults } from './disk-faults.ts'
+import type { CrashPlan } from './kill-preload.ts'
+import { Ledger, type Mailbox, type Promised, type TestMail } from './ledger.ts'
+import { type ClientMail, type LoadFigures, runLoad } from './load.ts'
+import { MARKER_NEEDLES, outgoingText, write } from './mails.ts'
+import { type NextHop, startNextHop } from './next-hop.ts'
+import { AZUMA, PRELOAD, addUser, giveKeys, until } from './victim.ts'
+
+const DOMAIN = 'abc.com'
+const NOBODY = 'nobody@biglobe.ne.jp'
+/** Mails of a foreign provider that are sealed in one go, for each call takes a second. */
+const SEALED_AT_ONCE = 64
+/** One in so many mails is of that kind. */
+const ONE_IN = { sealed: 8, large: 12, local: 3, returned: 10 }
+/** The next hop thinks so long at most before it answers 250. */
+const NEXT_HOP_PAUSE_MS = 40
+
+export interface WorldOptions {
+  readonly random: () => number
+  /** Whether the server's disk is watched; else nothing can be done to it. */
+  readonly witness: boolean
+  readonly clients?: Readonly<Record<TestMail['way'], number>>
+  readonly config?: Record<string, unknown>
+  readonly env?: Record<string, string>
+}
+
+export class World implements AsyncDisposable {
+  readonly provider: Provider
+  readonly ledger = new Ledger()
+  readonly figures: LoadFigures = { latenciesMs: [], refusals: [] }
+  /** How often the server was started. */
+  life = 0
+  /** Of it only with a witness. */
+  faults: DiskFaults | undefined
+  readonly #options: WorldOptions
+  #things = new AsyncDisposableStack()
+  readonly #peer: Provider
+  readonly #users: readonly [Mailbox, Mailbox]
+  readonly #planFile: string
+  readonly #sealed: ClientMail[] = []
+  #sealing: Promise<void> | undefined
+  #up = Promise.withResolvers<void>()
+  #ending = false
+  #load: Promise<void> | undefined
+  #disk: Disk | undefined
+  #words = ''
+  #closed: Promise<unknown> = Promise.resolve()
+
+  private constructor(options: WorldOptions, provider: Provider, peer: Provider, users: readonly [Mailbox, Mailbox]) {
+    this.#options = options
+    this.provider = provider
+    this.#peer = peer
+    this.#users = users
+    this.#planFile = join(provider.dir, 'plan.json')
+  }
+
+  static async make(options: WorldOptions): Promise<World> {
+    await using made = new AsyncDisposableStack()
+    const here: { world?: World } = {}
+    const hop: NextHop = made.use(
+      await startNextHop(
+        () => options.random() * NEXT_HOP_PAUSE_MS,
+        (taken) => here.world?.taken(taken),
+      ),
+    )
+    const keys = { algorithm: 'ec-p256' }
+    const peer = made.use(await makeProvider({ domains: ['biglobe.ne.jp'], config: { keys, peers: [DOMAIN] } }))
+    const routes = { 'biglobe.ne.jp': `127.0.0.1:${hop.port}` }
+    const config = { keys, protection: { threads: 1 }, peers: ['biglobe.ne.jp'], relay: { routes }, ...options.config }
+    const env = { NODE_OPTIONS: `--import=${PRELOAD}`, ...options.env }
+    const provider = made.use(await makeProvider({ domains: [DOMAIN], config, env }))
+    await peer.cli(['user', 'add', AZUMA])
+    const users = [
+      await addUser(provider, `u-suzuki@${DOMAIN}`),
+      await addUser(provider, `h-kubota@${DOMAIN}`),
+    ] as const
+    await giveKeys(
+      provider,
+      peer,
+      users.map(({ address }) => address),
+    )
+    await giveKeys(peer, provider, [AZUMA])
+    const world = new World(options, provider, peer, users)
+    if (options.witness) world.faults = await DiskFaults.make(join(provider.dir, 'control'))
+    world.#things = made.move()
+    here.world = world
+    return world
+  }
+
+  /** The folder of database and messages. */
+  get home(): string {
+    return dirname(this.provider.configFile)
+  }
+
+  /** `plan`: in force from the first moment. Resolves when it is ready, false when it died before. */
+  async start(plan?: CrashPlan): Promise<boolean> {
+    this.life += 1
+    this.#words = ''
+    if (plan !== undefined) await this.#writePlan(plan)
+    const started = this.provider.start({
+      CRASH_PLAN: this.#planFile,
+      ...(plan !== undefined && { CRASH_NOW: '1' }),
+      ...(await this.#watchDisk()),
+    })
+    const child = this.provider.process
+    this.#closed = child === undefined ? Promise.resolve() : once(child, 'close')
+    child?.stderr?.on('data', (chunk: Buffer) => (this.#words += chunk.toString()))
+    const ready = await started.then(
+      () => true,
+      (error: unknown) => {
+        if (this.provider.process?.signalCode === 'SIGKILL') return false
+        throw error
+      },
+    )
+    if (ready) this.#up.resolve()
+    return ready
+  }
+
+  /** Begins a new record of what is done to the disk. */
+  async #watchDisk(): Promise<Record<string, string>> {
+    if (this.faults === undefined) return {}
+    const { dir } = this.provider
+    await rm(join(dir, 'disk.log'), { force: true })
+    this.#disk = new Disk(this.home)
+    return {
+      LD_PRELOAD: (witness ??= buildWitness(dir)),
+      DISK_ROOT: this.home,
+      DISK_LOG: join(dir, 'disk.log'),
+      DISK_CONTROL: this.faults.file,
+    }
+  }
+
+  async arm(plan: CrashPlan): Promise<void> {
+    await this.#writePlan(plan)
+    this.provider.process?.kill('SIGUSR2')
+    await until(
+      'armed',
+      async () =>
+        !this.alive ||
+        readFile(`${this.#planFile}.armed`).then(
+          () => true,
+          () => false,
+        ),
+    )
+  }
+
+  async #writePlan(plan: CrashPlan): Promise<void> {
+    await rm(`${this.#planFile}.armed`, { force: true })
+    await writeFile(this.#planFile, JSON.stringify(plan))
+  }
+
+  get alive(): boolean {
+    const child = this.provider.process
+    return child !== undefined && child.exitCode === null && child.signalCode === null
+  }
+
+  /** Resolves when the server is dead, after `ms` at the latest. */
+  async died(ms: number): Promise<boolean> {
+    const child = this.provider.process
+    if (child !== undefined && this.alive)
+      await Promise.race([once(child, 'exit'), wait(ms, undefined, { ref: false })])
+    return !this.alive
+  }
+
+  /** SIGKILL, if it lives yet; then what was not synced is thrown away, as far as `luck` has it. */
+  async kill(where: string, luck?: () => boolean): Promise<void> {
+    this.#up = Promise.withResolvers()
+    const child = this.provider.process
+    assert(child !== undefined)
+    if (this.alive) child.kill('SIGKILL')
+    await this.#closed // its last words are read
+    if (child.signalCode !== 'SIGKILL')
+      throw new Error(
+        `the server ended by itself: ${child.exitCode} ${child.signalCode} ${JSON.stringify(this.provider.log.at(-1))} ${this.#words}`,
+      )
+    this.noteSettled()
+    for (const mail of this.ledger.unsettled()) mail.kills.push(`in life ${this.life} ${where}`)
+    if (luck !== undefined) await this.#cutPower(luck)
+    assert.deepEqual(await scanFolder(this.home), [], `in clear on the disk, killed ${where}`)
+  }
+
+  async #cutPower(luck: () => boolean): Promise<void> {
+    assert(this.#disk !== undefined, 'a power cut needs a witness')
+    this.#disk.replay(await readFile(join(this.provider.dir, 'disk.log')), luck)
+    this.#disk.cutPower(luck)
+  }
+
+  /** From now on a delivery that the server has on record must not be repeated. */
+  noteSettled(): void {
+    for (const { event, messageId, recipient } of this.provider.log.splice(0)) {
+      const token = /token-[\w-]+/.exec(String(messageId))?.[0] ?? ''
+      // what comes in is done when it is stored; what we send to our own users, only when the queue says so
+      if (event !== 'delivered' && !(event === 'stored' && token.startsWith('token-in'))) continue
+      this.ledger.mail(token)?.settled.add(String(recipient))
+    }
+  }
+
+  taken({ recipient, data, answered }: { recipient: string; data: Buffer; answered: boolean }): void {
+    const token = /^Message-ID:\s*<(token-[\w-]+)/im.exec(data.toString('latin1', 0, 16_384))?.[1] ?? 'unknown'
+    if (MARKER_NEEDLES.some((needle) => data.includes(needle))) this.ledger.note(`${token} left in clear`)
+    this.ledger.arrived({ token, address: recipient, life: this.life, answered })
+  }
+
+  /** Clients send and fetch until `finish`. */
+  beginLoad(): void {
+    const [user] = this.#users
+    const deps = {
+      ports: this.provider.ports,
+      user,
+      terminals: this.#users,
+      ledger: this.ledger,
+      whenUp: () => this.#up.promise,
+      nextMail: (way: TestMail['way']) => this.#nextMail(way),
+    }
+    this.#load = runLoad(deps, this.#options.clients ?? { out: 4, in: 4 }, this.figures)
+    this.#load.catch(() => undefined)
+  }
+
+  /** No more new mails; all that were offered are accepted, all that were accepted have come to their end. */
+  async finish(): Promise<void> {
+    this.#ending = true
+    if (!this.alive) await this.start()
+    await this.#load
+    await this.settle()
+    for (const mailbox of this.#users) await this.ledger.collect(mailbox)
+  }
+
+  /** Waits until the queue is empty; what was put off is tried at once. */
+  async settle(): Promise<void> {
+    await until('all of the queue was tried', async () => (await queueLength(this.provider, 'never put off')) === 0)
+    if ((await queueLength(this.provider)) > 0) await this.provider.cli(['queue', 'retry', '--all'])
+    await until('the queue is empty', async () => (await queueLength(this.provider)) === 0)
+    this.noteSettled()
+  }
+
+  async #nextMail(way: TestMail['way']): Promise<ClientMail | undefined> {
+    if (this.#ending) return undefined
+    const next =
+      way === 'out' ? this.#outgoing() : this.#oneIn(ONE_IN.sealed) ? await this.#sealedMail() : this.#unsealed()
+    this.ledger.add(next.mail, promisedFor(next))
+    return next
+  }
+
+  #oneIn(many: number): boolean {
+    return this.#options.random() * many < 1
+  }
+
+  #outgoing(): ClientMail {
+    const [suzuki, kubota] = this.#users
+    const to = [AZUMA]
+    if (this.#oneIn(ONE_IN.local)) to.push(kubota.address)
+    if (this.#oneIn(ONE_IN.returned)) to.push(NOBODY)
+    return clientMail('out', this.#oneIn(ONE_IN.large) ? 'large' : 'small', suzuki.address, to)
+  }
+
+  #unsealed(): ClientMail {
+    const [suzuki, kubota] = this.#users
+    const to = this.#oneIn(2) ? [suzuki.address] : [suzuki.address, kubota.address]
+    return clientMail('in', this.#oneIn(ONE_IN.large) ? 'large' : 'small', 'someone@elsewhere.example', to)
+  }
+
+  async #sealedMail(): Promise<ClientMail> {
+    for (;;) {
+      const mail = this.#sealed.pop()
+      if (mail !== undefined) return mail
+      this.#sealing ??= this.#seal().finally(() => (this.#sealing = undefined))
+      await this.#sealing
+    }
+  }
+
+  async #seal(): Promise<void> {
+    const to = [this.#users[0].address]
+    const mails = Array.from({ length: SEALED_AT_ONCE }, () => write('in', 'small'))
+    const files = mails.map(({ token }) => join(this.#peer.dir, `${token}.eml`))
+    for (const [index, mail] of mails.entries()) await writeFile(files[index] ?? '', outgoingText(mail, AZUMA, to))
+    const sealed = await this.#peer.cli(['seal', ...files, '--from', AZUMA, '--to', ...to])
+    assert.equal(sealed.length, mails.length)
+    for (const [index, mail] of mails.entries())
+      this.#sealed.push({ mail, from: AZUMA, to, message: ended(String(sealed[index]?.['message'])) })
+    await Promise.all(files.map((file) => rm(file)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending = true
+    await this.#things[Symbol.asyncDispose]()
+  }
+}
+
+let witness: string | undefined
+
+function clientMail(way: TestMail['way'], size: 'small' | 'large', from: string, to: readonly string[]): ClientMail {
+  const mail = write(way, size)
+  return { mail, from, to, message: ended(outgoingText(mail, from, to)) }
+}
+
+/** With the final dot; no line of these mails begins with one. */
+const ended = (message: string): Buffer => Buffer.from(`${message}.\r\n`, 'latin1')
+
+/** Who must have a copy, and whether the sender must have a report. */
+function promisedFor({ from, to }: ClientMail): Promised[] {
+  return to.map((address) => (address === NOBODY ? { address: from, what: 'report' } : { address, what: 'copy' }))
+}
