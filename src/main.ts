@@ -16,6 +16,7 @@ import { keepHouse, startHousekeeping } from './store/housekeeping.ts'
 import { startAccess } from './wiring/access.ts'
 import { startDirectory } from './wiring/directory.ts'
 import { inboundDeps, outboundDeps, protectionPool } from './wiring/gateway.ts'
+import { startObserve } from './wiring/observe.ts'
 import { type Part, STOP_GRACE_MS } from './wiring/part.ts'
 import { sharedGuards } from './wiring/guards.ts'
 import { postmasterOf } from './wiring/postmaster.ts'
@@ -74,6 +75,9 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     if (roles.includes('access')) await startAccess(desk, tls, guards, parts)
     if (roles.includes('access')) await startDirectory(desk, live, tls, parts)
     if (workQueue) await worker.start({ alone: true })
+    const watched = { pool, network, parts, load: guards.load, worker: workQueue ? worker : undefined }
+    const observe = await startObserve(desk, watched)
+    if (observe !== undefined) parts.push(observe)
   } catch (error) {
     await stop()
     throw error

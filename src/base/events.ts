@@ -40,6 +40,8 @@ export const EVENT = {
   keyChanged: 'key-changed',
   keyLookedUp: 'key-looked-up',
   keyAsked: 'key-asked',
+  checkFailed: 'check-failed',
+  checkPassed: 'check-passed',
   trouble: 'trouble',
 } as const
 
@@ -315,6 +317,16 @@ export function keyAsked(facts: {
 }): void {
   const whose = facts.address === undefined ? '' : ` for ${facts.address}`
   happened(EVENT.keyAsked, 'debug', facts, `${facts.peerAddress} asked${whose}: ${facts.status}`)
+}
+
+/** What must work for mail to be taken does not (any more): said once, until `checkPassed`. */
+export function checkFailed(facts: { readonly check: string; readonly why: string }): void {
+  happened(EVENT.checkFailed, 'error', facts, `not ready: ${facts.check}: ${facts.why}`)
+}
+
+/** What had failed works again. */
+export function checkPassed(facts: { readonly check: string }): void {
+  happened(EVENT.checkPassed, 'info', facts, `${facts.check} works again`)
 }
 
 /** Something of ours failed: a disk, a resolver, a bug. `during` says what was tried. */

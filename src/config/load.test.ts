@@ -29,7 +29,7 @@ test('only domains must be given', () => {
   assert.equal(tls.key, '/etc/sealpost/tls-key.pem')
   assert.deepEqual(
     Object.values(listeners).map((listener) => listener?.port),
-    [25, 587, 465, 110, 995, undefined],
+    [25, 587, 465, 110, 995, undefined, 8080],
   )
   assert.equal(limits.messageSizeMaxBytes, 50 * 2 ** 20)
 })
@@ -74,7 +74,7 @@ const wrong: readonly [text: string, problems: readonly string[], why: string][]
     'domains: [a.b]\n\nlisteners:\n  mx: { port: 65536 }\n  smtp: {}',
     [
       'sealpost.yaml:4: listeners.mx.port: cannot be 65536; write a whole number from 0 to 65535',
-      'sealpost.yaml:5: listeners.smtp: there is no such setting; here can be mx, submission, submissions, pop3, pop3s, https',
+      'sealpost.yaml:5: listeners.smtp: there is no such setting; here can be mx, submission, submissions, pop3, pop3s, https, http',
     ],
     'several mistakes at once, each with its line',
   ],

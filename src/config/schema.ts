@@ -16,9 +16,9 @@ import {
 } from './fields.ts'
 import { policyField } from './policy-schema.ts'
 
-const address = (port: number) =>
+const address = (port: number, host = '::') =>
   z.strictObject({
-    host: z.string().min(1).default('::').describe('Address to listen on; `::` is every address, IPv4 included.'),
+    host: z.string().min(1).default(host).describe('Address to listen on; `::` is every address, IPv4 included.'),
     port: portField.default(port).describe('0 picks a free one, which the `ready` line of the log names.'),
   })
 
@@ -36,6 +36,12 @@ const listeners = z.strictObject({
     .prefault(null)
     .describe(
       "Our users' OpenPGP keys for everybody (Web Key Directory): see [publishing-keys.md](publishing-keys.md). Off as long as it is `null`; write `{}` to turn it on.",
+    ),
+  http: address(8080, '127.0.0.1')
+    .nullable()
+    .prefault({})
+    .describe(
+      'Health, readiness and metrics for those who watch the server, without TLS and without asking who it is: see [monitoring.md](monitoring.md). When the port is taken, mail goes on without it. Write `null` to turn it off.',
     ),
 })
 

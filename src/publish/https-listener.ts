@@ -1,33 +1,21 @@
 /** The HTTPS server in front of what we publish; the door of node:https as a server. Small requests, small answers. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Server, createServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer } from 'node:https'
 import { createSecureContext } from 'node:tls'
+import { HTTP_SERVER_OPTIONS, type HttpAt, type HttpListening, listenHttp, stopHttp } from '../base/http-server.ts'
 import { peerGroup } from '../base/peer-address.ts'
 import type { Answer, Asked } from './directory.ts'
 import { RequestMeter } from './request-meter.ts'
 
-const HEADER_MAX_BYTES = 8 * 1024
 const HANDSHAKE_TIMEOUT_MS = 10_000
-/** For all of a request's header. */
-const HEADER_TIMEOUT_MS = 10_000
-/** For a whole request; and a connection on which nothing moves, an answer that nobody takes included. */
-const IDLE_TIMEOUT_MS = 15_000
-const KEEP_ALIVE_MS = 5_000
-const REQUESTS_PER_CONNECTION_MAX = 100
 
 export interface HttpsTls {
   readonly cert: string
   readonly key: string
 }
 
-export interface HttpsOptions {
-  readonly host: string
-  /** 0 picks a free one. */
-  readonly port: number
+export interface HttpsOptions extends HttpAt {
   readonly tls: HttpsTls
-  readonly connectionsMax: number
-  readonly connectionsPerPeerMax: number
   readonly stopGraceMs: number
 }
 
@@ -38,8 +26,7 @@ export interface HttpsDeps {
   failed(error: unknown): void
 }
 
-export interface HttpsListener {
-  readonly address: { readonly host: string; readonly port: number }
+export interface HttpsListener extends HttpListening {
   /** For connections from now on. Throws when it is no certificate with its key. */
   setTls(tls: HttpsTls): void
   stop(): Promise<void>
@@ -52,29 +39,19 @@ export async function startHttps(options: HttpsOptions, deps: HttpsDeps): Promis
       ...options.tls,
       minVersion: 'TLSv1.2',
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      maxHeaderSize: HEADER_MAX_BYTES,
-      headersTimeout: HEADER_TIMEOUT_MS,
-      requestTimeout: IDLE_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 1_000,
+      ...HTTP_SERVER_OPTIONS,
     },
     (request, response) => void serve(request, response, meter, deps).catch((error: unknown) => deps.failed(error)),
   )
-  server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION_MAX
-  server.timeout = IDLE_TIMEOUT_MS
-  limitConnections(server, options)
-  server.on('clientError', (_error, socket) => socket.destroy())
   server.on('tlsClientError', (_error, socket) => socket.destroy())
-  await listen(server, options)
-  server.on('error', (error) => deps.failed(error))
-  const { address, port } = server.address() as AddressInfo
+  const listening = await listenHttp(server, options, (error) => deps.failed(error))
   return {
-    address: { host: address, port },
+    ...listening,
     setTls(tls) {
       createSecureContext(tls) // the server would forget the old ones first
       server.setSecureContext(tls)
     },
-    stop: () => stop(server, options.stopGraceMs),
+    stop: () => stopHttp(server, options.stopGraceMs),
   }
 }
 
@@ -104,42 +81,4 @@ async function serve(
     response.writeHead(500, { 'content-length': 0, connection: 'close' }).end()
     throw error
   }
-}
-
-/** As the options are when a client connects. */
-function limitConnections(server: Server, options: HttpsOptions): void {
-  server.maxConnections = options.connectionsMax
-  const open = new Map<string, number>()
-  server.on('connection', (socket: Socket) => {
-    const peer = peerGroup(socket.remoteAddress ?? '')
-    const count = (open.get(peer) ?? 0) + 1
-    server.maxConnections = options.connectionsMax
-    if (count > options.connectionsPerPeerMax) {
-      socket.destroy()
-      return
-    }
-    open.set(peer, count)
-    socket.once('close', () => {
-      const left = (open.get(peer) ?? 1) - 1
-      if (left === 0) open.delete(peer)
-      else open.set(peer, left)
-    })
-  })
-}
-
-async function listen(server: Server, { port, host }: HttpsOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  server.listen(port, host, resolve)
-  await promise
-  server.off('error', reject)
-}
-
-/** Answers what was asked already; who then still holds on is let go. */
-async function stop(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs)
-  await closed
-  clearTimeout(timer)
 }

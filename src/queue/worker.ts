@@ -51,6 +51,7 @@ export class QueueWorker {
   #timer: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout | undefined
   #stopping = false
+  #lookedMs = performance.now()
 
   constructor(deps: QueueWorkerDeps) {
     this.#deps = deps
@@ -65,6 +66,11 @@ export class QueueWorker {
     this.#heartbeat = setInterval(() => void this.#renewLeases(), LEASE_MS / 3)
     this.#heartbeat.unref()
     this.notify()
+  }
+
+  /** Since when nothing was leased and nothing done, though the queue is to be looked at every LOOK_EVERY_MS. */
+  get stalledMs(): number {
+    return this.#active.room === 0 ? 0 : performance.now() - this.#lookedMs
   }
 
   /** There is (or may be) new work. */
@@ -113,6 +119,7 @@ export class QueueWorker {
         this.#startWaiting()
       }
       await this.#sleepUntilDue()
+      this.#lookedMs = performance.now()
     } catch (error) {
       events.trouble({ during: 'leasing from the queue', error })
       this.#wakeIn(LOOK_EVERY_MS)

@@ -63,6 +63,8 @@ export interface Listener {
   setTls(tls: TlsKeys): void
   /** For connections from now on. */
   setLimits(limits: Partial<ReceiveLimits>): void
+  /** Open now. */
+  connections(): number
   /** Accepts nobody any more; sessions end when nothing is under way in them, at the latest after `graceMs`. */
   stop(graceMs: number): Promise<void>
 }
@@ -91,6 +93,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     port: address.port,
     setTls: (tls) => listener.setTls(tls),
     setLimits: (limits) => listener.setLimits({ ...RECEIVE_LIMITS, ...limits }),
+    connections: () => listener.connectionCount,
     stop: (graceMs) => listener.stop(graceMs),
   }
 }

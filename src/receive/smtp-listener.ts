@@ -45,6 +45,10 @@ export class SmtpListener extends SMTPServer {
     this.on('error', (error) => context.events.connectionFailed?.({ by: context.agent.kind, why: error.message }))
   }
 
+  get connectionCount(): number {
+    return this.#all.size
+  }
+
   override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
     const connection = new SmtpConnection(this, this.#context, socket, options)
     this.connections.add(connection)

@@ -9,10 +9,10 @@ import { openSqlite } from './dialect/sqlite.ts'
 import type { Dialect } from './dialect/dialect.ts'
 import { migrate } from './migrations/list.ts'
 import type { Db, Tx } from './schema.ts'
-import { Committer } from './transaction.ts'
+import { type CommitCounts, Committer } from './transaction.ts'
 
 export const DATABASE_FILE = 'sealpost.db'
-const BYTES_FOLDER = 'bytes'
+export const BYTES_FOLDER = 'bytes'
 
 export interface Store extends AsyncDisposable {
   /** For reading: the last committed state. */
@@ -22,6 +22,7 @@ export interface Store extends AsyncDisposable {
   readonly bytes: MessageBytes
   readonly dataKeys: DataKeys
   readonly changes: Changes
+  readonly commits: CommitCounts
   /** Finishes the commits that wait, then closes the database. */
   close(): Promise<void>
 }
@@ -69,6 +70,7 @@ async function assemble(
     bytes,
     dataKeys,
     changes,
+    commits: committer.counts,
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -165,6 +165,21 @@ export async function listQueue(db: Db): Promise<readonly QueueItem[]> {
   return rows.map(toItem)
 }
 
+/** How many recipients wait, and since when the oldest of them; cheap with a long queue too. */
+export async function queueDepth(
+  db: Db,
+): Promise<readonly { readonly state: 'ready' | 'held'; readonly count: number; readonly oldestMs?: number }[]> {
+  return Promise.all(
+    (['ready', 'held'] as const).map(async (state) => {
+      const ofState = db.selectFrom('queue').where('state', '=', state)
+      const { count } = await ofState.select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
+      if (count === 0) return { state, count }
+      const oldest = await ofState.select('queued_ms').orderBy('id').limit(1).executeTakeFirst()
+      return { state, count, ...(oldest !== undefined && { oldestMs: oldest.queued_ms }) }
+    }),
+  )
+}
+
 /** When there is something to do next, a lease that may run out included; `undefined` when nothing waits. */
 export async function nextDueMs(db: Db): Promise<number | undefined> {
   const [row] = await firstDue(db, {})

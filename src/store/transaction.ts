@@ -37,7 +37,15 @@ export function aftermathOf(tx: Tx): Aftermath {
   return aftermath
 }
 
+/** Since the store was opened. */
+export interface CommitCounts {
+  readonly groups: number
+  readonly works: number
+  readonly tookMs: number
+}
+
 export class Committer {
+  readonly counts: { -readonly [Name in keyof CommitCounts]: CommitCounts[Name] } = { groups: 0, works: 0, tookMs: 0 }
   readonly #dialect: Dialect
   readonly #deps: CommitterDeps
   readonly #waiting: Waiting[] = []
@@ -88,6 +96,7 @@ export class Committer {
     const tx = this.#dialect.writer as Tx
     const aftermath: Aftermath = { files: [], noted: false }
     const done: (() => void)[] = []
+    const beganMs = performance.now()
     await this.#dialect.begin()
     aftermaths.set(tx, aftermath)
     try {
@@ -100,6 +109,9 @@ export class Committer {
       aftermaths.delete(tx)
       if (aftermath.noted) this.#deps.noted()
     }
+    this.counts.groups++
+    this.counts.works += done.length
+    this.counts.tookMs += performance.now() - beganMs
     for (const resolve of done) resolve()
     const { files } = aftermath
     if (files.length > 0) this.#removing = Promise.all([this.#removing, this.#deps.removeFiles(files)])

@@ -38,6 +38,7 @@ export async function startAccess(desk: Desk, tls: TlsFiles, guards: SharedGuard
       listening: [name, server.address],
       setTls: ({ cert, key }) => server.setTls({ certificatePem: cert, keyPem: key }),
       setLimits: (limits) => server.setLimits(limitsOf(limits)),
+      connections: () => server.connections,
       stop: () => server.stop(),
     })
   }

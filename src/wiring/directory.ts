@@ -23,6 +23,7 @@ export async function startDirectory(desk: Desk, live: LiveConfig, tls: TlsFiles
   parts.push({
     listening: ['https', directory.address],
     setTls: (fresh) => directory.setTls(fresh),
+    connections: () => directory.connections(),
     stop: () => directory.stop(),
   })
 }

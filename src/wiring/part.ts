@@ -8,6 +8,8 @@ export interface Part {
   setTls(tls: TlsFiles): void
   /** For connections from now on. */
   setLimits?(limits: Config['limits']): void
+  /** Open now. */
+  connections(): number
   stop(): Promise<void>
 }
 

@@ -95,6 +95,7 @@ async function startSmtp(
       listening: [name, { host: listener.host, port: listener.port }],
       setTls: (fresh) => listener.setTls(fresh),
       setLimits: (limits) => listener.setLimits(limitsOf(limits, agent)),
+      connections: () => listener.connections(),
       stop: () => listener.stop(STOP_GRACE_MS),
     },
   ]

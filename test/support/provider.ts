@@ -12,7 +12,7 @@ import { parse, stringify } from 'yaml'
 
 export const SEALPOST = fileURLToPath(new URL('../../bin/sealpost', import.meta.url))
 
-export type ListenerName = 'mx' | 'submission' | 'submissions' | 'pop3' | 'pop3s'
+export type ListenerName = 'mx' | 'submission' | 'submissions' | 'pop3' | 'pop3s' | 'http'
 export type Event = Readonly<Record<string, unknown>> & { readonly event: string }
 
 export interface ProviderOptions {
@@ -173,7 +173,7 @@ class ProviderProcess implements Provider {
 const PORTS = { from: 10_240, to: 32_768 }
 
 async function freePorts(): Promise<Record<ListenerName, number>> {
-  const names: readonly ListenerName[] = ['mx', 'submission', 'submissions', 'pop3', 'pop3s']
+  const names: readonly ListenerName[] = ['mx', 'submission', 'submissions', 'pop3', 'pop3s', 'http']
   const held: Server[] = []
   while (held.length < names.length) {
     const server = createServer()

@@ -17,10 +17,11 @@ export interface ScriptedDns extends AsyncDisposable {
 const TYPE = { A: 1, MX: 15, TXT: 16 } as const
 const RCODE = { none: 0, servfail: 2, nxdomain: 3 } as const
 
-export async function startScriptedDns(table: DnsTable): Promise<ScriptedDns> {
+/** `port` 0 is a free one. */
+export async function startScriptedDns(table: DnsTable, port = 0): Promise<ScriptedDns> {
   const socket = createSocket('udp4')
   socket.on('message', (query, peer) => socket.send(answer(table, query), peer.port, peer.address))
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve))
   return {
     resolver: `127.0.0.1:${socket.address().port}`,
     [Symbol.asyncDispose]: () => new Promise((resolve) => socket.close(() => resolve())),

@@ -66,6 +66,10 @@ export class Pop3Server {
   }
 
   /** Where it listens, with the port that was picked. */
+  get connections(): number {
+    return this.#sessions.size
+  }
+
   get address(): { readonly host: string; readonly port: number } {
     const bound = this.#listener.address() as AddressInfo
     return { host: bound.address, port: bound.port }
