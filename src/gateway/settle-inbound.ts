@@ -207,6 +207,8 @@ async function keysOfAuthor(deps: SettleDeps, { incoming, decided }: Settling): 
     const address = certificate.addresses.find((each) => sameAddress(each, author.address))
     if (address === undefined) continue
     const trust = isBelieved && standardNamed(certificate.standard).isIssued(certificate) ? 'chained' : 'candidate'
+    if (await deps.publicKeys.hasSeen({ address, certificate, trust, source: 'harvested', nowMs: incoming.nowMs }))
+      continue
     const { fingerprint } = certificate
     const isNews = !known.some((each) => each.trust !== 'candidate' && each.certificate.fingerprint === fingerprint)
     const mayBeHeld = trust === 'chained' && isNews && known.length > 0

@@ -37,6 +37,11 @@ export class ChangeCache<Value> {
     return value
   }
 
+  /** For changes that are not noted, since they matter to few: this key is read anew next time. */
+  forget(key: string): void {
+    this.#entries.delete(key)
+  }
+
   /** A failed load is not kept, and the entry used longest ago makes room. */
   #watch(key: string, value: Promise<Value>): void {
     value.catch(() => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Certificate, TrustLevel } from '../protection/standard.ts'
 import { parseCertificate } from '../protection/smime/x509/certificate.ts'
+import { SEEN_STEP_MS } from '../store/certificates.ts'
 import { START_MS, address, openSqliteStore } from '../store/conformance/fixture.ts'
 import { type Authority, createAuthority, generateKey, issueMailCertificate } from './certificate-authority.ts'
 import { type CertificateSource, PublicKeys } from './public-keys.ts'
@@ -96,4 +97,24 @@ describe('a key that was found, after another one', () => {
         wanted.map(({ fingerprint }) => fingerprint).toSorted(),
       )
     })
+})
+
+test('what was seen is said from memory, until it is time to note that it was seen again', async (t) => {
+  const { store } = await openSqliteStore(t)
+  const keys = new PublicKeys(store)
+  const authority = await createAuthority({ domain: 'bank.example', nowMs: START_MS })
+  const [certificate, another] = [await issuedBy(authority), await issuedBy(authority)]
+  const bound = { address: CHIEF, certificate, trust: 'chained', source: 'harvested', nowMs: START_MS } as const
+  assert.equal(await keys.hasSeen(bound), false)
+  await store.commit((tx) => keys.add(tx, bound))
+  assert.equal(await keys.hasSeen(bound), true)
+  assert.equal(await keys.hasSeen({ ...bound, trust: 'candidate' }), true)
+  assert.equal(await keys.hasSeen({ ...bound, trust: 'confirmed' }), false)
+  assert.equal(await keys.hasSeen({ ...bound, certificate: another }), false)
+  const later = { ...bound, nowMs: START_MS + SEEN_STEP_MS }
+  assert.equal(await keys.hasSeen(later), false)
+  await store.commit((tx) => keys.add(tx, later))
+  assert.equal(await keys.hasSeen({ ...later, nowMs: later.nowMs + SEEN_STEP_MS - 1 }), true)
+  const longer = { ...certificate, encoded: Buffer.concat([certificate.encoded, Uint8Array.of(0)]) }
+  assert.equal(await keys.hasSeen({ ...later, certificate: longer }), false, 'the same key, and it says more')
 })

@@ -4,6 +4,7 @@ import { type IdentityKind, smimeIdentity } from '../../test/support/smime-ident
 import type { Learned } from '../protection/learn.ts'
 import type { TrustLevel } from '../protection/standard.ts'
 import { smime } from '../protection/smime/smime.ts'
+import { SIGNED_STEP_MS } from '../store/abilities.ts'
 import { address, openSqliteStore } from '../store/conformance/fixture.ts'
 import { Correspondents, SIGNED_AHEAD_MAX_MS } from './correspondents.ts'
 import { PublicKeys } from './public-keys.ts'
@@ -25,6 +26,7 @@ async function known(t: Parameters<typeof openSqliteStore>[0]) {
         const { certificate } = smimeIdentity(kind, BOB)
         return publicKeys.add(tx, { address: BOB, certificate, trust, source: 'admin', nowMs })
       }),
+    signedMs: async () => (await correspondents.remembered(BOB))[0]?.signedMs,
     abilities: async () => (await correspondents.get(BOB, nowMs)).abilities.smime,
   }
 }
@@ -69,4 +71,18 @@ test('a signature from too far in the future teaches nothing', async (t) => {
   assert.equal(await learn({ states: STATES, signedMs: nowMs + SIGNED_AHEAD_MAX_MS + 1 }), false)
   assert.equal(await abilities(), undefined)
   assert.equal(await learn({ states: STATES, signedMs: nowMs + SIGNED_AHEAD_MAX_MS }), true)
+})
+
+test('the same again is written when an hour has passed; anything else at once', async (t) => {
+  const { learn, abilities, signedMs, nowMs } = await known(t)
+  await learn({ cipher: 'aes-256-cbc', signedMs: nowMs - SIGNED_STEP_MS })
+  await learn({ cipher: 'aes-256-cbc', signedMs: nowMs - 1 })
+  assert.equal(await signedMs(), nowMs - SIGNED_STEP_MS)
+  await learn({ cipher: 'aes-256-cbc', signedMs: nowMs })
+  assert.equal(await signedMs(), nowMs)
+  assert.equal(await learn({ cipher: 'aes-256-gcm', signedMs: nowMs - 1 }), false, 'signed before it')
+  assert.equal(await learn({ cipher: 'aes-256-gcm', signedMs: nowMs + 1 }), true)
+  assert.deepEqual((await abilities())?.ciphers, ['aes-256-cbc', 'aes-256-gcm'])
+  await learn({ cipher: 'aes-256-gcm', signedMs: nowMs + 1 + SIGNED_STEP_MS })
+  assert.equal(await signedMs(), nowMs + 1 + SIGNED_STEP_MS, 'the time of the last one is known, too')
 })

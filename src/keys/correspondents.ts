@@ -15,7 +15,15 @@ import type {
   StatedAbilities,
 } from '../protection/standard.ts'
 import { CIPHERS_BEST_FIRST, KEY_TRANSPORTS, SIGNATURES, wordsAmong } from '../protection/strength.ts'
-import { type AbilityRow, abilitiesOf, forgetAbilities, keepAbilities, listAbilities } from '../store/abilities.ts'
+import {
+  type AbilityRow,
+  type Shown,
+  abilitiesOf,
+  forgetAbilities,
+  isNews,
+  keepAbilities,
+  listAbilities,
+} from '../store/abilities.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
 import { ChangeCache } from './change-cache.ts'
@@ -58,7 +66,7 @@ export interface Correspondent {
 export class Correspondents {
   readonly #store: Store
   readonly #publicKeys: PublicKeys
-  readonly #cache: ChangeCache<readonly Remembered[]>
+  readonly #cache: ChangeCache<{ readonly rows: readonly AbilityRow[]; readonly remembered: readonly Remembered[] }>
 
   constructor(store: Store, publicKeys: PublicKeys) {
     this.#store = store
@@ -69,7 +77,8 @@ export class Correspondents {
       entriesMax: CACHE_ADDRESSES_MAX,
       load: async (key) => {
         const address = parseAddress(key)
-        return address === undefined ? [] : gather(await abilitiesOf(store.db, address))
+        const rows = address === undefined ? [] : await abilitiesOf(store.db, address)
+        return { rows, remembered: gather(rows) }
       },
     })
   }
@@ -81,7 +90,7 @@ export class Correspondents {
   async get(address: Address, atMs: number, standards: readonly StandardName[] = []): Promise<Correspondent> {
     const certificates = await this.#publicKeys.encryptionCertificates(address, atMs, standards)
     const known = await this.#publicKeys.known(address)
-    const remembered = await this.#cache.get(addressKey(address))
+    const { remembered } = await this.#cache.get(addressKey(address))
     const abilities: Partial<Record<StandardName, Abilities>> = {}
     for (const standard of new Set([...known, ...remembered].map((each) => standardOf(each)))) {
       const own = known.some((each) => each.trust === 'own' && each.certificate.standard === standard)
@@ -116,13 +125,14 @@ export class Correspondents {
   ): Promise<void> {
     const signedMs = Math.min(times.writtenMs, times.nowMs)
     const keep = (standard: StandardName, wish: Omit<AutocryptWish, 'saidMs'> | null): Promise<boolean> =>
-      keepAbilities(tx, { address: author, standard, facts: { autocrypt: wish }, signedMs, nowMs: times.nowMs })
+      this.#keep(tx, { address: author, standard, facts: { autocrypt: wish }, signedMs, nowMs: times.nowMs })
     if (said !== undefined) {
       const { standard, ...wish } = said
       await keep(standard, wish)
       return
     }
-    for (const { standard, autocrypt } of await this.#cache.get(addressKey(author)))
+    const { remembered } = await this.#cache.get(addressKey(author))
+    for (const { standard, autocrypt } of remembered)
       if (autocrypt !== undefined && signedMs > autocrypt.saidMs + SILENT_MAX_MS) await keep(standard, null)
   }
 
@@ -136,7 +146,16 @@ export class Correspondents {
       ...(outerSignature !== undefined && { 'outer-signature': outerSignature }),
       ...(headerProtection !== undefined && { 'header-protection': headerProtection }),
     }
-    return keepAbilities(tx, { address: author, standard, facts, signedMs, nowMs })
+    return this.#keep(tx, { address: author, standard, facts, signedMs, nowMs })
+  }
+
+  /** Nearly every mail shows what the one before has shown: that is known from memory. */
+  async #keep(tx: Tx, shown: Shown): Promise<boolean> {
+    const key = addressKey(shown.address)
+    const { rows } = await this.#cache.get(key)
+    if (!isNews(rows, shown)) return false
+    this.#cache.forget(key) // it may be news of the time only, which is not noted as a change
+    return keepAbilities(tx, shown)
   }
 
   /** Of one address, or of all. */

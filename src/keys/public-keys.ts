@@ -11,6 +11,7 @@ import {
   removeCertificate,
   renewCertificate,
   revokeCertificate,
+  SEEN_STEP_MS,
   type CertificateRow,
   type Kept,
 } from '../store/certificates.ts'
@@ -33,6 +34,15 @@ export interface StoredCertificate extends KnownCertificate {
   readonly lastSeenMs: number
   /** Set by an administrator; what was signed after it is not believed, and nothing is encrypted to it any more. */
   readonly revokedMs?: number
+}
+
+/** A certificate for an address, and why it is believed to be theirs. */
+interface Binding {
+  readonly address: Address
+  readonly certificate: Certificate
+  readonly trust: TrustLevel
+  readonly source: CertificateSource
+  readonly nowMs: number
 }
 
 export class PublicKeys {
@@ -118,25 +128,34 @@ export class PublicKeys {
   }
 
   /**
+   * Whether `add` would change nothing: the address has the very certificate, by the same trust or a higher one, and was seen
+   * to have it not long ago. Most mails bring what the one before has brought, and this asks memory only.
+   */
+  async hasSeen({ address, certificate, trust, source, nowMs }: Binding): Promise<boolean> {
+    const { fingerprint, encoded } = certificate
+    const seen = (await this.known(address)).find((each) => each.certificate.fingerprint === fingerprint)
+    if (seen === undefined || TRUST_RANK[seen.trust] > TRUST_RANK[trust]) return false
+    const isFresh = seen.source !== source || nowMs < seen.lastSeenMs + SEEN_STEP_MS
+    return isFresh && equalBytes(seen.certificate.encoded, encoded)
+  }
+
+  /**
    * Binds a certificate to an address. A lower trust never replaces a higher one, and a revoked one stays revoked. Of one that
    * is known, here or for another address, what both copies say is kept, wherever it is. `changed` says that an address which had a believed certificate already has another one now: somebody should be told;
    * `held`, that this one is not used for it (see `held`).
    */
   async add(
     tx: Tx,
-    binding: {
-      readonly address: Address
-      readonly certificate: Certificate
-      readonly trust: TrustLevel
-      readonly source: CertificateSource
-      readonly nowMs: number
-    },
+    binding: Binding,
   ): Promise<{ readonly kept: Kept; readonly changed: boolean; readonly held: boolean }> {
     const { certificate, ...rest } = binding
     const before = await certificatesOf(tx, binding.address)
     const { standard, fingerprint } = certificate
     const { encoded } = await this.#merged(tx, certificate)
     const kept = await keepCertificate(tx, { ...rest, standard, fingerprint, encoded })
+    const row = before.find((each) => each.fingerprint === fingerprint)
+    // when it was seen last is not noted as a change
+    if (row !== undefined && row.lastSeenMs + SEEN_STEP_MS <= rest.nowMs) this.#cache.forget(addressKey(rest.address))
     const believed = ({ trust, revokedMs }: CertificateRow): boolean => trust !== 'candidate' && revokedMs === null
     const changed =
       kept !== 'seen' &&

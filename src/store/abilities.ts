@@ -15,20 +15,33 @@ export interface AbilityRow {
   readonly learnedMs: number
 }
 
+/** Whose every mail shows the same: that they still do is noted when this much has passed since it was noted last. */
+export const SIGNED_STEP_MS = 60 * 60_000
+
+/** What a mail has shown of its author's program. */
+export interface Shown {
+  readonly address: Address
+  readonly standard: StandardName
+  readonly facts: Readonly<Partial<Record<AbilityFact, unknown>>>
+  readonly signedMs: number
+  readonly nowMs: number
+}
+
+/** Whether it is worth keeping beside `rows`, those of the address. */
+export function isNews(rows: readonly AbilityRow[], { standard, facts, signedMs }: Shown): boolean {
+  return Object.entries(facts).some(([fact, value]) => {
+    const row = rows.find((each) => each.standard === standard && each.fact === fact)
+    if (row === undefined) return true
+    if (signedMs <= row.signedMs) return false
+    return signedMs >= row.signedMs + SIGNED_STEP_MS || JSON.stringify(value) !== JSON.stringify(row.value)
+  })
+}
+
 /**
  * Each fact replaces the one that was signed earlier; what was signed earlier than it, or at the same time, changes nothing.
  * Returns whether something is known now that was not, or differently.
  */
-export async function keepAbilities(
-  tx: Tx,
-  shown: {
-    readonly address: Address
-    readonly standard: StandardName
-    readonly facts: Readonly<Partial<Record<AbilityFact, unknown>>>
-    readonly signedMs: number
-    readonly nowMs: number
-  },
-): Promise<boolean> {
+export async function keepAbilities(tx: Tx, shown: Shown): Promise<boolean> {
   const { address, standard, signedMs, nowMs } = shown
   const key = addressKey(address)
   const before = await tx

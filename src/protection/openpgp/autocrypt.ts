@@ -63,8 +63,26 @@ export function parseAutocrypt(body: string): Result<Autocrypt> {
 
 const KNOWN: ReadonlySet<string> = new Set(['addr', 'prefer-encrypt', 'keydata'])
 
+/** By the certificate, which is the same one for each mail of its owner. */
+const fieldsOf = new WeakMap<Uint8Array, Map<string, readonly HeaderField[]>>()
+
 /** What goes out with the author's mail; nothing for a certificate that does not speak for the author, or is too large. */
 export function autocryptFields(
+  certificate: Uint8Array,
+  author: Address,
+  preferEncrypt: Autocrypt['preferEncrypt'],
+): readonly HeaderField[] {
+  const known = fieldsOf.get(certificate) ?? new Map<string, readonly HeaderField[]>()
+  fieldsOf.set(certificate, known)
+  const fields = known.get(`${preferEncrypt} ${author}`) ?? makeFields(certificate, author, preferEncrypt)
+  if (known.size < AUTHORS_KEPT_MAX) known.set(`${preferEncrypt} ${author}`, fields)
+  return fields
+}
+
+/** An owner has one address, or a few; as they are written, which may differ in case. */
+const AUTHORS_KEPT_MAX = 8
+
+function makeFields(
   certificate: Uint8Array,
   author: Address,
   preferEncrypt: Autocrypt['preferEncrypt'],

@@ -49,12 +49,12 @@ export function readKeyTransport(node: Node): Result<KeyTransport> {
   return ok({ kind: 'key-transport', id, algorithm: algorithm.value, encryptedKey })
 }
 
-/** Unwraps the content key. */
-export function unwrapTransportedKey(info: KeyTransport, key: KeyObject): Result<ContentKey> {
+/** Unwraps the content key. `publicKey`: its other half, which is asked for its length because it is the same one for each mail. */
+export function unwrapTransportedKey(info: KeyTransport, key: KeyObject, publicKey: KeyObject): Result<ContentKey> {
   const padding = readPadding(info.algorithm)
   if (!padding.ok) return padding
   if (key.asymmetricKeyType !== 'rsa') return fail('the key is not an RSA key')
-  const weak = !isLongEnough(key)
+  const weak = !isLongEnough(publicKey)
   try {
     const { value } = padding
     const contentKey =

@@ -137,7 +137,7 @@ function triesOf(info: RecipientInfo, opener: Opener, budget: IterationBudget): 
     isNamedBy(id, certificate) ? [{ encryptedKey, openedBy: certificate.fingerprint, unwrap }] : []
   switch (info.kind) {
     case 'key-transport':
-      return named(info.id, info.encryptedKey, () => unwrapTransportedKey(info, key))
+      return named(info.id, info.encryptedKey, () => unwrapTransportedKey(info, key, certificate.publicKey))
     case 'key-agreement':
       return info.recipients.flatMap(({ id, encryptedKey }) =>
         named(id, encryptedKey, () => unwrapAgreedKey(info, encryptedKey, key)),
