@@ -54,10 +54,9 @@ export class MxResolver {
     }
   }
 
-  /** Addresses of a host, IPv6 and IPv4 in turn. An IP address is its own. */
+  /** Addresses of a host, IPv6 and IPv4 in turn. An IP address, which some write into MX records, is its own. */
   async addresses(host: string): Promise<HostAddresses> {
-    if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host], secure: false }
-    const { found, secure, trouble } = await this.#fromDns(host)
+    const { found, secure, trouble } = isIP(host) === 0 ? await this.#fromDns(host) : { found: [host], secure: false }
     const usable = found.filter((address) => this.#options.allowLocalAddresses || !isLocalAddress(address))
     if (usable.length > 0) return { kind: 'addresses', addresses: usable.slice(0, HOST_ADDRESSES_MAX), secure }
     if (trouble !== undefined)
