@@ -23,6 +23,7 @@ export async function workerRows({ smoke }: Effort): Promise<Row[]> {
     trace: Buffer.from('Received: from terminal; Mon, 1 Jun 2026 09:00:00 +0900\r\n'),
     signingTimeMs: Date.now(),
     copies: [{ kind: 'as-is' }],
+    dkim: [],
     body: new Uint8Array(BODY_BYTES).fill(0x61),
   }
   const times: number[] = []

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Config } from '../config/load.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
+import type { DkimKeys } from '../keys/dkim-keys.ts'
 import type { EnrolDeps } from '../keys/enrol.ts'
 import type { Passwords } from '../keys/password.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
@@ -17,6 +18,7 @@ export interface Desk extends EnrolDeps {
   readonly actor: string
   readonly store: Store
   readonly privateKeys: PrivateKeys
+  readonly dkimKeys: DkimKeys
   readonly publicKeys: PublicKeys
   readonly correspondents: Correspondents
   readonly anchors: TrustAnchors

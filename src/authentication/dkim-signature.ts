@@ -13,6 +13,11 @@ const ALGORITHMS: ReadonlySet<string> = new Set<DkimAlgorithm>(['rsa-sha256', 'e
 /** A name that is signed once more than it stands there; a header has no more fields than that. */
 const SIGNED_FIELDS_MAX = 1_000
 
+/** Labels, which unlike those of a domain may be all of digits (RFC 6376 §3.1); some write an underscore. */
+const SELECTOR = /^(?=.{1,189}$)[a-z0-9](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9][a-z0-9_-]{0,62})*$/i
+
+export const isSelector = (text: string): boolean => SELECTOR.test(text)
+
 export interface DkimSignature {
   readonly field: HeaderField
   readonly algorithm: DkimAlgorithm
@@ -69,8 +74,8 @@ type SignatureTags = Pick<DkimSignature, 'algorithm' | 'domain' | 'selector' | '
 export function signatureTags(tags: TagList): SignatureTags | BadSignature {
   const domain = parseDomain(tags.get('d') ?? '')
   if (domain === undefined) return unread('no domain in d=')
-  const selector = parseDomain(tags.get('s') ?? '')
-  if (selector === undefined) return unread('no selector in s=', domain)
+  const selector = tags.get('s') ?? ''
+  if (!SELECTOR.test(selector)) return unread('no selector in s=', domain)
   const algorithm = tags.get('a')
   if (algorithm === undefined) return unread('no a=', domain)
   if (!isAlgorithm(algorithm)) return { problem: 'policy', why: `algorithm ${algorithm.slice(0, 40)}`, domain }

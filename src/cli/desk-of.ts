@@ -6,6 +6,7 @@ import { systemClock } from '../base/clock.ts'
 import { type Config, loadConfig } from '../config/load.ts'
 import { TrustAnchors } from '../keys/anchors.ts'
 import { Correspondents } from '../keys/correspondents.ts'
+import { DkimKeys } from '../keys/dkim-keys.ts'
 import { loadMasterKey } from '../keys/master-key.ts'
 import { Passwords } from '../keys/password.ts'
 import { PrivateKeys } from '../keys/private-keys.ts'
@@ -36,6 +37,7 @@ export async function openDesk(config: Config, actor = `cli:${userInfo().usernam
     actor,
     store,
     privateKeys: new PrivateKeys(store, clock),
+    dkimKeys: new DkimKeys(store),
     publicKeys,
     correspondents: new Correspondents(store, publicKeys),
     anchors: new TrustAnchors(store),

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { readFileSync } from 'node:fs'
 import { benchCommand } from './bench.ts'
 import { correspondentCommand } from './correspondent.ts'
+import { dkimCommand } from './dkim.ts'
 import { fail } from './output.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
@@ -36,6 +37,7 @@ function program(): Command {
     keyCommand,
     correspondentCommand,
     trustCommand,
+    dkimCommand,
     sealCommand,
     openCommand,
     queueCommand,

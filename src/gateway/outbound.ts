@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
+import type { DkimKeys } from '../keys/dkim-keys.ts'
 import type { KeyFinder } from '../keys/find.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
@@ -58,6 +59,7 @@ export interface OutboundDeps {
   readonly hostname: string
   readonly pool: ProtectionPool
   readonly privateKeys: PrivateKeys
+  readonly dkimKeys: DkimKeys
   readonly publicKeys: PublicKeys
   readonly correspondents: Correspondents
   readonly anchors: TrustAnchors
@@ -148,12 +150,17 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
     ? introducing(fields, login, signers, deps.rules().autocrypt)
     : { header: fields, introduction: [] }
   const received = receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: undefined, nowMs })
+  const dkim = await deps.dkimKeys.signersOf(domainOf(login))
   const job = {
     kind: 'wrap' as const,
     header: writeFields(header),
     trace: writeFields([received, ...introduction]),
     signingTimeMs: nowMs,
     copies: plan.copies.map((copy) => packCopy(copy.protection, signers)),
+    // what stays here is not asked for where it came from
+    dkim: plan.copies.map((copy) =>
+      copy.recipients.every((each) => deps.domains.includes(domainOf(each))) ? [] : dkim,
+    ),
   }
   const body = counted(head.rest)
   const copies = await protectCopies(deps.pool, deps.store.bytes, job, body.chunks)

@@ -5,11 +5,11 @@ import type { WorkerPool } from '../base/worker-pool.ts'
 import { concatBytes } from '../base/bytes.ts'
 import { inPieces } from '../base/in-pieces.ts'
 import { ownCopy, ownsBuffer } from '../base/serve-jobs.ts'
-import type { JudgeJob, JudgeReport, PeelJob, PeelReport, WrapJob } from '../protection/jobs.ts'
+import type { JudgeJob, JudgeReport, PeelJob, PeelReport } from '../protection/jobs.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
 import type { BytesWriter, FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { MessageBytes } from '../store/bytes/message-bytes.ts'
-import type { ProtectionJob, ProtectionOutcome } from './protection-worker.ts'
+import type { ProtectionJob, ProtectionOutcome, SignedWrapJob } from './protection-worker.ts'
 
 /** Messages up to this size go to the worker in one piece. */
 export const ONE_PIECE_MAX_BYTES = 512 * 1024
@@ -29,7 +29,7 @@ export interface ProtectedCopy {
 export async function protectCopies(
   pool: ProtectionPool,
   bytes: MessageBytes,
-  wanted: WrapJob,
+  wanted: SignedWrapJob,
   body: AsyncIterable<Uint8Array>,
 ): Promise<readonly ProtectedCopy[] | Reply> {
   const job = { ...wanted, header: ownCopy(wanted.header), trace: ownCopy(wanted.trace) }
@@ -44,7 +44,9 @@ export async function protectCopies(
           )
     if (outcome.kind !== 'done') return await failed(copies, outcome)
     if (outcome.value.kind !== 'wrapped') throw new TypeError('the worker answered another question')
-    for (const [index, copy] of outcome.value.copies.entries()) await (copies[index] as CopyWriter).write(copy)
+    const made = outcome.value.copies
+    if (rest !== undefined) return await Promise.all(copies.map((copy, index) => copy.finish(made[index])))
+    for (const [index, copy] of made.entries()) await (copies[index] as CopyWriter).write(copy)
     return await Promise.all(copies.map((copy) => copy.finish()))
   } catch (error) {
     await Promise.all(copies.map((copy) => copy.abort()))
@@ -94,8 +96,10 @@ class CopyWriter {
     await this.#writer.write(chunk)
   }
 
-  async finish(): Promise<ProtectedCopy> {
-    return { bytes: await this.#writer.finish(), eightBit: this.#eightBit }
+  /** `signatures` go in front of what was written. */
+  async finish(signatures?: Uint8Array): Promise<ProtectedCopy> {
+    const front = signatures?.length === 0 ? undefined : signatures
+    return { bytes: await this.#writer.finish(front), eightBit: this.#eightBit }
   }
 
   abort(): Promise<void> {

@@ -4,7 +4,7 @@ import type { Tx } from './schema.ts'
 import { aftermathOf } from './transaction.ts'
 
 /** What is cached in memory somewhere. */
-export type CachedNoun = 'accounts' | 'certificates' | 'anchors' | 'private-keys' | 'abilities'
+export type CachedNoun = 'accounts' | 'certificates' | 'anchors' | 'private-keys' | 'dkim-keys' | 'abilities'
 
 /** Makes caches of `noun` forget, in this process and in others, once the transaction is committed. */
 export async function noteChange(tx: Tx, noun: CachedNoun): Promise<void> {

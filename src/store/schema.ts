@@ -28,6 +28,7 @@ export interface Schema {
   certificates: CertificatesTable
   abilities: AbilitiesTable
   anchors: AnchorsTable
+  dkim_keys: DkimKeysTable
   private_keys: PrivateKeysTable
   audit: AuditTable
   trace: TraceTable
@@ -61,6 +62,8 @@ export interface BytesTable {
   data_key_id: number
   file: string | null
   inline: Uint8Array | null
+  /** Sealed; read before the rest, and counted in the size. */
+  front: Uint8Array | null
 }
 
 export interface AccountsTable {
@@ -172,6 +175,19 @@ export interface PrivateKeysTable {
   created_ms: number
   retired_ms: number | null
   sealed_revocation: Uint8Array | null
+}
+
+export interface DkimKeysTable {
+  id: Generated<number>
+  domain: string
+  selector: string
+  algorithm: 'rsa-sha256' | 'ed25519-sha256'
+  public_key: Uint8Array
+  data_key_id: number
+  sealed: Uint8Array
+  created_ms: number
+  /** 1: it signs. */
+  used: number
 }
 
 export interface AuditTable {

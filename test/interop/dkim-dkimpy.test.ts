@@ -1,4 +1,4 @@
-/** What dkimpy signs, we verify, in every canonical form; and chains of ARC as it seals them. */
+/** What dkimpy signs, we verify, in every canonical form, and chains of ARC as it seals them; what we sign, it verifies. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
@@ -7,12 +7,15 @@ import {
   beginAuthentication,
   finishAuthentication,
 } from '../../src/authentication/authenticate.ts'
+import { DkimSink, type DkimSigner, signWithDkim } from '../../src/authentication/dkim-sign.ts'
 import { unvouchedPolicy } from '../../src/authentication/results.ts'
+import { Collector } from '../../src/base/byte-sink.ts'
 import type { DnsAsk } from '../../src/base/dns-client.ts'
-import { fromLatin1, latin1 } from '../../src/base/bytes.ts'
+import { concatBytes, fromLatin1, latin1 } from '../../src/base/bytes.ts'
+import type { Domain } from '../../src/message/address.ts'
 import { parsePart } from '../../src/message/parse.ts'
 import { bodyOf } from '../../src/message/part.ts'
-import { type TextRecords, dkimpyIsHere, dkimpySigns, dkimpyVerifiesArc } from '../support/dkimpy.ts'
+import { type TextRecords, dkimpyIsHere, dkimpySigns, dkimpyVerifies, dkimpyVerifiesArc } from '../support/dkimpy.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const short = generateKeyPairSync('rsa', { modulusLength: 512 })
@@ -159,5 +162,60 @@ describe('ARC by dkimpy', dkimpyIsHere(), () => {
   test('no key, no chain', async () => {
     const { 'seal._domainkey.list.example': _gone, ...records } = RECORDS
     assert.equal((await authenticate(await makeChain(found), records)).arc.result, 'fail')
+  })
+})
+
+describe('our own signatures', dkimpyIsHere(), () => {
+  const domain = 'author.example' as Domain
+  const signers: readonly DkimSigner[] = [
+    { domain, selector: 'rsa', algorithm: 'rsa-sha256', key: rsa.privateKey },
+    { domain, selector: 'ed', algorithm: 'ed25519-sha256', key: ed25519.privateKey },
+  ]
+  const nowMs = Date.now()
+
+  const mails: readonly [what: string, mail: Uint8Array][] = [
+    ['a mail', MAIL],
+    ['no body', fromLatin1('From: me@author.example\r\nTo: you@b.example\r\n\r\n')],
+    ['a body of blanks', fromLatin1('From: me@author.example\r\n\r\n \t\r\n\r\n')],
+    ['no line end at the end', fromLatin1('From: me@author.example\r\nReply-To: x@y.example\r\n\r\nHello')],
+    ['octets above 127', Buffer.from('From: me@author.example\r\nSubject: Grüße\r\n\r\nGrüße\r\n')],
+  ]
+  for (const [what, mail] of mails)
+    test(`both verify there and here: ${what}`, async () => {
+      const signed = signWithDkim(signers, nowMs, mail)
+      assert.deepEqual(await dkimpyVerifies(signed, RECORDS, 2), [true, true])
+      assert.equal(await dkimWords(signed), 'pass,pass')
+      assert(
+        latin1(signed)
+          .split('\r\n')
+          .every((line) => line.length <= 200),
+        'folded',
+      ) // of ours, 78
+    })
+
+  test('a field that is added where there was one, or none, breaks them', async () => {
+    const signed = latin1(signWithDkim(signers, nowMs, MAIL))
+    for (const field of [
+      'From: eve@evil.example',
+      'Subject: Other',
+      'Cc: eve@evil.example',
+      'Content-Type: text/html',
+    ]) {
+      const forged = fromLatin1(`${field}\r\n${signed}`)
+      assert.match(await dkimWords(forged), /^fail.*,fail/, field)
+      assert.deepEqual(await dkimpyVerifies(forged, RECORDS, 2), [false, false], field)
+    }
+    assert.equal(await dkimWords(fromLatin1(`List-Id: <l.example>\r\n${signed}`)), 'pass,pass')
+  })
+
+  test('however the message comes in pieces, it goes on as it is, and is signed alike', () => {
+    const whole = signWithDkim(signers, nowMs, MAIL)
+    for (const pieceBytes of [1, 7, 64]) {
+      const out = new Collector()
+      const sink = new DkimSink(signers, nowMs, out)
+      for (let at = 0; at < MAIL.length; at += pieceBytes) sink.write(MAIL.subarray(at, at + pieceBytes))
+      sink.end()
+      assert.equal(latin1(concatBytes([sink.signatures(), ...out.take()])), latin1(whole))
+    }
   })
 })

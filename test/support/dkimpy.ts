@@ -18,7 +18,9 @@ def ask(name, timeout=5):
     return job['records'].get(name.decode().rstrip('.'), '').encode() or None
 def to_bytes(value):
     return value.encode() if isinstance(value, str) else value
-if job['do'] == 'arc-verify':
+if job['do'] == 'dkim-verify':
+    answer = [dkim.DKIM(mail).verify(idx=i, dnsfunc=ask) for i in range(job['count'])]
+elif job['do'] == 'arc-verify':
     answer = dkim.arc_verify(mail, dnsfunc=ask)[0].decode()
 elif job['do'] == 'dkim-sign':
     how = {name: to_bytes(value) for name, value in job['how'].items()}
@@ -31,9 +33,10 @@ json.dump(answer, sys.stdout)
 `
 
 interface DkimpyJob {
-  readonly do: 'arc-verify' | 'dkim-sign' | 'arc-sign'
+  readonly do: 'dkim-verify' | 'arc-verify' | 'dkim-sign' | 'arc-sign'
   readonly mail: Uint8Array
   readonly records?: TextRecords
+  readonly count?: number
   /** Arguments of dkimpy's own function. */
   readonly how?: Readonly<Record<string, unknown>>
 }
@@ -47,6 +50,13 @@ function run(job: DkimpyJob): Promise<unknown> {
     child.stdin?.end(input)
   })
 }
+
+/** For each of the first `count` signatures, the topmost first. */
+export const dkimpyVerifies = async (
+  mail: Uint8Array,
+  records: TextRecords,
+  count: number,
+): Promise<readonly boolean[]> => (await run({ do: 'dkim-verify', mail, records, count })) as boolean[]
 
 /** `pass`, `fail` or `none`. */
 export const dkimpyVerifiesArc = async (mail: Uint8Array, records: TextRecords): Promise<string> =>

@@ -17,6 +17,8 @@ export interface FinishedBytes {
   readonly dataKeyId: number
   readonly place:
     { readonly kind: 'inline'; readonly sealed: Uint8Array } | { readonly kind: 'file'; readonly file: string }
+  /** What is read before it and counts in its size, sealed: it was known only when the rest had been written. */
+  readonly front?: Uint8Array
 }
 
 type State =
@@ -53,16 +55,19 @@ export class BytesWriter implements AsyncDisposable {
     if (this.#kept.keptBytes > FRAME_BYTES) return this.#spill()
   }
 
-  /** Seals the rest. When it resolves, a large message is on the disk for good, name included; a small one goes with its row. */
-  async finish(): Promise<FinishedBytes> {
+  /**
+   * Seals the rest. When it resolves, a large message is on the disk for good, name included; a small one goes with its row.
+   * `front` is read before all else; it fits into a frame.
+   */
+  async finish(front?: Uint8Array): Promise<FinishedBytes> {
     const state = this.#state
     if (this.#busy || state.kind === 'ended') throw new Error('BytesWriter.finish before the last write was done')
-    const sizeBytes = this.#sizeBytes
+    const sizeBytes = this.#sizeBytes + (front?.length ?? 0)
     if (state.kind === 'small') {
       const dataKey = this.#dataKeys.current()
       this.#state = { kind: 'ended' }
       const sealed = sealSmall(dataKey, 'message', concatBytes(this.#kept.takeRest()))
-      return { sizeBytes, dataKeyId: dataKey.id, place: { kind: 'inline', sealed } }
+      return { sizeBytes, dataKeyId: dataKey.id, place: { kind: 'inline', sealed }, ...this.#sealed(front) }
     }
     this.#busy = true
     await writeAll(state.handle, state.sealer.frame(this.#kept.takeRest(), true))
@@ -70,7 +75,11 @@ export class BytesWriter implements AsyncDisposable {
     this.#state = { kind: 'ended' }
     await state.handle.close()
     await syncFolder(dirname(join(this.#folder, this.#file)))
-    return { sizeBytes, dataKeyId: state.dataKeyId, place: { kind: 'file', file: this.#file } }
+    return { sizeBytes, dataKeyId: state.dataKeyId, place: { kind: 'file', file: this.#file }, ...this.#sealed(front) }
+  }
+
+  #sealed(front: Uint8Array | undefined): { readonly front?: Uint8Array } {
+    return front === undefined ? {} : { front: sealSmall(this.#dataKeys.current(), 'message', front) }
   }
 
   /** Forgets everything; does nothing after `finish`. */

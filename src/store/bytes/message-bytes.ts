@@ -72,6 +72,7 @@ export class MessageBytes {
       dataKeyId: finished.dataKeyId,
       file: place.kind === 'file' ? place.file : null,
       inline: place.kind === 'inline' ? place.sealed : null,
+      front: finished.front ?? null,
     })
     return (rows[0] as { id: BytesId }).id
   }
@@ -93,14 +94,15 @@ export class MessageBytes {
   async *stream(id: BytesId): AsyncGenerator<Uint8Array, void, undefined> {
     const [row] = await selectBytes(this.#deps.db, { id })
     if (row === undefined) throw new BytesMissing(`There is no message ${id}`)
-    yield* this.#chunksOf(row.size_bytes, row.inline, row.file)
+    yield* this.#chunksOf(row.size_bytes, row)
   }
 
   /** As `stream`, of bytes that have no row yet. */
-  streamFinished({ sizeBytes, place }: FinishedBytes): AsyncGenerator<Uint8Array, void, undefined> {
+  streamFinished({ sizeBytes, place, front: sealed }: FinishedBytes): AsyncGenerator<Uint8Array, void, undefined> {
+    const front = sealed ?? null
     return place.kind === 'inline'
-      ? this.#chunksOf(sizeBytes, place.sealed, null)
-      : this.#chunksOf(sizeBytes, null, place.file)
+      ? this.#chunksOf(sizeBytes, { inline: place.sealed, file: null, front })
+      : this.#chunksOf(sizeBytes, { inline: null, file: place.file, front })
   }
 
   /** Where a worker thread reads finished bytes; only for those that are in a file. */
@@ -177,6 +179,10 @@ export class MessageBytes {
     return new Opener(sealed, await this.#deps.dataKeys.byId(dataKeyIdOf(sealed)), 'message')
   }
 
+  async #openWhole(sealed: Uint8Array): Promise<Uint8Array> {
+    return (await this.#opener(sealed)).frame(sealed.subarray(HEADER_BYTES), true)
+  }
+
   async #openFile(file: string): Promise<FileHandle> {
     try {
       return await open(join(this.#deps.folder, file), 'r')
@@ -187,15 +193,15 @@ export class MessageBytes {
 
   async *#chunksOf(
     sizeBytes: number,
-    inline: Uint8Array | null,
-    file: string | null,
+    { inline, file, front }: Pick<NewBytes, 'inline' | 'file' | 'front'>,
   ): AsyncGenerator<Uint8Array, void, undefined> {
+    const before = front === null ? undefined : await this.#openWhole(front)
+    if (before !== undefined) yield before
     if (inline !== null) {
-      const opener = await this.#opener(inline)
-      yield opener.frame(inline.subarray(HEADER_BYTES), true)
+      yield await this.#openWhole(inline)
     } else if (file !== null) {
       await using handle = await this.#openFile(file)
-      yield* this.#framesOf(handle, sizeBytes)
+      yield* this.#framesOf(handle, sizeBytes - (before?.length ?? 0))
     }
   }
 
@@ -221,6 +227,7 @@ interface NewBytes {
   readonly dataKeyId: number
   readonly file: string | null
   readonly inline: Uint8Array | null
+  readonly front: Uint8Array | null
 }
 
 const insertBytes = prepared((db, bytes: Param<NewBytes>) =>
@@ -232,12 +239,13 @@ const insertBytes = prepared((db, bytes: Param<NewBytes>) =>
       data_key_id: bytes('dataKeyId'),
       file: bytes('file'),
       inline: bytes('inline'),
+      front: bytes('front'),
     })
     .returning('id'),
 )
 
 const selectBytes = prepared((db, param: Param<{ readonly id: BytesId }>) =>
-  db.selectFrom('bytes').select(['size_bytes', 'file', 'inline']).where('id', '=', param('id')),
+  db.selectFrom('bytes').select(['size_bytes', 'file', 'inline', 'front']).where('id', '=', param('id')),
 )
 
 /** For files whose row is gone for good. One that cannot be removed now is left to `sweep`. */

@@ -18,7 +18,7 @@ const NONCE_BYTES = 12
 export const HEADER_BYTES = 1 + 4 + SALT_BYTES
 
 /** What an object is for. Part of the key derivation, so one cannot be taken for the other. */
-export type SealPurpose = 'message' | 'private-key' | 'revocation-certificate' | 'spill'
+export type SealPurpose = 'message' | 'private-key' | 'revocation-certificate' | 'dkim-key' | 'spill'
 
 /** A key from table data_keys, unwrapped. */
 export interface DataKey {

@@ -59,6 +59,22 @@ function reading(open: Open): void {
       }
   })
 
+  test('bytes: what was known last is read first, and counts', async (t) => {
+    const opened = await open(t)
+    for (const size of [10, 3 * FRAME_BYTES + 1]) {
+      const plain = randomBytes(size)
+      await using writer = opened.store.bytes.writer()
+      await writer.write(plain)
+      const finished = await writer.finish(Buffer.from('Front: yes'))
+      const whole = Buffer.concat([Buffer.from('Front: yes'), plain])
+      const early = Buffer.concat(await Array.fromAsync(opened.store.bytes.streamFinished(finished)))
+      assert.ok(whole.equals(early))
+      const id = await opened.store.commit((tx) => opened.store.bytes.insert(tx, finished))
+      assert.ok(whole.equals(await opened.store.bytes.read(id)))
+      assert.equal(await opened.store.bytes.sizeBytes(id), whole.length)
+    }
+  })
+
   test('bytes: chunks of a stream are small, and it can be left in the middle', async (t) => {
     const opened = await open(t)
     const [id] = await stored(opened, randomBytes(10 * FRAME_BYTES + 1))

@@ -6,6 +6,7 @@ import { abilities } from './002-abilities.ts'
 import { confidentialMails } from './003-confidential-mails.ts'
 import { validationData } from './004-validation-data.ts'
 import { revocationCertificates } from './005-revocation-certificates.ts'
+import { dkim } from './006-dkim.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -13,7 +14,14 @@ export interface Migration {
   up(schema: SchemaModule, types: ColumnTypes): Promise<void>
 }
 
-const MIGRATIONS: readonly Migration[] = [first, abilities, confidentialMails, validationData, revocationCertificates]
+const MIGRATIONS: readonly Migration[] = [
+  first,
+  abilities,
+  confidentialMails,
+  validationData,
+  revocationCertificates,
+  dkim,
+]
 
 /** The version of the schema this program speaks. */
 export const SCHEMA_VERSION = MIGRATIONS.length
