@@ -31,6 +31,7 @@ async function list(address: string | undefined, options: CommonOptions): Promis
     outerSignature: shown.outerSignature ?? null,
     headerProtection: shown.headerProtection ?? null,
     autocrypt: shown.autocrypt?.preferEncrypt ?? null,
+    autocryptAuthenticated: shown.autocryptAuthenticated?.preferEncrypt ?? null,
     signed: isoTime(signedMs),
   }))
   sayRows(options, rows, address === undefined ? 'Nobody has shown anything yet.' : `Nothing is known of ${address}.`)

@@ -36,10 +36,10 @@ const outbound = {
       'Of a recipient with a classical and a post-quantum key: `both` encrypts to each, for it is not known which device reads; that is no better than the weaker of the two. `strongest` takes the post-quantum one. `post-quantum` refuses who has none. `auto` as the `profile`; `default` takes both.',
     ),
   autocryptKeys: z
-    .enum(['never', 'always'])
-    .default('never')
+    .enum(['never', 'authenticated', 'always'])
+    .default('authenticated')
     .describe(
-      "A recipient without a usable key whose own newest mail asks to be answered encrypted (Autocrypt, `prefer-encrypt=mutual`): `always` encrypts to the key of that mail, which is better than nothing, though nobody vouches for it; who forges mail can so make answers unreadable. `never` waits for an administrator's word. Where encryption is required such a key is none.",
+      "A recipient without a usable key whose own newest mail asks to be answered encrypted (Autocrypt, `prefer-encrypt=mutual`): `authenticated` encrypts to the key of that mail when its domain has vouched for the mail (DMARC, see `authentication`), `always` in any case: whoever forges mail can then make answers unreadable. `never` waits for an administrator's word. It is better than nothing, but nobody vouches for such a key; where encryption is required it is none.",
     ),
   layering: z
     .enum(['auto', 'encrypt-sign', 'sign-encrypt', 'triple'])

@@ -252,7 +252,7 @@ async function noteAutocrypt(
   deps: SettleDeps,
   tx: Tx,
   author: Address,
-  { incoming, decided }: Settling,
+  { incoming, decided, authentication }: Settling,
 ): Promise<void> {
   const accepted = decided.find(({ decision }) => decision.action === 'accept' && !decision.asReceived)
   if (accepted === undefined) return
@@ -263,7 +263,8 @@ async function noteAutocrypt(
     const { standard, fingerprint } = unpackCertificate(key)
     return preferEncrypt === undefined ? [] : [{ standard, fingerprint, preferEncrypt }]
   })
-  await deps.correspondents.noteAutocrypt(tx, author, said[0], { writtenMs, nowMs })
+  const authenticated = authentication?.dmarc.result === 'pass'
+  await deps.correspondents.noteAutocrypt(tx, author, said[0], { writtenMs, nowMs, authenticated })
 }
 
 /** Each recipient's keys may have shown more of it. Of our own users' programs there is nothing to learn: they are ours. */

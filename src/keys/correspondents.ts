@@ -25,7 +25,7 @@ import {
   listAbilities,
 } from '../store/abilities.ts'
 import type { Store } from '../store/database.ts'
-import type { Tx } from '../store/schema.ts'
+import type { AbilityFact, Tx } from '../store/schema.ts'
 import { ChangeCache } from './change-cache.ts'
 import type { PublicKeys } from './public-keys.ts'
 
@@ -42,8 +42,17 @@ export interface Remembered extends Partial<Abilities> {
   readonly usedCipher?: WrittenCipher
   /** What their newest mail with an Autocrypt field has said; anybody could write it in their name. */
   readonly autocrypt?: AutocryptWish
+  /** The same of the newest that their domain has vouched for (DMARC). */
+  readonly autocryptAuthenticated?: AutocryptWish
   /** When they signed, or wrote, the newest mail that showed something. */
   readonly signedMs: number
+}
+
+export interface ClaimedKeys {
+  /** By the newest mail in their name. */
+  readonly byMail?: Certificate
+  /** By the newest one that their domain has vouched for. */
+  readonly byAuthenticatedMail?: Certificate
 }
 
 export interface AutocryptWish {
@@ -59,8 +68,8 @@ export interface Correspondent {
   readonly certificates: readonly Certificate[]
   /** By standard; missing where nothing is known. */
   readonly abilities: Readonly<Partial<Record<StandardName, Abilities>>>
-  /** The key that their own mail asked to be answered with, where there is no better one. Nobody vouches for it. */
-  readonly claimed?: Certificate
+  /** The keys that their own mail asked to be answered with, where there is no better one. Nobody vouches for them. */
+  readonly claimed?: ClaimedKeys
 }
 
 export class Correspondents {
@@ -108,32 +117,43 @@ export class Correspondents {
     return { certificates, abilities, ...(claimed !== undefined && { claimed }) }
   }
 
-  async #claimed(address: Address, remembered: readonly Remembered[], atMs: number): Promise<Certificate | undefined> {
-    const wish = remembered.find((each) => each.autocrypt?.preferEncrypt === 'mutual')?.autocrypt
-    return wish && this.#publicKeys.claimed(address, wish.fingerprint, atMs)
+  async #claimed(address: Address, remembered: readonly Remembered[], atMs: number): Promise<ClaimedKeys | undefined> {
+    const keyOf = async (fact: 'autocrypt' | 'autocryptAuthenticated'): Promise<Certificate | undefined> => {
+      const wish = remembered.find((each) => each[fact]?.preferEncrypt === 'mutual')?.[fact]
+      return wish && this.#publicKeys.claimed(address, wish.fingerprint, atMs)
+    }
+    const [byMail, byAuthenticatedMail] = [await keyOf('autocrypt'), await keyOf('autocryptAuthenticated')]
+    if (byMail === undefined && byAuthenticatedMail === undefined) return undefined
+    return { ...(byMail && { byMail }), ...(byAuthenticatedMail && { byAuthenticatedMail }) }
   }
 
   /**
    * What a mail of theirs says, or does not say, of how they want to be answered (Autocrypt Level 1, release 1.1: the newest
-   * counts, and it is forgotten once their mail has said nothing for 35 days). `writtenMs`: the Date of the mail.
+   * counts, and it is forgotten once their mail has said nothing for 35 days). `writtenMs`: the Date of the mail. What was
+   * said by mail that their domain has vouched for, no other mail takes back.
    */
   async noteAutocrypt(
     tx: Tx,
     author: Address,
     said: (Omit<AutocryptWish, 'saidMs'> & { readonly standard: StandardName }) | undefined,
-    times: { readonly writtenMs: number; readonly nowMs: number },
+    mail: { readonly writtenMs: number; readonly nowMs: number; readonly authenticated: boolean },
   ): Promise<void> {
-    const signedMs = Math.min(times.writtenMs, times.nowMs)
-    const keep = (standard: StandardName, wish: Omit<AutocryptWish, 'saidMs'> | null): Promise<boolean> =>
-      this.#keep(tx, { address: author, standard, facts: { autocrypt: wish }, signedMs, nowMs: times.nowMs })
+    const { nowMs, authenticated } = mail
+    const signedMs = Math.min(mail.writtenMs, nowMs)
+    const keep = (standard: StandardName, facts: Readonly<Partial<Record<AbilityFact, unknown>>>): Promise<boolean> =>
+      this.#keep(tx, { address: author, standard, facts, signedMs, nowMs })
     if (said !== undefined) {
       const { standard, ...wish } = said
-      await keep(standard, wish)
+      await keep(standard, { autocrypt: wish, ...(authenticated && { 'autocrypt-authenticated': wish }) })
       return
     }
+    const isOld = (wish: AutocryptWish | undefined): boolean =>
+      wish !== undefined && signedMs > wish.saidMs + SILENT_MAX_MS
     const { remembered } = await this.#cache.get(addressKey(author))
-    for (const { standard, autocrypt } of remembered)
-      if (autocrypt !== undefined && signedMs > autocrypt.saidMs + SILENT_MAX_MS) await keep(standard, null)
+    for (const { standard, autocrypt, autocryptAuthenticated } of remembered) {
+      if (isOld(autocrypt)) await keep(standard, { autocrypt: null })
+      if (authenticated && isOld(autocryptAuthenticated)) await keep(standard, { 'autocrypt-authenticated': null })
+    }
   }
 
   /** In the transaction that stores the mail. Returns whether we know now what we did not. */
@@ -234,8 +254,13 @@ function withFact(before: Remembered, { fact, value, signedMs }: AbilityRow): Re
     case 'header-protection':
       return { ...before, headerProtection: value === true }
     case 'autocrypt':
-      return value === null
-        ? before
-        : { ...before, autocrypt: { ...(value as Omit<AutocryptWish, 'saidMs'>), saidMs: signedMs } }
+      return value === null ? before : { ...before, autocrypt: wishOf(value, signedMs) }
+    case 'autocrypt-authenticated':
+      return value === null ? before : { ...before, autocryptAuthenticated: wishOf(value, signedMs) }
   }
 }
+
+const wishOf = (value: unknown, saidMs: number): AutocryptWish => ({
+  ...(value as Omit<AutocryptWish, 'saidMs'>),
+  saidMs,
+})

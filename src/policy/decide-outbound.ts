@@ -12,8 +12,8 @@ export interface RecipientFacts {
   readonly address: Address
   /** Usable for encryption at this moment, best first (keys/public-keys.ts). */
   readonly certificates: readonly Certificate[]
-  /** The key that their own mail asked to be answered with, where there are no certificates. Nobody vouches for it. */
-  readonly claimed?: Certificate
+  /** The keys that their own mail asked to be answered with, where there are no certificates. Nobody vouches for them. */
+  readonly claimed?: { readonly byMail?: Certificate; readonly byAuthenticatedMail?: Certificate }
   /** There are certificates, and none may be used because nobody says whether it was revoked. */
   readonly statusUnknown?: boolean
   /** What is known of the recipient's program, by standard (keys/correspondents.ts). */
@@ -76,8 +76,7 @@ export function decideOutbound(facts: OutboundFacts): OutboundPlan {
     const wanted = protectionFor(recipient, facts)
     if (typeof wanted === 'string') refused.push({ address: recipient.address, why: wanted })
     else {
-      if (recipient.claimed !== undefined && wanted.certificates.includes(recipient.claimed))
-        onTheirWord.push(recipient.address)
+      if (wanted.certificates.some((each) => each === claimedBy(recipient))) onTheirWord.push(recipient.address)
       join(groups, recipient, wanted, facts)
     }
   }
@@ -132,10 +131,21 @@ function encryptedAsAsked(
   usable: readonly StandardName[],
   facts: Circumstances,
 ): Wrapped | undefined {
-  const { claimed, policy } = recipient
-  if (claimed === undefined || policy.autocryptKeys === 'never' || !usable.includes(claimed.standard)) return undefined
+  const claimed = claimedBy(recipient)
+  if (claimed === undefined || !usable.includes(claimed.standard)) return undefined
   const wanted = encryptedIn(claimed.standard, { ...recipient, certificates: [claimed] }, facts)
   return typeof wanted === 'string' ? undefined : wanted
+}
+
+function claimedBy({ claimed, policy }: RecipientFacts): Certificate | undefined {
+  switch (policy.autocryptKeys) {
+    case 'never':
+      return undefined
+    case 'authenticated':
+      return claimed?.byAuthenticatedMail
+    case 'always':
+      return claimed?.byMail
+  }
 }
 
 function encryptedIn(

@@ -10,8 +10,11 @@ import type {
 export type NoKeyPolicy = 'prefer' | 'require'
 /** What outgoing mail says of its author's OpenPGP key; `off` leaves what the author's program says. */
 export type AutocryptPolicy = 'mutual' | 'nopreference' | 'off'
-/** Whether a key that only its owner's mail asks us to use (Autocrypt) is used where no better one is known. */
-export type AutocryptKeys = 'never' | 'always'
+/**
+ * Whether a key that only its owner's mail asks us to use (Autocrypt) is used where no better one is known;
+ * `authenticated`: when the domain has vouched for that mail.
+ */
+export type AutocryptKeys = 'never' | 'authenticated' | 'always'
 export type LayeringPolicy = 'auto' | 'encrypt-sign' | 'sign-encrypt' | 'triple'
 
 /** For mail to one recipient domain. */

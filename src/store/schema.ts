@@ -149,7 +149,8 @@ export interface AbilitiesTable {
 }
 
 /** What it says, the cipher it has used, whether it signs outside of the encryption, whether it protects headers. */
-export type AbilityFact = 'states' | 'cipher' | 'outer-signature' | 'header-protection' | 'autocrypt'
+export type AbilityFact =
+  'states' | 'cipher' | 'outer-signature' | 'header-protection' | 'autocrypt' | 'autocrypt-authenticated'
 
 export interface AnchorsTable {
   fingerprint: string

@@ -8,6 +8,7 @@ import { needsAll } from '../support/apt.ts'
 import { type Gpg, makeGpg } from '../support/gpg.ts'
 import { messageOf } from '../support/pgp-mime.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
+import { type ScriptedDns, startScriptedDns } from '../support/scripted-dns.ts'
 import { type ScriptedSmtp, startScriptedSmtp } from '../support/scripted-smtp.ts'
 import { sendUnauthenticated, submit } from '../support/smtp-client.ts'
 
@@ -18,6 +19,7 @@ const DAY_MS = 24 * 60 * 60_000
 const { skip } = needsAll({ gpg: 'gpg' })
 
 let gpg: Gpg
+let dns: ScriptedDns
 let nextHop: ScriptedSmtp
 let provider: Provider
 
@@ -25,12 +27,28 @@ before(async () => {
   if (skip !== false) return
   gpg = await makeGpg()
   nextHop = await startScriptedSmtp({})
+  // who sends from here is vouched for by the one domain, and not by the other
+  dns = await startScriptedDns({
+    txt: {
+      'vouched.example': 'v=spf1 ip4:127.0.0.0/8 -all',
+      '_dmarc.vouched.example': 'v=DMARC1; p=none',
+      'unvouched.example': 'v=spf1 -all',
+      '_dmarc.unvouched.example': 'v=DMARC1; p=none',
+    },
+  })
   provider = await makeProvider({
     domains: ['abc.example'],
     config: {
       relay: { routes: { '*': `127.0.0.1:${nextHop.port}` } },
       lookup: { wkd: false },
-      policy: { autocryptKeys: 'always', perDomain: { 'never.example': { autocryptKeys: 'never' } } },
+      dns: { resolver: dns.resolver },
+      authentication: { exemptNetworks: [] },
+      policy: {
+        perDomain: {
+          'peer.example': { autocryptKeys: 'always' },
+          'never.example': { autocryptKeys: 'never' },
+        },
+      },
     },
   })
   await provider.cli(['user', 'add', READER, '--password-stdin'], PASSWORD)
@@ -40,6 +58,7 @@ after(async () => {
   if (skip !== false) return
   await provider[Symbol.asyncDispose]()
   await nextHop[Symbol.asyncDispose]()
+  await dns[Symbol.asyncDispose]()
   await gpg[Symbol.asyncDispose]()
 })
 
@@ -50,14 +69,14 @@ const newKey = (address: string): Promise<Buffer> => gpg.newKey(`Somebody <${add
 async function write(
   from: string,
   key?: Buffer,
-  { prefer = ' prefer-encrypt=mutual;', agoMs = 0 } = {},
+  { prefer = ' prefer-encrypt=mutual;', agoMs = 0, mailFrom = from } = {},
 ): Promise<void> {
   const data = key === undefined ? '' : (await gpg.publicOf(key)).toString('base64').replaceAll(/.{70}/g, '$&\r\n ')
   const field = key === undefined ? '' : `Autocrypt: addr=${from};${prefer} keydata=\r\n ${data}\r\n`
   const date = new Date(Date.now() - agoMs).toUTCString().replace('GMT', '+0000')
   const header = `From: ${from}\r\nTo: ${READER}\r\nDate: ${date}\r\nSubject: Hello\r\nMessage-ID: <${count++}@peer.example>\r\n`
   const message = `${header}${field}\r\nHello\r\n`
-  assert.match(await sendUnauthenticated(provider.ports.mx, from, { to: [READER], message }), /^250/)
+  assert.match(await sendUnauthenticated(provider.ports.mx, mailFrom, { to: [READER], message }), /^250/)
 }
 
 async function answer(to: string, more = ''): Promise<string> {
@@ -146,3 +165,20 @@ test('a key that was revoked here is not used because its owner asks for it', { 
   await provider.cli(['key', 'revoke', String(known?.['fingerprint'])])
   assert.match(await answer(address), SIGNED_ONLY)
 })
+
+test(
+  'by default it counts only where the domain vouches for the mail; what another mail says changes nothing',
+  { skip },
+  async () => {
+    const [address, forged] = ['asks@vouched.example', 'asks@unvouched.example']
+    const key = await newKey(address)
+    await write(forged, await newKey(forged))
+    assert.match(await answer(forged), SIGNED_ONLY)
+    await write(address, key)
+    assert.match(await answer(address), ON_THEIR_WORD)
+    await write(address, await newKey(address), { mailFrom: 'eve@unvouched.example' })
+    assert.match(await answer(address), ON_THEIR_WORD)
+    await provider.event('delivered', (event) => event['recipient'] === address)
+    await mustRead(lastCrossed(), key)
+  },
+)
