@@ -4,6 +4,9 @@
  * server is started again: each mail that was answered 250 has been taken once, or its author knows that it was not.
  */
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
 import {
@@ -20,8 +23,14 @@ import {
 } from '../support/scripted-smtp.ts'
 import { type Became, Field, type SendOptions, type Sent } from './field.ts'
 
-const { certificatePem, keyPem } = await createTlsCertificate({ hosts: ['mx.peer.example'], nowMs: Date.now() })
-const tls = { cert: certificatePem, key: keyPem }
+const [nobodys, vouchedFor] = await Promise.all(
+  [['mx.peer.example'], ['127.0.0.1']].map(async (hosts) => {
+    const { certificatePem: cert, keyPem: key } = await createTlsCertificate({ hosts, nowMs: Date.now() })
+    return { cert, key }
+  }),
+)
+assert(nobodys !== undefined && vouchedFor !== undefined)
+const tls = nobodys
 const OVER_TLS = { ehlo: ['PIPELINING', '8BITMIME', 'STARTTLS'], tls } as const
 const MEGABYTE = 'x'.repeat(2 ** 20)
 const ALL_DEEDS = [DROP, RESET, HALF_CLOSE, HANG] as const
@@ -33,6 +42,8 @@ interface Fault extends SendOptions {
   readonly says: RegExp
   /** The mail is only signed: where TLS fails it must wait. */
   readonly readable?: boolean
+  /** Its sender does not mind. */
+  readonly mayBeRead?: boolean
   /** The peer may have taken it when it went silent: a second copy is allowed (RFC 1047). */
   readonly twice?: boolean
 }
@@ -125,7 +136,24 @@ const breakingTls: Fault[] = [
   }),
 ]
 
-const FAULTS: readonly Fault[] = [...refusing, ...silent, ...unreadable, ...lying, ...breakingTls]
+const DEMANDED = { readable: true, mailParameters: ' REQUIRETLS' }
+const REQUIRETLS = [...OVER_TLS.ehlo, 'REQUIRETLS']
+
+/** RFC 8689: its sender hears at once what cannot be had. */
+const demandingTls: Fault[] = [
+  delivered('REQUIRETLS: all is there', { ehlo: REQUIRETLS, tls: vouchedFor }, DEMANDED),
+  returned('REQUIRETLS: not offered', { ...OVER_TLS, tls: vouchedFor }, /^550 5\.7\.30/, DEMANDED),
+  returned('REQUIRETLS: nobody vouches', { ehlo: REQUIRETLS, tls: nobodys }, /^550 5\.7\.10/, DEMANDED),
+  returned('REQUIRETLS: no TLS', { ehlo: ['REQUIRETLS'] }, /^550 5\.7\.10/, DEMANDED),
+  waits('REQUIRETLS: later', { ehlo: REQUIRETLS, tls: vouchedFor, starttls: '454 4.7.0 Later' }, /^454/, DEMANDED),
+  delivered(
+    'TLS-Required: No, and TLS fails',
+    { ehlo: OVER_TLS.ehlo, starttls: '220 Go' },
+    { readable: true, mayBeRead: true, header: 'TLS-Required: No\r\n' },
+  ),
+]
+
+const FAULTS: readonly Fault[] = [...demandingTls, ...refusing, ...silent, ...unreadable, ...lying, ...breakingTls]
 
 interface Run {
   readonly fault: Fault
@@ -138,6 +166,7 @@ interface Run {
 
 const runs: Run[] = []
 let field: Field
+let folder: string
 
 before(async () => {
   for (const [index, fault] of FAULTS.entries()) {
@@ -148,29 +177,34 @@ before(async () => {
     runs.map(({ to, peer }) => [to.slice(to.indexOf('@') + 1), `127.0.0.1:${peer.port}`]),
   )
   const known = runs.filter(({ fault }) => fault.readable !== true).map(({ to }) => to)
-  field = await Field.make({ config: { relay: { routes } }, known })
+  folder = await mkdtemp(join(tmpdir(), 'sealpost-faults-'))
+  const anchors = join(folder, 'anchors.pem')
+  await writeFile(anchors, vouchedFor.cert)
+  const env = { NODE_EXTRA_CA_CERTS: anchors }
+  field = await Field.make({ config: { relay: { routes } }, known, env })
   for (const run of runs) run.sent = await field.send(run.to, run.fault)
 })
 
 after(async () => {
   await field[Symbol.asyncDispose]()
   await Promise.all(runs.map(({ peer }) => peer.close()))
+  await rm(folder, { recursive: true })
 })
 
-for (const [index, { why, first, says }] of FAULTS.entries())
+for (const [index, { why, first, says, mayBeRead = false }] of FAULTS.entries())
   test(`${why}: ${first}`, async () => {
     const { sent, peer } = runs[index] as Required<Run>
     const { event, reply } = await field.became(sent)
     assert.equal(event, first, reply)
     assert.match(reply, says)
     const readable = peer.received.clear.some((chunk) => chunk.includes(sent.secret))
-    assert(!readable, 'it crossed the wire where everybody can read it')
+    assert.equal(readable, mayBeRead, 'did it cross the wire where everybody can read it?')
   })
 
 test('then the peers behave, and each mail is with somebody: 0 lost, 0 in the clear, 0 silent ends', async () => {
   for (const { script, fault, peer } of runs) {
     for (const key of Object.keys(script) as (keyof SmtpScript)[]) delete script[key]
-    if (fault.readable === true) Object.assign(script, OVER_TLS)
+    if (fault.readable === true) Object.assign(script, { ehlo: REQUIRETLS, tls: vouchedFor })
     peer.dropAll()
   }
   await field.restart()
