@@ -36,7 +36,7 @@ export async function talkSmtp(port: number, options: { readonly tls?: boolean }
       return next()
     },
     async write(bytes) {
-      if (!socket.write(bytes)) await once(socket, 'drain')
+      if (!socket.write(bytes) && !socket.destroyed) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
     },
     async startTls() {
       socket.removeAllListeners()
