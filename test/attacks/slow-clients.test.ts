@@ -83,7 +83,11 @@ test('a message that comes in time is taken, however long it takes', async () =>
   const closed = untilClosed(socket)
   await sleep(50)
   socket.write('EHLO a.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<t-azuma@biglobe.example>\r\nDATA\r\n')
-  await drip(socket, new Array<string>(40).fill(`${'x'.repeat(98)}\r\n`), 40)
+  await drip(
+    socket,
+    Array.from({ length: 40 }, () => `${'x'.repeat(98)}\r\n`),
+    40,
+  )
   socket.write('.\r\nQUIT\r\n')
   const { said, ms } = await closed
   assert(ms > 2 * PACE_MS, `${ms} ms`)

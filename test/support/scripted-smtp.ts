@@ -27,7 +27,8 @@ export interface SmtpScript {
   /** Keywords of the EHLO reply, or a whole step. */
   readonly ehlo?: readonly string[] | { readonly step: Step }
   /** EHLO after STARTTLS; as before when missing. */
-  readonly ehloOverTls?: readonly string[]
+  readonly ehloOverTls?: readonly string[] | { readonly step: Step }
+  readonly helo?: Step
   /** A 220 without `tls` is an empty promise. */
   readonly starttls?: Step
   readonly mail?: Step | (() => Step)
@@ -183,7 +184,7 @@ class ScriptedSession {
       case 'EHLO':
         return this.#act(this.#ehlo())
       case 'HELO':
-        return this.#act('250 scripted.example')
+        return this.#act(script.helo ?? '250 scripted.example')
       case 'STAR':
         return this.#startTls()
       case 'MAIL':
