@@ -8,7 +8,15 @@ import type { Address, Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import type { ForwardPath, TlsWish } from '../protocol/smtp-envelope.ts'
 import { reply } from '../protocol/smtp-reply.ts'
-import { endLeases, leaseBatches, nextDueMs, renewLease, type QueueBatch, type QueueItem } from '../store/queue.ts'
+import {
+  endLeases,
+  endWaitsOfWrongClock,
+  leaseBatches,
+  nextDueMs,
+  renewLease,
+  type QueueBatch,
+  type QueueItem,
+} from '../store/queue.ts'
 import { ActiveList, idsOf, type ActiveLimits } from './active-list.ts'
 import { RETRY_SCHEDULE, type RetrySchedule } from './retry.ts'
 import { prepareSettlement, Settler, type SettleDeps, type Settlement } from './settle.ts'
@@ -39,6 +47,9 @@ export const LOOK_EVERY_MS = 5_000
 /** Between two tries to write down what became of a batch (disk full, database locked). */
 export const SETTLE_AGAIN_MS = 2_000
 
+/** A clock that goes back by more than this was set; by less, mail waits so much longer. */
+const SET_BACK_MIN_MS = 60_000
+
 export class QueueWorker {
   readonly #deps: QueueWorkerDeps
   readonly #active: ActiveList
@@ -52,6 +63,8 @@ export class QueueWorker {
   #heartbeat: NodeJS.Timeout | undefined
   #stopping = false
   #lookedMs = performance.now()
+  /** How far the wall clock is ahead of the one that nobody can set, when it was looked at last. */
+  #clockAheadMs = Infinity
 
   constructor(deps: QueueWorkerDeps) {
     this.#deps = deps
@@ -113,6 +126,7 @@ export class QueueWorker {
   async #look(): Promise<void> {
     clearTimeout(this.#timer)
     try {
+      await this.#heedClock()
       while (this.#mayHoldMore && this.#active.room > 0 && !this.#stopping) {
         this.#mayHoldMore = false
         await this.#lease()
@@ -124,6 +138,18 @@ export class QueueWorker {
       events.trouble({ during: 'leasing from the queue', error })
       this.#wakeIn(LOOK_EVERY_MS)
     }
+  }
+
+  /** At the start, and when the clock was set back: else what was queued under the wrong time would wait until that comes. */
+  async #heedClock(): Promise<void> {
+    const { clock, schedule = RETRY_SCHEDULE, store } = this.#deps
+    const nowMs = clock.nowMs()
+    const aheadMs = nowMs - performance.now()
+    if (aheadMs > this.#clockAheadMs - SET_BACK_MIN_MS) return
+    const afterMs = nowMs + SET_BACK_MIN_MS
+    const latestMs = afterMs + schedule.pauseMaxMs
+    await store.commit((tx) => endWaitsOfWrongClock(tx, { nowMs, afterMs, latestMs }))
+    this.#clockAheadMs = aheadMs
   }
 
   async #lease(): Promise<void> {

@@ -122,6 +122,27 @@ export async function endLeases(tx: Tx): Promise<void> {
     .execute()
 }
 
+/**
+ * After the clock was set back: what seems to have been queued later than `afterMs`, or waits for a time later than
+ * `latestMs`, which no pause reaches, counts as queued just now and is due. Leases of those that run end as they would have.
+ */
+export async function endWaitsOfWrongClock(
+  tx: Tx,
+  { nowMs, afterMs, latestMs }: { readonly nowMs: number; readonly afterMs: number; readonly latestMs: number },
+): Promise<void> {
+  const wrong = tx
+    .updateTable('queue')
+    .where('state', '=', 'ready')
+    .where((eb) => eb.or([eb('queued_ms', '>', afterMs), eb('next_attempt_ms', '>', latestMs)]))
+  await wrong.whereRef('due_ms', '=', 'next_attempt_ms').set({ due_ms: nowMs }).execute()
+  await wrong
+    .set((eb) => ({
+      next_attempt_ms: nowMs,
+      queued_ms: eb.case().when('queued_ms', '>', nowMs).then(nowMs).else(eb.ref('queued_ms')).end(),
+    }))
+    .execute()
+}
+
 /** Delivered, or returned to the sender in this same transaction. The bytes go when nobody else needs them. */
 export async function removeItems(tx: Tx, ids: readonly number[]): Promise<void> {
   const bytesIds: BytesId[] = []

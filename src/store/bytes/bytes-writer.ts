@@ -1,12 +1,13 @@
 /** Takes one message while it arrives and seals it. What is small waits in memory; what is large goes to a file, sealed. */
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
+import { open, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { concatBytes } from '../../base/bytes.ts'
 import { buffersPassed } from '../../base/spent-buffers.ts'
 import type { DataKeys } from './data-keys.ts'
 import { FrameQueue } from '../../base/frame-queue.ts'
 import { FRAME_BYTES, Sealer, sealSmall } from './sealing.ts'
+import { type ShardFolders, syncFolder } from './shard-folders.ts'
 
 /** Up to this size a message is a column of its row, so that the commit's one fsync serves it too. */
 export const INLINE_MAX_BYTES = FRAME_BYTES
@@ -29,6 +30,7 @@ type State =
 /** `await using writer = bytes.writer()`: what is not finished when the block ends leaves nothing behind. */
 export class BytesWriter implements AsyncDisposable {
   readonly #folder: string
+  readonly #shards: ShardFolders
   readonly #dataKeys: DataKeys
   readonly #file: string
   #state: State = { kind: 'small' }
@@ -37,8 +39,9 @@ export class BytesWriter implements AsyncDisposable {
   readonly #kept = new FrameQueue(FRAME_BYTES)
   #sizeBytes = 0
 
-  constructor(folder: string, dataKeys: DataKeys) {
+  constructor(folder: string, shards: ShardFolders, dataKeys: DataKeys) {
     this.#folder = folder
+    this.#shards = shards
     this.#dataKeys = dataKeys
     const name = randomBytes(16).toString('hex')
     this.#file = `${name.slice(0, 2)}/${name}`
@@ -117,8 +120,7 @@ export class BytesWriter implements AsyncDisposable {
   async #openFile(): Promise<State> {
     const dataKey = this.#dataKeys.current()
     const path = join(this.#folder, this.#file)
-    const created = await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    if (created !== undefined) await syncFolder(this.#folder)
+    await this.#shards.make(dirname(this.#file))
     const handle = await open(path, 'wx', 0o600)
     const sealer = new Sealer(dataKey, 'message')
     try {
@@ -135,14 +137,4 @@ async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[]): Prom
   const { bytesWritten } = await handle.writev(pieces)
   const wanted = pieces.reduce((sum, piece) => sum + piece.length, 0)
   if (bytesWritten !== wanted) throw new Error(`Only ${bytesWritten} of ${wanted} bytes were written: the disk is full`)
-}
-
-/** A new file's name is durable only when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

@@ -11,6 +11,7 @@ import type { Committer } from '../transaction.ts'
 import { BytesWriter, type FinishedBytes } from './bytes-writer.ts'
 import type { DataKeys } from './data-keys.ts'
 import { inSlices, releaseBytes } from './release.ts'
+import { ShardFolders } from './shard-folders.ts'
 import type { SealedFile } from './spill-file.ts'
 import {
   BytesDamaged,
@@ -45,13 +46,15 @@ export interface MessageBytesDeps {
 
 export class MessageBytes {
   readonly #deps: MessageBytesDeps
+  readonly #shards: ShardFolders
 
   constructor(deps: MessageBytesDeps) {
     this.#deps = deps
+    this.#shards = new ShardFolders(deps.folder)
   }
 
   writer(): BytesWriter {
-    return new BytesWriter(this.#deps.folder, this.#deps.dataKeys)
+    return new BytesWriter(this.#deps.folder, this.#shards, this.#deps.dataKeys)
   }
 
   /** Seals bytes that are in memory already, one piece after the other. */

@@ -4,6 +4,7 @@ import { BytesMissing } from '../bytes/message-bytes.ts'
 import {
   BATCH_RECIPIENTS_MAX,
   endLeases,
+  endWaitsOfWrongClock,
   enqueue,
   holdItems,
   leaseBatches,
@@ -23,6 +24,7 @@ const LEASE_MS = 60_000
 
 export function queueSuite(open: Open): void {
   leasing(open)
+  wrongClock(open)
   settling(open)
 }
 
@@ -50,6 +52,28 @@ function lease({ store, clock }: Opened, limit = 100, excludeDomains: string[] =
 
 const recipientsOf = (batches: readonly QueueBatch[]): string[][] =>
   batches.map((batch) => batch.items.map((item) => item.recipient))
+
+function wrongClock(open: Open): void {
+  test('queue: what waits for a time that only a wrong clock had is due; other waits stay', async (t) => {
+    const opened = await open(t)
+    const { clock, store } = opened
+    const { ids } = await queued(opened, ['later@abc.com'])
+    await store.commit((tx) => retryItems(tx, ids, { atMs: START_MS + 1_000, reply: '451 later' }))
+    clock.now += 86_400_000
+    await queued(opened, ['a@abc.com', 'b@abc.com'], { queuedMs: clock.now })
+    clock.now = START_MS
+    assert.equal((await lease(opened)).length, 0)
+    const wrong = { nowMs: START_MS, afterMs: START_MS + 60_000, latestMs: START_MS + 120_000 }
+    await store.commit((tx) => endWaitsOfWrongClock(tx, wrong))
+    const [first] = await lease(opened)
+    assert.equal(first?.items.length, 2)
+    assert.deepEqual(
+      first.items.map(({ queuedMs }) => queuedMs),
+      [START_MS, START_MS],
+    )
+    assert.equal(await nextDueMs(store.db), START_MS + 1_000)
+  })
+}
 
 function leasing(open: Open): void {
   test('queue: what is queued comes back as it was', async (t) => {

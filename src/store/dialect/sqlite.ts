@@ -11,6 +11,7 @@ import {
   type SqliteDatabase,
   type SqliteStatement,
 } from 'kysely'
+import * as events from '../../base/events.ts'
 import type { Schema } from '../schema.ts'
 import type { Dialect } from './dialect.ts'
 
@@ -128,6 +129,7 @@ class Log {
       }
     } catch (error) {
       this.#doubt = error
+      events.trouble({ during: 'making the log of the database durable', error })
     }
     await this.#beginAnew()
     this.#doubt = undefined
@@ -141,7 +143,8 @@ class Log {
     const giveUpMs = performance.now() + LOCK_WAIT_MAX_MS
     for (;;) {
       try {
-        if (this.#writer.number('PRAGMA wal_checkpoint(TRUNCATE)') === 0) return
+        // a log that seems to be longer than it is would be played over the database after a power cut
+        if (this.#writer.number('PRAGMA wal_checkpoint(TRUNCATE)') === 0) return await this.#handle?.sync()
       } catch (error) {
         this.#doubt = error
       }
