@@ -127,8 +127,11 @@ export class Field implements AsyncDisposable {
     return this.provider.cli(['queue', 'list'])
   }
 
-  /** When no mail is under way any more: where each is that was answered 250. `twice`: for whom RFC 1047 allows a second copy. */
-  async settle(peers: Iterable<ScriptedSmtp>, twice: ReadonlySet<string>): Promise<void> {
+  /**
+   * When no mail is under way any more: where each is that was answered 250. `takenAt`: what next hops have taken; `twice`: for whom
+   * RFC 1047 allows a second copy.
+   */
+  async settle(takenAt: () => Promise<readonly string[]>, twice: ReadonlySet<string>): Promise<void> {
     let waiting = await this.queued()
     let againMs = performance.now() + AGAIN_EVERY_MS
     const isEmpty = async (): Promise<true | undefined> => {
@@ -140,7 +143,7 @@ export class Field implements AsyncDisposable {
     }
     await until(() => `the queue is empty; there is ${JSON.stringify(waiting)}`, isEmpty)
     const reports = await this.#reports()
-    const taken = [...peers].flatMap((peer) => peer.taken.map(String))
+    const taken = await takenAt()
     for (const { to, token } of this.#accepted) {
       const copies = taken.filter((text) => text.includes(token)).length
       const returned = reports.filter((text) => text.includes(token) && text.includes(`Final-Recipient: rfc822; ${to}`))
@@ -164,6 +167,10 @@ export class Field implements AsyncDisposable {
     await this.provider[Symbol.asyncDispose]()
   }
 }
+
+/** What these next hops have said that they take care of. */
+export const takenBy = (peers: readonly ScriptedSmtp[]) => (): Promise<readonly string[]> =>
+  Promise.resolve(peers.flatMap(({ taken }) => taken.map(String)))
 
 /** Looks again and again until there is something. */
 async function until<T>(what: () => string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {

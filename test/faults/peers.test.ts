@@ -21,7 +21,7 @@ import {
   type SmtpScript,
   startScriptedSmtp,
 } from '../support/scripted-smtp.ts'
-import { type Became, Field, type SendOptions, type Sent } from './field.ts'
+import { type Became, Field, type SendOptions, type Sent, takenBy } from './field.ts'
 
 const [nobodys, vouchedFor] = await Promise.all(
   [['mx.peer.example'], ['127.0.0.1']].map(async (hosts) => {
@@ -209,8 +209,5 @@ test('then the peers behave, and each mail is with somebody: 0 lost, 0 in the cl
   }
   await field.restart()
   const twice = new Set(runs.filter(({ fault }) => fault.twice).map(({ to }) => to))
-  await field.settle(
-    runs.map(({ peer }) => peer),
-    twice,
-  )
+  await field.settle(takenBy(runs.map(({ peer }) => peer)), twice)
 })

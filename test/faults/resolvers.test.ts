@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type DnsLie, type DnsTable, type ScriptedDns, startScriptedDns } from '../support/scripted-dns.ts'
 import { type ScriptedSmtp, startScriptedSmtp } from '../support/scripted-smtp.ts'
-import { type Became, Field, type Sent } from './field.ts'
+import { type Became, Field, type Sent, takenBy } from './field.ts'
 
 /** Where mail hosts of the Internet are in this test: see hurry-preload.ts. */
 const HOST = '192.0.2.1'
@@ -121,7 +121,7 @@ for (const [index, { why, first, says }] of FAULTS.entries())
 test('then it tells the truth, and each mail is with somebody', async () => {
   for (const name of Object.keys(table.lies)) delete table.lies[name]
   await field.restart()
-  await field.settle([peer], new Set())
+  await field.settle(takenBy([peer]), new Set())
 })
 
 function changed(bytes: Buffer, change: (copy: Buffer) => void): Buffer {
