@@ -1,6 +1,7 @@
 /** `sealpost`: every command is a name, its arguments, and one operation. What they do is in admin/operations/. */
 import { Command, CommanderError } from 'commander'
 import { readFileSync } from 'node:fs'
+import { backupCommand, restoreCommand } from './backup.ts'
 import { benchCommand } from './bench.ts'
 import { correspondentCommand } from './correspondent.ts'
 import { dkimCommand } from './dkim.ts'
@@ -43,6 +44,8 @@ function program(): Command {
     queueCommand,
     quarantineCommand,
     traceCommand,
+    backupCommand,
+    restoreCommand,
     benchCommand,
   ]
   for (const make of commands) sealpost.addCommand(make())

@@ -14,10 +14,14 @@ const GROUP_AND_OTHERS = 0o077
 
 /** Makes `DIR/master.key`, mode 0600, durable before it returns. Throws when there is one already: it is never replaced. */
 export async function createMasterKey(dir: string): Promise<MasterKey> {
-  const bytes = randomBytes(MASTER_KEY_BYTES)
+  return writeMasterKey(dir, randomBytes(MASTER_KEY_BYTES))
+}
+
+/** The same with a key that there is already; `bytes` are overwritten with zeros. */
+export async function writeMasterKey(dir: string, bytes: Uint8Array): Promise<MasterKey> {
   const file = await open(join(dir, MASTER_KEY_FILE), 'wx', 0o600)
   try {
-    await file.writeFile(`${bytes.toString('hex')}\n`)
+    await file.writeFile(`${Buffer.from(bytes).toString('hex')}\n`)
     await file.sync()
   } finally {
     await file.close()
@@ -31,10 +35,10 @@ export async function loadMasterKey(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Result<MasterKey>> {
   const given = environment[MASTER_KEY_VARIABLE]
-  if (given !== undefined) return fromText(given, `the environment variable ${MASTER_KEY_VARIABLE}`)
+  if (given !== undefined) return masterKeyFrom(given, `the environment variable ${MASTER_KEY_VARIABLE}`)
   const path = join(dir, MASTER_KEY_FILE)
   const text = await readSecretFile(path)
-  return text.ok ? fromText(text.value, path) : text
+  return text.ok ? masterKeyFrom(text.value, path) : text
 }
 
 /** Refuses a file that others may read or write. */
@@ -50,13 +54,14 @@ async function readSecretFile(path: string): Promise<Result<string>> {
   }
 }
 
-function fromText(text: string, where: string): Result<MasterKey> {
+/** Of a text that was read from `where`. */
+export function masterKeyFrom(text: string, where: string): Result<MasterKey> {
   const digits = text.trim()
   if (!/^[0-9a-f]{64}$/i.test(digits)) return fail(`${where} does not hold a master key: 64 hex digits are expected`)
   return ok(masterKeyOf(Buffer.from(digits, 'hex')))
 }
 
-function masterKeyOf(bytes: Buffer): MasterKey {
+function masterKeyOf(bytes: Uint8Array): MasterKey {
   const id = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
   const key = createSecretKey(bytes)
   bytes.fill(0)

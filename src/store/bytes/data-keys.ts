@@ -56,6 +56,11 @@ export class DataKeys {
     this.#current = current
   }
 
+  /** Under which the others are wrapped. */
+  get masterKey(): MasterKey {
+    return this.#master
+  }
+
   /**
    * The key for one new object. Never waits: a key that is due stays in use until its successor is committed, so this can
    * be called inside a transaction as well as outside.
