@@ -17,6 +17,18 @@ export interface ContentType {
  * multipart says. A second one is ignored here and is among the part's own defects.
  */
 export function contentTypeOf(part: Part): ContentType {
+  const known = types.get(part)
+  if (known !== undefined) return known
+  const read = readType(part)
+  types.set(part, read)
+  return read
+}
+
+/** Neither a part nor a field changes, and many ask what they say. */
+const types = new WeakMap<Part, ContentType>()
+const structured = new WeakMap<HeaderField, Structured>()
+
+function readType(part: Part): ContentType {
   const field = firstField(part, 'Content-Type')
   if (field === undefined) return { ...defaultOf(part), defects: [] }
   const { value, parameters, broken } = structuredOf(field)
@@ -24,9 +36,6 @@ export function contentTypeOf(part: Part): ContentType {
   if (type === '' || subtype === '' || more.length > 0) return { ...defaultOf(part), defects: ['bad-content-type'] }
   return { type: value, parameters, defects: broken ? ['bad-content-type'] : [] }
 }
-
-/** A field does not change, and many ask what it says. */
-const structured = new WeakMap<HeaderField, Structured>()
 
 function structuredOf(field: HeaderField): Structured {
   const known = structured.get(field)

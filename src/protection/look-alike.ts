@@ -2,6 +2,7 @@
  * What in From could make a person read another author than the one who signed. It makes no signature wrong, for honest
  * mail has such things too; the reader is told.
  */
+import { isAscii } from 'node:buffer'
 import { domainToUnicode } from 'node:url'
 import { type Address, domainOf, localPart, parseAddress, sameAddress } from '../message/address.ts'
 import { decodeWords } from '../message/encoded-word.ts'
@@ -51,6 +52,7 @@ function cautionsAboutSender(text: string, author: Address): readonly string[] {
 const UNSEEN = /(?![\u200c\u200d])[\p{Cc}\p{Cf}]/u
 
 function cautionsAboutAddress(address: Address): readonly string[] {
+  if (isAscii(Buffer.from(address)) && !/xn--/i.test(address)) return [] // one script, and as it looks
   const domain = domainToUnicode(domainOf(address))
   const mixed = [localPart(address), ...domain.split('.')].find(mixesScripts)
   if (mixed !== undefined) return [`The author's address ${address} mixes letters of several scripts.`]
