@@ -51,7 +51,7 @@ export class World implements AsyncDisposable {
   readonly #planFile: string
   readonly #sealed: ClientMail[] = []
   #sealing: Promise<void> | undefined
-  #up = Promise.withResolvers<void>()
+  readonly #up = new Gate()
   #ending = false
   #load: Promise<void> | undefined
   #disk: Disk | undefined
@@ -124,7 +124,7 @@ export class World implements AsyncDisposable {
         throw error
       },
     )
-    if (ready) this.#up.resolve()
+    if (ready) this.#up.open()
     return ready
   }
 
@@ -176,7 +176,7 @@ export class World implements AsyncDisposable {
 
   /** SIGKILL, if it lives yet; then what was not synced is thrown away, as far as `luck` has it. */
   async kill(where: string, luck?: () => boolean): Promise<void> {
-    this.#up = Promise.withResolvers()
+    this.#up.shut()
     const child = this.provider.process
     assert(child !== undefined)
     if (this.alive) child.kill('SIGKILL')
@@ -221,7 +221,7 @@ export class World implements AsyncDisposable {
       user,
       terminals: this.#users,
       ledger: this.ledger,
-      whenUp: () => this.#up.promise,
+      whenUp: () => this.#up.passed,
       nextMail: (way: TestMail['way']) => this.#nextMail(way),
     }
     this.#load = runLoad(deps, this.#options.clients ?? { out: 4, in: 4 }, this.figures)
@@ -295,6 +295,26 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending = true
     await this.#things[Symbol.asyncDispose]()
+  }
+}
+
+/** Those who wait for it are let through as soon as it is open, however often it is shut again before. */
+class Gate {
+  #opening = Promise.withResolvers<void>()
+  #isOpen = false
+
+  get passed(): Promise<void> {
+    return this.#opening.promise
+  }
+
+  open(): void {
+    this.#isOpen = true
+    this.#opening.resolve()
+  }
+
+  shut(): void {
+    if (this.#isOpen) this.#opening = Promise.withResolvers()
+    this.#isOpen = false
   }
 }
 
