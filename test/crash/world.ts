@@ -233,8 +233,9 @@ export class World implements AsyncDisposable {
     this.#ending = true
     if (!this.alive) await this.start()
     await this.#load
-    await this.settle()
-    for (const mailbox of this.#users) await this.ledger.collect(mailbox)
+    const note = (error: unknown): void => this.ledger.note(`at the end: ${String(error)}`)
+    await this.settle().catch(note)
+    for (const mailbox of this.#users) await this.ledger.collect(mailbox).catch(note)
   }
 
   /** Waits until the queue is empty; what was put off is tried at once. */
