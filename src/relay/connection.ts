@@ -35,8 +35,8 @@ export interface ConnectTo {
   readonly credentials?: Credentials
   /** A session with the same server, opened under the same demands, that may be taken up again. */
   readonly session?: Buffer
-  /** Gets what later connections may take up; `isNew`: the server has shown its certificate. */
-  readonly keepSession?: (session: Buffer, isNew: boolean) => void
+  /** Gets what later connections may take up; the server has just shown its certificate. */
+  readonly keepSession?: (session: Buffer) => void
   /** Trust anchors in PEM; Node's own when missing. */
   readonly anchorsPem?: readonly string[]
   readonly timeouts: RelayTimeouts

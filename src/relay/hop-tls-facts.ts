@@ -24,13 +24,11 @@ export function tlsOf(socket: Socket | undefined, proven: boolean): HopTlsFacts 
   }
 }
 
-/** The server's tickets come after the handshake, most of them before its next reply (RFC 8446 §4.6.1). */
+/** The server's ticket comes after the handshake, before its next reply (RFC 8446 §4.6.1); it is good for many times. */
 export function keepSession(socket: TLSSocket, { keepSession: keep }: ConnectTo): void {
   if (keep === undefined) return
-  const isNew = !socket.isSessionReused()
-  const session = socket.getSession()
-  if (session !== undefined) keep(session, isNew)
-  socket.on('session', (later) => keep(later, isNew))
+  const session = socket.isSessionReused() ? undefined : socket.getSession()
+  if (session !== undefined) keep(session)
 }
 
 /** Against what the host's domain has signed (RFC 7672 §3.2); nothing has been sent but EHLO. */

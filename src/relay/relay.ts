@@ -190,8 +190,7 @@ export class Relay {
 
   async #open(hop: Hop, tls: 'off' | 'if-offered' | 'always'): Promise<Opened> {
     const key = poolKey(hop)
-    const beganMs = Date.now()
-    const kept = this.#tlsSessions.of(key, beganMs)
+    const session = this.#tlsSessions.of(key, Date.now())
     const opened = await openConnection({
       address: hop.address,
       port: hop.port,
@@ -201,9 +200,8 @@ export class Relay {
       helo: this.#deps.helo,
       tls,
       verify: hop.verdict.verify,
-      ...(kept && { session: kept.session }),
-      keepSession: (session, isNew) =>
-        this.#tlsSessions.keep(key, session, isNew ? beganMs : (kept?.sinceMs ?? beganMs)),
+      ...(session && { session }),
+      keepSession: (fresh) => this.#tlsSessions.keep(key, fresh, Date.now()),
       ...(this.#deps.anchorsPem && { anchorsPem: this.#deps.anchorsPem }),
       timeouts: this.#timeouts,
     })
