@@ -7,7 +7,7 @@ import { after, before, beforeEach, test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { X509Certificate } from 'node:crypto'
 import { parse, stringify } from 'yaml'
-import { talkPop3s } from '../support/pop3-client.ts'
+import { fetchAll, talkPop3s } from '../support/pop3-client.ts'
 import { type Event, type ListenerName, type Provider, makeProvider } from '../support/provider.ts'
 import { type ScriptedSmtp, startScriptedSmtp } from '../support/scripted-smtp.ts'
 import { sendUnauthenticated, submit, talkSmtp } from '../support/smtp-client.ts'
@@ -205,6 +205,33 @@ test('the level of the log', async () => {
   })
 })
 
+test('under load: six senders, a dozen reloads with other certificates and limits, and no session is dropped', async () => {
+  const before = (await mailsOfUser()).length
+  const load = new AbortController()
+  const answers: string[] = []
+  const sendOn = async (): Promise<void> => {
+    await using talk = await talkSmtp(provider.ports.mx)
+    for (const line of ['EHLO x.example', 'STARTTLS']) await talk.say(line)
+    await talk.startTls()
+    await talk.say('EHLO x.example')
+    while (!load.signal.aborted) {
+      for (const line of ['MAIL FROM:<x@x.example>', `RCPT TO:<${USER}>`, 'DATA']) await talk.say(line)
+      answers.push(await talk.say(Buffer.from('From: x@x.example\r\nSubject: x\r\n\r\nhello\r\n.\r\n')))
+    }
+  }
+  const senders = Promise.all(Array.from({ length: 6 }, sendOn))
+  for (let round = 1; round <= 12; round++) {
+    await writePair(round % 2 === 0 ? first : second)
+    await provider.configure({ limits: { recipientsMax: 100 + round }, queue: { runningMax: 10 + round } })
+    await hangUp('reloaded')
+    assert.equal(await shownBy('mx'), fingerprint(round % 2 === 0 ? first : second))
+  }
+  load.abort()
+  await senders
+  assert(answers.length >= 12 && answers.every((answer) => answer.startsWith('250')), answers.join('\n'))
+  assert.equal((await mailsOfUser()).length, before + answers.length)
+})
+
 test('many SIGHUPs at once: in the end the last file is in force', async () => {
   for (let round = 1; round <= 10; round++) {
     await provider.configure({ policy: { noKey: round % 2 ? 'require' : 'prefer' } })
@@ -217,6 +244,7 @@ test('many SIGHUPs at once: in the end the last file is in force', async () => {
   await provider.start()
 })
 
+const mailsOfUser = () => fetchAll(provider.ports.pop3s, USER, password)
 const send = () => submit({ port: provider.ports.submission, user: USER, password, to: [ABROAD], message: MESSAGE })
 
 /** Sends SIGHUP and waits for what the server says to it. */

@@ -40,6 +40,8 @@ export interface DialogOptions {
   readonly listeners: Readonly<Record<string, DialogListener>>
   /** Answers '? text' lines by throwing or not. */
   readonly ask?: (question: string) => void | Promise<void>
+  /** Hears every line of the server. */
+  readonly onLine?: (line: string) => void
   /** How long to wait for a line; default 5,000. */
   readonly timeoutMs?: number
 }
@@ -229,6 +231,7 @@ class Player {
     this.#received = this.#received.subarray(end + 1)
     this.transcript.push(`< ${line.replace(/\r$/, '')}`)
     if (!line.endsWith('\r')) throw new Error('a line without CR')
+    this.#options.onLine?.(line.slice(0, -1))
     return line.slice(0, -1)
   }
 
