@@ -1,4 +1,4 @@
-/** DKIM, ARC, SPF and DMARC on foreign bytes, with a name server that answers with the same: no throw, bounded questions and time. */
+/** DKIM, ARC, SPF, DMARC and TLSRPT on foreign bytes, with a name server that answers with the same: no throw, bounded questions and time. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { beginAuthentication, finishAuthentication } from '../src/authentication/authenticate.ts'
@@ -8,6 +8,7 @@ import type { DnsAsk } from '../src/base/dns-client.ts'
 import { fieldBody } from '../src/message/header-field.ts'
 import { parsePart } from '../src/message/parse.ts'
 import { bodyOf } from '../src/message/part.ts'
+import { readReportRecord } from '../src/relay/tls-reports/record.ts'
 
 const MS_MAX = 2_000
 /** SPF 150, signatures and seals 19, DMARC 5 authors, each with 10 walks. */
@@ -23,6 +24,7 @@ export async function target(bytes: Uint8Array): Promise<void> {
     const records = type === 'MX' ? [{ preference: 1, exchange: text }] : [text, '192.0.2.1']
     return Promise.resolve({ kind: 'records', records: records as never[], secure: false })
   }
+  for (const text of texts) assert(readReportRecord([text, `v=TLSRPTv1;${text}`]).length <= 5)
   const begun = beginAuthentication(part.fields)
   const body = bodyOf(part)
   begun.bodies.write(body.subarray(0, 7))
@@ -37,6 +39,7 @@ export async function target(bytes: Uint8Array): Promise<void> {
 
 export function seeds(): Uint8Array[] {
   return [
+    fromLatin1('From: a@b.example\r\nX: v=TLSRPTv1; rua=mailto:a%40b@c.example,https://d.example/e\r\n\r\n'),
     readFileSync(new URL('../test/vectors/rfc8463/appendix-a.eml', import.meta.url)),
     fromLatin1(
       'From: a@b.example\r\nX: v=spf1 a:%{ir}.%{v}._spf.%{d2} include:c.example mx/24//64 -all\r\n\r\nv=spf1 ?all',

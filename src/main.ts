@@ -22,6 +22,7 @@ import { sharedGuards } from './wiring/guards.ts'
 import { postmasterOf } from './wiring/postmaster.ts'
 import { queueWorker, relayOf } from './wiring/queue.ts'
 import { startReceive } from './wiring/receive.ts'
+import { tlsReports } from './wiring/tls-reports.ts'
 import { readTls } from './wiring/tls-files.ts'
 
 /** `receive`: SMTP in. `relay`: works the queue. `access`: POP3, and the directory of our users' keys. */
@@ -50,7 +51,8 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
       changedKeyAlarm(desk.store, key, { readers: [postmasterOf(desk)], nowMs: desk.clock.nowMs() }),
   })
   const inbound = createInbound(inboundDeps(desk, live, pool, network))
-  const relay = relayOf(desk, live, network)
+  const reports = tlsReports(desk, live, network)
+  const relay = relayOf(desk, live, network, reports.onHopTried)
   const worker = queueWorker(desk, live, relay, inbound.deliver)
   const workQueue = roles.includes('relay')
   // not before the reply that is being written has gone out: a lease is a commit
@@ -63,6 +65,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     // side by side, for all of them may take the whole grace; what comes in meanwhile stays in the queue
     await Promise.all([...parts.map((part) => part.stop()), worker.stop(STOP_GRACE_MS)])
     relay.close()
+    await reports.stop()
     await Promise.race([endHousekeeping(), sleep(HOUSEKEEPING_GRACE_MS, undefined, { ref: false })])
     guards.stop()
     network.close()
@@ -87,6 +90,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     const rules = { evidenceDays: evidence.keepDays, traceDays: trace.keepDays }
     await keepHouse(desk.store, desk.clock, rules)
     const { openpgp, certificateValidityDays: validityDays } = config.keys
+    if (workQueue) await reports.send(wakeQueue)
     if (workQueue) await keepUpKeys(desk, { openpgp, validityDays }, desk.clock.nowMs()) // one process, or there are two of each
   }
   endHousekeeping = startHousekeeping(keep, (error) => events.trouble({ during: 'housekeeping', error }))

@@ -23,6 +23,7 @@ export const EVENT = {
   deferred: 'deferred',
   hostFailed: 'host-failed',
   stsPolicyMissing: 'sts-policy-missing',
+  tlsReported: 'tls-reported',
   returned: 'returned',
   refused: 'refused',
   quarantined: 'quarantined',
@@ -186,6 +187,15 @@ export function hostFailed(facts: {
 /** A domain announces an MTA-STS policy that cannot be had; one that is kept goes on to count. */
 export function stsPolicyMissing(facts: { readonly domain: string; readonly url: string; readonly why: string }): void {
   happened(EVENT.stsPolicyMissing, 'warn', facts, `MTA-STS policy of ${facts.domain} cannot be had: ${facts.why}`)
+}
+
+/** A domain that asks for it is told what came of TLS with its mail hosts on one day. */
+export function tlsReported(facts: {
+  readonly domain: string
+  readonly day: string
+  readonly to: readonly string[]
+}): void {
+  happened(EVENT.tlsReported, 'info', facts, `TLS report about ${facts.domain}, ${facts.day}: ${facts.to.join(', ')}`)
 }
 
 /** The sender is told that it was not, or not yet, delivered. */

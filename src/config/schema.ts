@@ -85,6 +85,12 @@ const relay = z.strictObject({
     .describe(
       "Ask whether the recipient's domain publishes how TLS with its mail hosts has to be (MTA-STS), and obey. DANE is obeyed always.",
     ),
+  tlsReports: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Domains that ask for it are told once a day what came of TLS with their mail hosts (TLSRPT): counts, hosts and reasons, nothing of the mails. By mail only when our first domain has a DKIM key in use.',
+    ),
   clearAfterTlsFailure: z
     .boolean()
     .default(false)

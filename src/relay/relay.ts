@@ -14,6 +14,7 @@ import { SilentAddresses } from './silent-addresses.ts'
 import { RELAY_TIMEOUTS, type RelayTimeouts } from './timeouts.ts'
 import { tlsVerdict, type HopTls, type TlsFactsOfHost, type TlsRefusal, type TlsVerdict } from './tls-policy.ts'
 import { TlsSessions } from './tls-sessions.ts'
+import { failureOf, type HopTried, type TlsResult } from './tls-reports/result.ts'
 
 export interface RelayDeps {
   /** Our name in EHLO (RFC 5321 §4.1.1.1). */
@@ -48,6 +49,8 @@ export interface RelayEvents {
     readonly stage: string
     readonly reply: Reply
   }): void
+  /** A host that the DNS names was asked for TLS, or could not be; for reports. */
+  hopTried?(hop: HopTried): void
 }
 
 /** Recipients in one transaction: what every server must take (RFC 5321 §4.5.3.1.8). */
@@ -138,13 +141,18 @@ export class Relay {
       }
       const verdict = tlsVerdict(mail, await this.#tlsFacts(hosts, host, found, mail), this.#deps.clearAllowed)
       if ('refused' in verdict) {
+        const result = { dane: 'dnssec-invalid', 'mta-sts': 'validation-failure', sender: undefined } as const
+        this.#tried({ ...hosts, recipientDomain: mail.domain, host }, verdict.by, result[verdict.by])
         yield notAsked(host, verdict)
         continue
       }
       const { port, credentials } = hosts
       const hop = { kind: 'hop' as const, host, port, verdict, ...(credentials && { credentials }) }
       // RFC 7672 §2.2.1: what an unsigned answer led to proves itself by its own name only
-      const more = { domain: hosts.secure ? mail.domain : host, tlsRequired: mail.tls === 'required' }
+      const { configured } = hosts
+      const recipientDomain = mail.domain
+      const domain = hosts.secure ? recipientDomain : host
+      const more = { domain, recipientDomain, configured, tlsRequired: mail.tls === 'required' }
       for (const address of found.addresses) {
         const isSilent = this.#silent.has(address, port, Date.now())
         if (isSilent) silent.push({ ...hop, ...more, address })
@@ -211,7 +219,23 @@ export class Relay {
     if (opened.kind === 'closed' && opened.stage === 'tls') this.#tlsSessions.forget(key)
     if (opened.kind === 'open') this.#deps.events.sessionOpened({ host, address, tls: opened.connection.tls })
     else this.#deps.events.hostFailed({ host, address, stage: opened.stage, reply: opened.reply })
+    this.#tried(hop, hop.verdict.by, tlsResultOf(opened, tls))
     return opened
+  }
+
+  /** Nothing is reported of what the operator or the sender chose. */
+  #tried(
+    hop: Pick<Hop, 'recipientDomain' | 'host' | 'configured'> & Partial<Pick<Hop, 'address' | 'verdict'>>,
+    by: TlsVerdict['by'],
+    result: TlsResult | undefined,
+  ): void {
+    const type = POLICY_TYPE[by]
+    if (result === undefined || type === undefined || hop.configured) return
+    const verify = hop.verdict?.verify
+    const strings = typeof verify === 'object' ? { strings: verify.tlsa.map(tlsaText) } : {}
+    const { recipientDomain, host, address } = hop
+    const where = { domain: recipientDomain, host, ...(address !== undefined && { address }) }
+    this.#deps.events.hopTried?.({ ...where, policy: { type, ...strings }, result })
   }
 
   /** As many transactions as it takes: too many recipients for one is no reason to wait (RFC 5321 §4.5.3.1.10). */
@@ -272,6 +296,9 @@ interface Hop {
   readonly host: string
   /** Whose mail it takes, or `host` when nothing signed says so. */
   readonly domain: string
+  readonly recipientDomain: string
+  /** By the operator, not by DNS. */
+  readonly configured: boolean
   readonly address: string
   readonly port: number
   readonly verdict: TlsVerdict
@@ -294,6 +321,21 @@ interface Trouble {
   readonly outcome: 'deferred' | 'failed'
   readonly reply: Reply
   readonly remote?: string
+}
+
+const POLICY_TYPE: Readonly<Partial<Record<TlsVerdict['by'], HopTried['policy']['type']>>> = {
+  dane: 'tlsa',
+  'mta-sts': 'sts',
+  nobody: 'no-policy-found',
+}
+
+/** `undefined`: it says nothing of TLS. */
+function tlsResultOf(opened: Opened, tls: 'off' | 'if-offered' | 'always'): TlsResult | undefined {
+  if (tls === 'off') return undefined
+  if (opened.kind === 'open') return opened.connection.tls === undefined ? 'starttls-not-supported' : 'success'
+  if (opened.stage !== 'tls') return undefined
+  // what the server itself answers is about STARTTLS; all else is ours about the handshake
+  return opened.remoteSaid ? 'starttls-not-supported' : failureOf(opened.reply.lines.join(' '))
 }
 
 /** Sessions that were opened under the same demands are alike. */

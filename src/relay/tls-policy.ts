@@ -43,6 +43,7 @@ export interface TlsVerdict {
 export interface TlsRefusal {
   readonly refused: string
   readonly forGood: boolean
+  readonly by: 'dane' | 'mta-sts' | 'sender'
 }
 
 /**
@@ -54,10 +55,15 @@ export interface TlsRefusal {
 export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllowed: boolean): TlsVerdict | TlsRefusal {
   const { configured, signIn, nameProven } = host
   const { tlsa, sts }: Pick<TlsFactsOfHost, 'tlsa' | 'sts'> = mail.tls === 'unimportant' ? {} : host
-  if (tlsa?.kind === 'trouble') return { refused: `its TLSA records cannot be had: ${tlsa.why}`, forGood: false }
+  if (tlsa?.kind === 'trouble')
+    return { refused: `its TLSA records cannot be had: ${tlsa.why}`, forGood: false, by: 'dane' }
   // RFC 8689 §2: a certificate with a name that anybody could have put into an MX record proves nothing
   if (mail.tls === 'required' && !nameProven && sts !== 'named')
-    return { refused: 'neither signed DNS nor MTA-STS says that it is a mail host of the domain', forGood: true }
+    return {
+      refused: 'neither signed DNS nor MTA-STS says that it is a mail host of the domain',
+      forGood: true,
+      by: 'sender',
+    }
   const must = (verify: Verify, by: TlsVerdict['by']): TlsVerdict => ({
     use: 'always',
     verify,
@@ -72,7 +78,7 @@ export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllo
     if (!isMore) return must('nothing', 'dane')
   }
   if (sts === 'not-named')
-    return { refused: 'its domain does not name it among its mail hosts (MTA-STS)', forGood: false }
+    return { refused: 'its domain does not name it among its mail hosts (MTA-STS)', forGood: false, by: 'mta-sts' }
   if (sts === 'named') return must('name', 'mta-sts')
   if (mail.tls === 'required') return must('name', 'sender')
   if (configured === 'verified' || signIn === true) return must('name', 'operator')

@@ -29,6 +29,7 @@ export interface Schema {
   abilities: AbilitiesTable
   anchors: AnchorsTable
   dkim_keys: DkimKeysTable
+  tls_results: TlsResultsTable
   private_keys: PrivateKeysTable
   audit: AuditTable
   trace: TraceTable
@@ -189,6 +190,19 @@ export interface DkimKeysTable {
   created_ms: number
   /** 1: it signs. */
   used: number
+}
+
+export interface TlsResultsTable {
+  id: Generated<number>
+  /** UTC, `2026-11-23`. */
+  day: string
+  domain: string
+  /** JSON. */
+  policy: string
+  result: string
+  host: string
+  address: string
+  count: number
 }
 
 export interface AuditTable {

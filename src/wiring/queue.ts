@@ -8,7 +8,7 @@ import type { RetrySchedule } from '../queue/retry.ts'
 import { type Deliverer, QueueWorker } from '../queue/worker.ts'
 import { readCredentials } from '../relay/credentials.ts'
 import { MxResolver } from '../relay/mx.ts'
-import { Relay } from '../relay/relay.ts'
+import { Relay, type RelayEvents } from '../relay/relay.ts'
 import { type Routes, parseRoutes } from '../relay/route.ts'
 import { StsPolicies } from '../relay/sts-policies.ts'
 
@@ -49,7 +49,12 @@ function scheduleOf({ queue }: Config): RetrySchedule {
   }
 }
 
-export function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch, askDns: ask }: Network): Relay {
+export function relayOf(
+  { store, clock }: Desk,
+  live: LiveConfig,
+  { fetch, askDns: ask }: Network,
+  hopTried: NonNullable<RelayEvents['hopTried']>,
+): Relay {
   const { hostname, dns, relay } = live.current
   const sts = new StsPolicies({ store, clock, ask, fetch })
   return new Relay({
@@ -72,6 +77,7 @@ export function relayOf({ store, clock }: Desk, live: LiveConfig, { fetch, askDn
     },
     events: {
       sessionOpened: () => undefined,
+      hopTried,
       hostFailed: ({ host, address, stage, reply: { code, lines } }) =>
         events.hostFailed({ host, address, stage, reply: [code, ...lines].join(' ') }),
     },

@@ -7,6 +7,7 @@ import { confidentialMails } from './003-confidential-mails.ts'
 import { validationData } from './004-validation-data.ts'
 import { revocationCertificates } from './005-revocation-certificates.ts'
 import { dkim } from './006-dkim.ts'
+import { tlsResults } from './007-tls-results.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly Migration[] = [
   validationData,
   revocationCertificates,
   dkim,
+  tlsResults,
 ]
 
 /** The version of the schema this program speaks. */

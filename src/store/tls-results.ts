@@ -1,0 +1,56 @@
+/** Counts of what came of TLS with the mail hosts of others, by day (RFC 8460). */
+import type { Db, Tx } from './schema.ts'
+
+export interface TlsResultRow {
+  /** UTC, `2026-11-23`. */
+  readonly day: string
+  /** Whose mail it was. */
+  readonly domain: string
+  /** What the domain asked for: JSON. */
+  readonly policy: string
+  /** `success`, or a result type of RFC 8460 §4.3. */
+  readonly result: string
+  readonly host: string
+  readonly address: string
+  readonly count: number
+}
+
+/** Adds to what is counted already. */
+export async function addTlsResults(tx: Tx, rows: readonly TlsResultRow[]): Promise<void> {
+  for (const row of rows)
+    await tx
+      .insertInto('tls_results')
+      .values(row)
+      .onConflict((conflict) =>
+        conflict
+          .columns(['day', 'domain', 'policy', 'result', 'host', 'address'])
+          .doUpdateSet((eb) => ({ count: eb('tls_results.count', '+', row.count) })),
+      )
+      .execute()
+}
+
+/** Days before `today` and their domains, the oldest first. */
+export function tlsReportsDue(db: Db, today: string): Promise<{ day: string; domain: string }[]> {
+  return db
+    .selectFrom('tls_results')
+    .select(['day', 'domain'])
+    .distinct()
+    .where('day', '<', today)
+    .orderBy('day')
+    .orderBy('domain')
+    .execute()
+}
+
+export function tlsResultsOf(db: Db, day: string, domain: string): Promise<TlsResultRow[]> {
+  return db
+    .selectFrom('tls_results')
+    .select(['day', 'domain', 'policy', 'result', 'host', 'address', 'count'])
+    .where('day', '=', day)
+    .where('domain', '=', domain)
+    .orderBy('id')
+    .execute()
+}
+
+export async function removeTlsResults(tx: Tx, day: string, domain: string): Promise<void> {
+  await tx.deleteFrom('tls_results').where('day', '=', day).where('domain', '=', domain).execute()
+}
