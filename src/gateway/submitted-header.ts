@@ -47,7 +47,11 @@ export async function readHead(content: AsyncIterable<Uint8Array>): Promise<Head
   const bytes = concatBytes(read)
   const preview = parsePart(bytes)
   const { bodyOffset } = preview
-  return { part: parsePart(bytes.subarray(0, bodyOffset)), preview, rest: follow(bytes.subarray(bodyOffset), chunks) }
+  return {
+    part: { ...preview, raw: bytes.subarray(0, bodyOffset) },
+    preview,
+    rest: follow(bytes.subarray(bodyOffset), chunks),
+  }
 }
 
 /** Of the body that are waited for before anything is decided, when there are so many. */

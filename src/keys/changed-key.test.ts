@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Certificate, TrustLevel } from '../protection/standard.ts'
+import { openpgpIdentity } from '../../test/support/openpgp-identity.ts'
+import { readOpenpgpCertificate } from '../protection/openpgp/certificate/read.ts'
+import { readStructure, writeStructure } from '../protection/openpgp/certificate/structure.ts'
 import { parseCertificate } from '../protection/smime/x509/certificate.ts'
 import { SEEN_STEP_MS } from '../store/certificates.ts'
 import { START_MS, address, openSqliteStore } from '../store/conformance/fixture.ts'
@@ -117,4 +120,26 @@ test('what was seen is said from memory, until it is time to note that it was se
   assert.equal(await keys.hasSeen({ ...later, nowMs: later.nowMs + SEEN_STEP_MS - 1 }), true)
   const longer = { ...certificate, encoded: Buffer.concat([certificate.encoded, Uint8Array.of(0)]) }
   assert.equal(await keys.hasSeen({ ...later, certificate: longer }), false, 'the same key, and it says more')
+})
+
+test('a key of which a mail brings a part only is known from memory, too', async (t) => {
+  const { store } = await openSqliteStore(t)
+  const keys = new PublicKeys(store)
+  const { certificate } = openpgpIdentity(CHIEF)
+  const structure = readStructure(certificate.encoded)
+  const part = readOpenpgpCertificate(writeStructure({ ...structure, subkeys: [] }))
+  assert(part.ok)
+  const brought = {
+    address: CHIEF,
+    certificate: part.value,
+    trust: 'candidate',
+    source: 'harvested',
+    nowMs: START_MS,
+  } as const
+  await store.commit((tx) => keys.add(tx, { ...brought, certificate, trust: 'confirmed', source: 'admin' }))
+  assert.equal(await keys.hasSeen(brought), false)
+  for (let mail = 0; mail < 2; mail++) await store.commit((tx) => keys.add(tx, brought))
+  assert.equal(await keys.hasSeen(brought), true)
+  const [kept] = await keys.known(CHIEF)
+  assert(kept !== undefined && readStructure(kept.certificate.encoded).subkeys.length === structure.subkeys.length)
 })

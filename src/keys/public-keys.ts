@@ -47,6 +47,8 @@ interface Binding {
 
 export class PublicKeys {
   readonly #store: Store
+  /** What is kept of the same key and says all that this one does: a mail brings part of a key, cut for one address. */
+  readonly #addsNothingTo = new WeakMap<Certificate, Uint8Array>()
   readonly #cache: ChangeCache<readonly StoredCertificate[]>
 
   constructor(store: Store) {
@@ -136,7 +138,7 @@ export class PublicKeys {
     const seen = (await this.known(address)).find((each) => each.certificate.fingerprint === fingerprint)
     if (seen === undefined || TRUST_RANK[seen.trust] > TRUST_RANK[trust]) return false
     const isFresh = seen.source !== source || nowMs < seen.lastSeenMs + SEEN_STEP_MS
-    return isFresh && equalBytes(seen.certificate.encoded, encoded)
+    return isFresh && [encoded, this.#addsNothingTo.get(certificate)].some((each) => isSame(each, seen.certificate))
   }
 
   /**
@@ -174,7 +176,10 @@ export class PublicKeys {
     const known = encoded === undefined ? undefined : readCertificate({ standard, encoded })
     const merged = known?.ok === true ? merge?.(known.value, update) : undefined
     if (merged?.ok !== true || known?.ok !== true) return update
-    if (equalBytes(merged.value.encoded, known.value.encoded)) return known.value
+    if (equalBytes(merged.value.encoded, known.value.encoded)) {
+      this.#addsNothingTo.set(update, known.value.encoded)
+      return known.value
+    }
     await renewCertificate(tx, fingerprint, merged.value.encoded)
     await renewPrivateKeyRow(tx, fingerprint, merged.value.encoded)
     return merged.value
@@ -200,6 +205,9 @@ export class PublicKeys {
     return address === undefined ? [] : (await certificatesOf(this.#store.db, address)).flatMap(toStored)
   }
 }
+
+const isSame = (encoded: Uint8Array | undefined, { encoded: kept }: Certificate): boolean =>
+  encoded !== undefined && equalBytes(encoded, kept)
 
 function usableAt(known: readonly StoredCertificate[], atMs: number): readonly StoredCertificate[] {
   const revoked = new Set(

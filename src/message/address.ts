@@ -59,10 +59,14 @@ export function domainOf(address: Address): Domain {
 export const sameAddress = (a: Address, b: Address): boolean => a === b || addressKey(a) === addressKey(b)
 
 /** Equal for equal addresses: the key for maps and tables. */
-export const addressKey = (address: Address): string =>
-  `${localPart(address)
-    .normalize('NFC')
-    .replace(/[A-Z]+/g, (letters) => letters.toLowerCase())}@${domainOf(address)}`
+export function addressKey(address: Address): string {
+  if (IS_ITS_KEY.test(address)) return address
+  const local = localPart(address).normalize('NFC')
+  return `${local.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())}@${domainOf(address)}`
+}
+
+/** Most are asked for their key many times: printable ASCII, in lower case. */
+const IS_ITS_KEY = /^[ -@[-~]+$/
 
 /** atext (RFC 5322 §3.2.3) and UTF-8 (RFC 6531 §3.3), of which blanks, controls and invisible characters are refused. */
 const ATOM = /^(?:[!#-'*+\-/-9=?A-Z^-~]|(?![\p{C}\p{Z}])[^\0-\x7f])+$/u // oxlint-disable-line no-control-regex

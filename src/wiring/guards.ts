@@ -68,7 +68,7 @@ async function signInGated(
 }
 
 function loadLimits({ limits }: Config, diskBytes: number): LoadLimits {
-  const ceiling = limits.memoryMaxMegabytes * MEGABYTE || machineBytes() * MEMORY_SHARE
+  const ceiling = limits.memoryMaxMegabytes * MEGABYTE || MACHINE_BYTES * MEMORY_SHARE
   return {
     residentMaxBytes: ceiling,
     heldMaxBytes: ceiling * HELD_SHARE,
@@ -76,8 +76,8 @@ function loadLimits({ limits }: Config, diskBytes: number): LoadLimits {
   }
 }
 
-/** Of the container, where there is one. */
-const machineBytes = (): number => Math.min(process.constrainedMemory() || totalmem(), totalmem())
+/** Of the container, where there is one. Asked once: the kernel answers by reading files. */
+const MACHINE_BYTES = Math.min(process.constrainedMemory() || totalmem(), totalmem())
 
 function residentBytes(): () => number {
   let bytes = 0
