@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { OperationRefused } from '../admin/desk.ts'
-import { explainError, harmless } from './output.ts'
+import { explainError, harmless, spanOf } from './output.ts'
 
 test('a port that is taken is named, with what to do', async (t) => {
   const first = createServer().listen(0, '127.0.0.1')
@@ -43,3 +43,15 @@ const texts: readonly [text: string, shown: string, why: string][] = [
   ['alice@\u202eelpmaxe', 'alice@\\u202eelpmaxe', 'text turned round'],
 ]
 for (const [text, shown, why] of texts) test(`on a terminal: ${why}`, () => assert.equal(harmless(text), shown))
+
+test('how long, as people say it', () => {
+  const cases = {
+    0: '0 s',
+    [119_000]: '119 s',
+    [120_000]: '2 min',
+    [119 * 60_000]: '119 min',
+    [47 * 3_600_000]: '47 h',
+  }
+  for (const [ms, text] of Object.entries(cases)) assert.equal(spanOf(Number(ms)), text)
+  assert.equal(spanOf(5 * 86_400_000), '5 d')
+})

@@ -102,3 +102,15 @@ function cell(value: unknown): string {
 }
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z')
+
+const SPANS: readonly [unit: string, ms: number][] = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+]
+
+/** How long, as people say it: the largest unit of which there are two at least. */
+export function spanOf(ms: number): string {
+  const [unit, unitMs] = SPANS.find(([, each]) => ms >= 2 * each) ?? ['s', 1_000]
+  return `${Math.max(0, Math.floor(ms / unitMs))} ${unit}`
+}

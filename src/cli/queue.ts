@@ -1,8 +1,9 @@
 /** `sealpost queue …` and `sealpost trace …` */
 import { Command } from 'commander'
-import { type QueueChange, changeQueue, listQueued, traceMessage } from '../admin/operations/queue.ts'
+import { type QueueChange, type QueueWish, changeQueue, listQueued, traceMessage } from '../admin/operations/queue.ts'
+import type { QueueItem } from '../store/queue.ts'
 import { atDesk } from './desk-of.ts'
-import { type CommonOptions, command, isoTime, say, sayRows } from './output.ts'
+import { type CommonOptions, command, isoTime, note, say, sayRows, spanOf } from './output.ts'
 
 const CHANGES: readonly [change: QueueChange, description: string][] = [
   ['retry', 'Try again now.'],
@@ -11,21 +12,38 @@ const CHANGES: readonly [change: QueueChange, description: string][] = [
   ['remove', 'Drop it; nobody is told.'],
 ]
 
+interface WishOptions extends CommonOptions, QueueWish {
+  readonly all?: boolean
+}
+
 export function queueCommand(): Command {
-  const queue = new Command('queue').description('Mail that waits to go out.')
-  queue.addCommand(command('list', 'What waits, since when, and why.', ['sealpost queue list']).action(list))
+  const queue = new Command('queue').description('Mail that waits to go out: one entry for each recipient.')
+  const listed = command('list', 'What waits, since when, when it is tried next, and the last answer.', [
+    'sealpost queue list',
+    'sealpost queue list --domain example.org',
+    'sealpost queue list --state held --json',
+  ])
+  queue.addCommand(wishable(listed).action(list))
   for (const [change, description] of CHANGES) {
-    const examples = [`sealpost queue ${change} 17 18`, `sealpost queue ${change} --all`]
+    const examples = [
+      `sealpost queue ${change} 17 18`,
+      `sealpost queue ${change} --domain example.org`,
+      `sealpost queue ${change} --all`,
+    ]
     queue.addCommand(
-      command(`${change} [ids...]`, description, examples)
+      wishable(command(`${change} [ids...]`, description, examples))
         .option('--all', 'everything in the queue')
-        .action((ids: string[], options: CommonOptions & { all?: boolean }, made: Command) =>
-          apply(change, ids, options, made),
-        ),
+        .action((ids: string[], options: WishOptions, made: Command) => apply(change, ids, options, made)),
     )
   }
   return queue
 }
+
+const wishable = (made: Command): Command =>
+  made
+    .option('--domain <domain>', 'only what goes to this domain')
+    .option('--sender <address>', "only what is from this address; '<>' is reports, which nobody wants back")
+    .option('--state <state>', 'only what is "ready", or "held" until somebody releases it')
 
 export function traceCommand(): Command {
   return command('trace <message-id>', 'Everything that happened to one mail, in order.', [
@@ -33,34 +51,59 @@ export function traceCommand(): Command {
   ]).action(trace)
 }
 
-async function list(options: CommonOptions): Promise<void> {
-  const items = await atDesk(options, listQueued)
-  const rows = items.map((item) => ({
-    id: item.id,
-    state: item.state,
-    from: item.mailFrom === '' ? '<>' : item.mailFrom,
-    to: item.recipient,
-    queued: isoTime(item.queuedMs),
-    next: isoTime(item.nextAttemptMs),
-    attempts: item.attempts,
-    messageId: item.messageId,
-    reply: item.lastReply,
-  }))
-  sayRows(options, rows, 'The queue is empty.')
+async function list(options: WishOptions): Promise<void> {
+  const items = await atDesk(options, (desk) => listQueued(desk, wishOf(options)))
+  if (options.json === true) return sayRows(options, items.map(rowOf), '')
+  const nowMs = Date.now()
+  sayRows(
+    options,
+    items.map((item) => personsRow(item, nowMs)),
+    'Nothing waits.',
+  )
+  const held = items.filter(({ state }) => state === 'held').length
+  const [oldest] = items
+  if (oldest !== undefined)
+    note(`${items.length} waiting, ${held} of them held; the oldest for ${spanOf(nowMs - oldest.queuedMs)}`)
 }
 
-async function apply(
-  change: QueueChange,
-  ids: string[],
-  options: CommonOptions & { all?: boolean },
-  made: Command,
-): Promise<void> {
+const rowOf = (item: QueueItem) => ({
+  id: item.id,
+  state: item.state,
+  from: item.mailFrom === '' ? '<>' : item.mailFrom,
+  to: item.recipient,
+  queued: isoTime(item.queuedMs),
+  next: isoTime(item.nextAttemptMs),
+  attempts: item.attempts,
+  messageId: item.messageId,
+  reply: item.lastReply,
+})
+
+function personsRow(item: QueueItem, nowMs: number) {
+  const inMs = item.nextAttemptMs - nowMs
+  const { id, state, from, to, attempts, messageId, reply } = rowOf(item)
+  const next = state === 'held' ? 'held' : inMs <= 0 ? 'now' : `in ${spanOf(inMs)}`
+  return { id, age: spanOf(nowMs - item.queuedMs), next, attempts, from, to, messageId, reply: shortened(reply) }
+}
+
+/** A screen is not wide; `--json` has all of it. */
+const REPLY_SHOWN_MAX = 100
+const shortened = (text: string | null): string | null =>
+  text !== null && text.length > REPLY_SHOWN_MAX ? `${text.slice(0, REPLY_SHOWN_MAX)}…` : text
+
+const wishOf = ({ domain, sender, state }: WishOptions): QueueWish => ({
+  ...(domain !== undefined && { domain }),
+  ...(sender !== undefined && { sender }),
+  ...(state !== undefined && { state }),
+})
+
+async function apply(change: QueueChange, ids: string[], options: WishOptions, made: Command): Promise<void> {
   const numbers = ids.map(Number)
-  if ((numbers.length === 0) === (options.all !== true) || numbers.some((id) => !Number.isSafeInteger(id)))
-    made.error('error: name queue ids, or --all')
-  const count = await atDesk(options, (desk) =>
-    changeQueue(desk, { change, ids: options.all === true ? 'all' : numbers }),
-  )
+  const wish = wishOf(options)
+  const ways = [numbers.length > 0, options.all === true, Object.keys(wish).length > 0].filter(Boolean).length
+  if (ways !== 1 || numbers.some((id) => !Number.isSafeInteger(id)))
+    made.error('error: name queue ids, or say which by --domain, --sender and --state, or --all')
+  const which = numbers.length > 0 ? numbers : wish
+  const count = await atDesk(options, (desk) => changeQueue(desk, { change, which }))
   say(options, { change, count }, `${change}: ${count} ${count === 1 ? 'entry' : 'entries'}`)
 }
 

@@ -180,10 +180,21 @@ export async function releaseItems(tx: Tx, ids: readonly number[], nowMs: number
   return changeState(tx, ids, { state: 'ready', next_attempt_ms: nowMs, due_ms: nowMs })
 }
 
+/** Which rows; what is missing is not asked for. */
+export interface QueueFilter {
+  readonly domain?: Domain
+  /** '' is the null reverse-path. */
+  readonly mailFrom?: Address | ''
+  readonly state?: 'ready' | 'held'
+}
+
 /** Oldest first. */
-export async function listQueue(db: Db): Promise<readonly QueueItem[]> {
-  const rows = await db.selectFrom('queue').selectAll().orderBy('id').execute()
-  return rows.map(toItem)
+export async function listQueue(db: Db, filter: QueueFilter = {}): Promise<readonly QueueItem[]> {
+  let query = db.selectFrom('queue').selectAll().orderBy('id')
+  if (filter.domain !== undefined) query = query.where('domain', '=', filter.domain)
+  if (filter.mailFrom !== undefined) query = query.where('mail_from', '=', filter.mailFrom)
+  if (filter.state !== undefined) query = query.where('state', '=', filter.state)
+  return (await query.execute()).map(toItem)
 }
 
 /** How many recipients wait, and since when the oldest of them; cheap with a long queue too. */

@@ -8,7 +8,7 @@ import { writeCertificatePem } from '../../src/protection/smime/key-files/pem.ts
 import { mailboxName, subjectAltName } from '../../src/protection/smime/x509/write-certificate.ts'
 import { fetchAll, fetchWhenThere } from '../support/pop3-client.ts'
 import { protectedMail } from '../support/protected-mail.ts'
-import { type Provider, makeProvider } from '../support/provider.ts'
+import { type Provider, makeProvider, runSealpost } from '../support/provider.ts'
 import { runCommand } from '../support/run-command.ts'
 import { sendUnauthenticated, submit } from '../support/smtp-client.ts'
 import { type SmimeIdentity, smimeIdentity } from '../support/smime-identity.ts'
@@ -24,7 +24,7 @@ let mails = 0
 before(async () => {
   provider = await makeProvider({
     domains: ['a.example'],
-    config: { relay: { routes: { 'c.example': '127.0.0.1:1' } } },
+    config: { relay: { routes: { 'c.example': '127.0.0.1:1', 'd.example': '127.0.0.1:1' } } },
   })
   for (const name of ['ann', 'ben', 'cara']) {
     const [user] = await provider.cli(['user', 'add', `${name}@a.example`])
@@ -185,6 +185,31 @@ test('queue list, hold, release and remove; trace tells what happened', async ()
   const traced = await provider.cli(['trace', messageId])
   assert.equal(traced[0]?.['event'], 'queued')
   assert.deepEqual(await provider.cli(['trace', messageId.slice(1, -1)]), traced)
+})
+
+test('the queue is listed and changed by domain, sender and state; people see ages', async () => {
+  assert.match(await submitAs('ann', 'dora@c.example'), /^250/)
+  assert.match(await submitAs('ann', 'emil@d.example'), /^250/)
+  const queue = (...args: string[]) => provider.cli(['queue', ...args])
+  await soon(
+    () => queue('list'),
+    (items) => items.length === 2 && items.every(({ attempts }) => Number(attempts) > 0),
+  )
+  assert.deepEqual(await queue('hold', '--domain', 'D.example'), [{ change: 'hold', count: 1 }])
+  assert.deepEqual(
+    (await queue('list', '--state', 'held')).map(({ to }) => to),
+    ['emil@d.example'],
+  )
+  assert.deepEqual(await queue('retry', '--all'), [{ change: 'retry', count: 1 }], 'what is held stays held')
+  assert.equal((await queue('list', '--sender', 'ann@a.example')).length, 2)
+  assert.deepEqual(await queue('list', '--sender', '<>'), [])
+  const table = await runSealpost(['queue', 'list', '--config', provider.configFile])
+  assert.match(table, /^ID +AGE +NEXT +ATTEMPTS +FROM +TO +MESSAGEID +REPLY\n/)
+  assert.match(table, /\d+ s +held +1 +ann@a\.example +emil@d\.example /)
+  await assert.rejects(queue('list', '--state', 'lost'), /there are ready and held/)
+  await assert.rejects(queue('remove', '99999'), /There is no queue entry 99999/)
+  assert.deepEqual(await queue('remove', '--state', 'held', '--domain', 'c.example'), [{ change: 'remove', count: 0 }])
+  assert.deepEqual(await queue('remove', '--all'), [{ change: 'remove', count: 2 }])
 })
 
 test('what one command changes, another terminal of the same user sees', async () => {

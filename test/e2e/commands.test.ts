@@ -76,8 +76,9 @@ describe('wrong use has status 2, writes nothing to stdout, and names --help', {
     ['user add', /missing required argument 'address'/],
     ['user add a@b.example c@b.example', /too many arguments/],
     ['key export a@b.example --standard pgp9', /'pgp9' is invalid/],
-    ['queue retry', /name queue ids, or --all/],
-    ['queue hold 1 --all', /name queue ids, or --all/],
+    ['queue retry', /name queue ids, or say which/],
+    ['queue hold 1 --all', /name queue ids, or say which/],
+    ['queue hold --all --domain b.example', /name queue ids, or say which/],
     ['serve --role sing', /no role "sing"/],
   ]
   for (const [args, says] of cases)

@@ -1,48 +1,85 @@
 /** The queue, and what is held for the postmaster. */
+import { parseDomain } from '../../message/address.ts'
 import { audit } from '../../store/audit.ts'
-import { type QueueItem, holdItems, listQueue, releaseItems, removeItems } from '../../store/queue.ts'
+import { type QueueFilter, type QueueItem, holdItems, listQueue, releaseItems, removeItems } from '../../store/queue.ts'
+import type { Tx } from '../../store/schema.ts'
 import { type TraceEntry, traceOf } from '../../store/trace.ts'
-import { type Desk, OperationRefused } from '../desk.ts'
+import { type Desk, needAddress, OperationRefused } from '../desk.ts'
 
 export type QueueChange = 'retry' | 'hold' | 'release' | 'remove'
 
-export function listQueued(desk: Desk): Promise<readonly QueueItem[]> {
-  return listQueue(desk.store.db)
+/** What somebody asks for, as it was typed. */
+export interface QueueWish {
+  readonly domain?: string
+  /** An address, or `<>` for mail that nobody wants back. */
+  readonly sender?: string
+  readonly state?: string
 }
 
-/** Changes the rows with these ids, or all of them; `retry` leaves held ones held. Removing sends no report: the mail is gone. Returns how many. */
+/** Ids named in one audit row; of more, their number is what matters. */
+const IDS_NAMED_MAX = 20
+
+export function listQueued(desk: Desk, wish: QueueWish = {}): Promise<readonly QueueItem[]> {
+  return listQueue(desk.store.db, needFilter(wish))
+}
+
+/**
+ * Changes the rows with these ids, or those that are wished for (all, when nothing is said of them); `retry` leaves held ones
+ * held. Removing sends no report: the mail is gone. Returns how many.
+ */
 export async function changeQueue(
   desk: Desk,
-  input: { change: QueueChange; ids: readonly number[] | 'all' },
+  input: { readonly change: QueueChange; readonly which: readonly number[] | QueueWish },
 ): Promise<number> {
-  const { change } = input
-  const states = new Map((await listQueue(desk.store.db)).map((item) => [item.id, item.state]))
-  const ids = input.ids === 'all' ? [...states.keys()] : input.ids
+  const { change, which } = input
+  const nowMs = desk.clock.nowMs()
+  const ids = isIds(which) ? await needIds(desk, change, which) : await idsWished(desk, change, which)
+  await desk.store.commit(async (tx) => {
+    await CHANGES[change](tx, ids, nowMs)
+    const subject = isIds(which) ? ids.slice(0, IDS_NAMED_MAX).join(',') : JSON.stringify(which)
+    await audit(tx, {
+      nowMs,
+      actor: desk.actor,
+      operation: `queue ${change}`,
+      subject,
+      detail: `${ids.length} entries`,
+    })
+  })
+  return ids.length
+}
+
+const CHANGES: Readonly<Record<QueueChange, (tx: Tx, ids: readonly number[], nowMs: number) => Promise<unknown>>> = {
+  retry: releaseItems,
+  hold: (tx, ids) => holdItems(tx, ids, 'held by an administrator'),
+  release: releaseItems,
+  remove: removeItems,
+}
+
+const isIds = (which: readonly number[] | QueueWish): which is readonly number[] => Array.isArray(which)
+
+async function needIds(desk: Desk, change: QueueChange, ids: readonly number[]): Promise<readonly number[]> {
+  const states = new Map((await listQueued(desk)).map((item) => [item.id, item.state]))
   const unknown = ids.find((id) => !states.has(id))
   if (unknown !== undefined)
     throw new OperationRefused(`There is no queue entry ${unknown}; "sealpost queue list" names them`)
-  const nowMs = desk.clock.nowMs()
-  await desk.store.commit(async (tx) => {
-    switch (change) {
-      case 'retry':
-        await releaseItems(
-          tx,
-          ids.filter((id) => states.get(id) === 'ready'),
-          nowMs,
-        )
-        break
-      case 'hold':
-        await holdItems(tx, ids, 'held by an administrator')
-        break
-      case 'release':
-        await releaseItems(tx, ids, nowMs)
-        break
-      case 'remove':
-        await removeItems(tx, ids)
-    }
-    await audit(tx, { nowMs, actor: desk.actor, operation: `queue ${change}`, subject: ids.join(','), detail: '' })
-  })
-  return ids.length
+  return change === 'retry' ? ids.filter((id) => states.get(id) === 'ready') : ids
+}
+
+async function idsWished(desk: Desk, change: QueueChange, wish: QueueWish): Promise<readonly number[]> {
+  const items = await listQueued(desk, wish)
+  return items.flatMap(({ id, state }) => (change === 'retry' && state === 'held' ? [] : [id]))
+}
+
+function needFilter({ domain, sender, state }: QueueWish): QueueFilter {
+  const parsed = domain === undefined ? undefined : parseDomain(domain)
+  if (domain !== undefined && parsed === undefined) throw new OperationRefused(`"${domain}" is not a domain`)
+  if (state !== undefined && state !== 'ready' && state !== 'held')
+    throw new OperationRefused(`There is no state "${state}"; there are ready and held`)
+  return {
+    ...(parsed !== undefined && { domain: parsed }),
+    ...(sender !== undefined && { mailFrom: sender === '<>' ? '' : needAddress(sender) }),
+    ...(state !== undefined && { state }),
+  }
 }
 
 /** Everything that happened to one message, in order. */
