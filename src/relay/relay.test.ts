@@ -18,7 +18,7 @@ import {
 import { createTlsCertificate } from '../keys/certificate-authority.ts'
 import type { RelayDeps } from './relay.ts'
 import { RELAY_TIMEOUTS } from './timeouts.ts'
-import { DROP, HANG, startScriptedSmtp, type SmtpScript } from '../../test/support/scripted-smtp.ts'
+import { DROP, HALF_CLOSE, HANG, RESET, startScriptedSmtp, type SmtpScript } from '../../test/support/scripted-smtp.ts'
 
 const one: readonly [what: string, script: SmtpScript, outcome: string, says: RegExp, why: string][] = [
   ['accepts', {}, 'delivered', /^250 2\.0\.0 Queued/, 'the ordinary way'],
@@ -295,3 +295,19 @@ test('a sender demands TLS (RFC 8689): a host that cannot leaves the next one to
   assert.equal(result?.outcome, 'delivered', text(result))
   assert.deepEqual([unable.messages.length, able.messages.length], [0, 1])
 })
+
+for (const rset of [HANG, DROP, RESET, HALF_CLOSE, '421 4.3.2 Enough', '500 5.5.1 What?', 'nonsense'])
+  test(`RSET is answered "${rset}": the next message has a session of its own`, async () => {
+    let sessions = 0
+    await using server = await startScriptedSmtp({
+      rset,
+      ehlo: ['8BITMIME'],
+      mail: () => ((sessions = server.sessions.length), '250 2.1.0 Ok'),
+      rcpt: () => (sessions === 1 ? '550 5.1.1 Who?' : '250 2.1.5 Ok'),
+    })
+    await using relay = relayTo(server.port, { timeouts: { ...RELAY_TIMEOUTS, farewellMs: 100 } })
+    const attempt = async (): Promise<string> => text((await relay.deliver(mail(), () => pieces(BODY, 1000)))[0])
+    assert.match(await attempt(), /^550 5\.1\.1/)
+    assert.match(await attempt(), /^250/)
+    assert.deepEqual([server.sessions.length, server.messages.length], [2, 1])
+  })

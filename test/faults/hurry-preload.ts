@@ -8,11 +8,11 @@ import { RELAY_TIMEOUTS, type RelayTimeouts } from '../../src/relay/timeouts.ts'
 /** Long enough that an honest peer on a busy machine keeps within them. */
 const HURRY: RelayTimeouts = {
   connectMs: 2_000,
-  greetingMs: 1_000,
-  helloMs: 1_500,
-  commandMs: 2_500,
+  greetingMs: 2_000,
+  helloMs: 3_000,
+  commandMs: 4_000,
   envelopeMs: 5_000,
-  dataBlockMs: 2_500,
+  dataBlockMs: 4_000,
   dataTerminationMs: 5_000,
   farewellMs: 1_000,
 }
