@@ -15,9 +15,9 @@ import { SEED, type Point, fairSample, pointsOf, pointsUnderLoad, seededRandom }
 import { Victim, makePeer, until } from './victim.ts'
 
 const ASKED = process.env['SEALPOST_KILLS']
-const KILLS = ASKED ?? '60'
+const KILLS = ASKED ?? '40'
 /** On a busy machine the sample ends early, after this long; never before SAMPLE_MIN kills. */
-const BUDGET_MS = ASKED === undefined ? 75_000 : Infinity
+const BUDGET_MS = ASKED === undefined ? 50_000 : Infinity
 const SAMPLE_MIN = 20
 /** Victims at the same time. */
 const LANES = 2
