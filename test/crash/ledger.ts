@@ -62,6 +62,8 @@ export class Ledger {
   readonly #mails = new Map<string, { readonly mail: TestMail; readonly promised: readonly Promised[] }>()
   /** By mailbox and UIDL: fetched again after a crash, a message is still one. */
   readonly #fetched = new Map<string, Seen>()
+  /** By token and address: kills before that was settled, as far as `killed` was told of them. */
+  readonly #killsBefore = new Map<string, number>()
   /** By token and address. */
   readonly #arrived = new Map<string, Arrival[]>()
   readonly #deleted = new Set<string>()
@@ -108,12 +110,16 @@ export class Ledger {
     else before.push(arrival)
   }
 
-  /** Whose business is not done: what is not settled for everybody yet. */
-  unsettled(): TestMail[] {
-    const open = [...this.#mails.values()].filter(
-      ({ mail, promised }) => mail.offered > 0 && promised.some(({ address }) => !mail.settled.has(address)),
-    )
-    return open.map(({ mail }) => mail)
+  /** The server was killed: whoever's copy was not settled by then may get another. */
+  killed(where: string): void {
+    for (const { mail, promised } of this.#mails.values()) {
+      const open = promised.filter(({ address }) => mail.offered > 0 && !mail.settled.has(address))
+      if (open.length > 0) mail.kills.push(where)
+      for (const { address } of open) {
+        const key = `${mail.token} ${address}`
+        this.#killsBefore.set(key, (this.#killsBefore.get(key) ?? 0) + 1)
+      }
+    }
   }
 
   mail(token: string): TestMail | undefined {
@@ -173,8 +179,10 @@ export class Ledger {
     }
     // a report is stored before its own row in the queue is gone: a kill between the two brings another
     const unsettled = what === 'report' || (mail.way === 'out' && !mail.settled.has(address))
-    if (unsettled) words.push(`killed ${mail.kills.length} times before it was settled`)
-    return { copies: repeats + (unsettled ? mail.kills.length : 0), words: words.join(', ') }
+    const before = this.#killsBefore.get(`${mail.token} ${address}`)
+    const kills = before !== undefined && mail.way === 'out' ? before : unsettled ? mail.kills.length : 0
+    if (kills > 0) words.push(`killed ${kills} times before it was settled`)
+    return { copies: repeats + kills, words: words.join(', ') }
   }
 }
 

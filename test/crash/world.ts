@@ -186,7 +186,7 @@ export class World implements AsyncDisposable {
         `the server ended by itself: ${child.exitCode} ${child.signalCode} ${JSON.stringify(this.provider.log.at(-1))} ${this.#words}`,
       )
     this.noteSettled()
-    for (const mail of this.ledger.unsettled()) mail.kills.push(`in life ${this.life} ${where}`)
+    this.ledger.killed(`in life ${this.life} ${where}`)
     if (luck !== undefined) await this.#cutPower(luck)
     assert.deepEqual(await scanFolder(this.home), [], `in clear on the disk, killed ${where}`)
   }
