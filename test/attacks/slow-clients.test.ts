@@ -23,9 +23,12 @@ async function untilClosed(socket: Socket): Promise<{ said: string; ms: number }
   let said = ''
   socket.on('error', () => undefined)
   socket.on('data', (chunk: Buffer) => (said += chunk.toString('latin1')))
-  await once(socket, 'close')
+  await closed(socket)
   return { said, ms: performance.now() - beganMs }
 }
+
+/** However it ends. */
+const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('close', () => resolve()))
 
 const open = (name: ListenerName): Socket => connect(server.listeners[name].port, '127.0.0.1')
 
@@ -46,10 +49,10 @@ test('a client that says nothing', async () => {
 
 test('a command that comes byte by byte', async () => {
   const socket = open('mx')
-  const closed = untilClosed(socket)
+  const ending = untilClosed(socket)
   await sleep(50)
   await drip(socket, `NOOP ${'x'.repeat(500)}`, 20)
-  const { said, ms } = await closed
+  const { said, ms } = await ending
   assert.match(said, /421 4\.4\.2 Timeout[^\n]*\n$/)
   assert(ms < 4 * IDLE_MS, `${ms} ms`)
 })
@@ -67,11 +70,11 @@ test('a TLS handshake that never comes, or comes byte by byte', async () => {
 
 test('a message that comes byte by byte', async () => {
   const socket = open('mx')
-  const closed = untilClosed(socket)
+  const ending = untilClosed(socket)
   await sleep(50)
   socket.write('EHLO a.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<t-azuma@biglobe.example>\r\nDATA\r\n')
   await drip(socket, 'Subject: x\r\n'.repeat(50), 10)
-  const { said, ms } = await closed
+  const { said, ms } = await ending
   assert.match(said, /\r\n354 [^\n]*\n421 4\.4\.2 Too slow[^\n]*\n$/)
   assert(ms < 5 * PACE_MS, `${ms} ms`)
   assert.equal(server.mails.length, 0)
@@ -80,7 +83,7 @@ test('a message that comes byte by byte', async () => {
 
 test('a message that comes in time is taken, however long it takes', async () => {
   const socket = open('mx')
-  const closed = untilClosed(socket)
+  const ending = untilClosed(socket)
   await sleep(50)
   socket.write('EHLO a.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<t-azuma@biglobe.example>\r\nDATA\r\n')
   await drip(
@@ -89,7 +92,7 @@ test('a message that comes in time is taken, however long it takes', async () =>
     40,
   )
   socket.write('.\r\nQUIT\r\n')
-  const { said, ms } = await closed
+  const { said, ms } = await ending
   assert(ms > 2 * PACE_MS, `${ms} ms`)
   assert.match(said, /\r\n250 2\.0\.0 Queued\r\n221 [^\n]*\n$/)
   server.mails.length = 0
@@ -98,7 +101,7 @@ test('a message that comes in time is taken, however long it takes', async () =>
 test('a client that sends message after message and reads no answer: it is hung up on, and no more are taken', async () => {
   const socket = open('mx')
   socket.on('error', () => undefined)
-  const closed = once(socket, 'close')
+  const ended = closed(socket)
   await once(socket, 'connect')
   socket.pause()
   const one = `${'EHLO a.example\r\n'.repeat(90)}MAIL FROM:<a@b.example>\r\nRCPT TO:<t-azuma@biglobe.example>\r\nDATA\r\n\r\n.\r\n`
@@ -115,5 +118,5 @@ test('a client that sends message after message and reads no answer: it is hung 
   }
   assert(taken < 2_000, `${taken} taken`)
   socket.resume()
-  await closed
+  await ended
 })

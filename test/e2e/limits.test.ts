@@ -46,8 +46,10 @@ test('wrong passwords count over SMTP and POP3 together; then the right one is n
 
 test('another user of the same address signs in, and is let in again after guesses at that name', async () => {
   assert.match(await smtpLogin(AZUMA, passwords[AZUMA] ?? ''), /^235/)
-  for (let guess = 1; guess <= 3; guess++) assert.match(await smtpLogin(AZUMA, 'wrong'), /^535/)
-  assert.match(await smtpLogin('other@abc.com', 'x'), /^454 4\.7\.0/, 'but no more guesses from this address')
+  const guesses: string[] = []
+  while (!guesses.at(-1)?.startsWith('454') && guesses.length < 12) guesses.push(await smtpLogin(AZUMA, 'wrong'))
+  assert(guesses.length > 3, 'more than the name alone would have')
+  assert.match(guesses.at(-1) ?? '', /^454 4\.7\.0/, 'but no more guesses from this address')
   assert(!JSON.stringify(provider.log).includes('"trouble"'))
 })
 
@@ -59,8 +61,8 @@ test('connections of one address in a minute, SMTP and POP3 together', async () 
       return 'turned away'
     }
   }
-  const answers = [await come(), await come(), await come(), await come(), await come(), await come()]
-  assert.equal(answers.at(-1), 'turned away')
-  assert.match(answers[0] ?? '', /^-ERR \[SYS\/TEMP\]/)
-  assert(provider.log.some(({ reply }) => reply === 'connections-per-minute'))
+  const answers: string[] = []
+  while (answers.at(-1) !== 'turned away' && answers.length < 40) answers.push(await come())
+  assert.equal(answers.at(-1), 'turned away', answers.join('\n'))
+  await provider.event('refused', ({ reply }) => reply === 'connections-per-minute')
 })
