@@ -25,7 +25,7 @@ import {
   decideOutbound,
   refusalOf,
 } from '../policy/decide-outbound.ts'
-import { explainQueued, explainRefused } from '../policy/explain.ts'
+import { explainCopy, explainQueued, explainRefused } from '../policy/explain.ts'
 import type { AutocryptPolicy, OutboundPolicy } from '../policy/settings.ts'
 import { carriesHeader } from '../protection/header/header-protection.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
@@ -182,7 +182,8 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
       await queueCopy(deps, tx, { mail, copy, made: copies[index] as ProtectedCopy, messageId, nowMs, utf8Header, tls })
     if (notice !== undefined) await queueNotice(deps.store, tx, notice, nowMs)
     await rememberSent(tx, login, { fields, hidden: hiddenFromOthers(plan.copies, deps.domains), atMs: nowMs })
-    await addTrace(tx, { atMs: nowMs, messageId, event: 'queued', detail: queuedText(plan) })
+    const detail = [queuedText(plan), ...plan.copies.map(explainCopy)].join('; ')
+    await addTrace(tx, { atMs: nowMs, messageId, event: 'queued', detail })
   })
   events.queued({ ...facts, recipients: plan.copies.flatMap((copy) => copy.recipients) })
   deps.wakeQueue()

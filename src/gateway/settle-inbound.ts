@@ -172,10 +172,12 @@ function trace(
   { incoming, mail, authentication }: Settling,
   { address, report, decision }: Decided,
 ): Promise<void> {
-  const { signature, encrypted, reason } = report.summary
+  const { signature, encrypted, reason, signer } = report.summary
   const why = reason === null ? '' : ` (${reason})`
   const sender = authentication === undefined ? '' : `; ${briefly(authentication)}`
-  const detail = `${address}: signature ${signature}, ${encrypted ? 'encrypted' : 'not encrypted'}${why}${sender}`
+  const by = signer === null ? '' : ` by ${signer}`
+  const seal = encrypted ? 'encrypted' : 'not encrypted'
+  const detail = `${address}: rule ${decision.rule}, signature ${signature}${by}, ${seal}${why}${sender}`
   return addTrace(tx, { atMs: incoming.nowMs, messageId: mail.messageId, event: decision.action, detail })
 }
 

@@ -184,6 +184,7 @@ test('queue list, hold, release and remove; trace tells what happened', async ()
   assert.deepEqual(await list(), [])
   const traced = await provider.cli(['trace', messageId])
   assert.equal(traced[0]?.['event'], 'queued')
+  assert.match(String(traced[0]?.['detail']), /dora@c\.example: (?:smime|openpgp), signed only$/)
   assert.deepEqual(await provider.cli(['trace', messageId.slice(1, -1)]), traced)
 })
 
