@@ -4,9 +4,12 @@ import { generateKeyPairSync } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { latin1 } from '../../src/base/bytes.ts'
 import { dkimpyIsHere, dkimpySigns } from '../support/dkimpy.ts'
+import { writeCertificatePem } from '../../src/protection/smime/key-files/pem.ts'
 import { fetchAll } from '../support/pop3-client.ts'
+import { protectedMail } from '../support/protected-mail.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
 import { type ScriptedDns, startScriptedDns } from '../support/scripted-dns.ts'
+import { smimeIdentity } from '../support/smime-identity.ts'
 import { sendUnauthenticated } from '../support/smtp-client.ts'
 
 const AZUMA = 't-azuma@biglobe.example'
@@ -84,6 +87,18 @@ test('a domain that asks for quarantine: delivered, and the reader is told', asy
 test('a name server in trouble refuses nothing', async () => {
   assert.match(await send(mailFrom('down.example'), 'me@down.example'), /^250 /)
   assert.match(await received(), /; spf=temperror .*; dmarc=temperror /)
+})
+
+test("the author's own valid signature says more than the domain that the mail came from", async () => {
+  const [known, stranger] = [smimeIdentity('p256', 'me@bank.example'), smimeIdentity('rsa-2048', 'me@bank.example')]
+  await provider.cli(['key', 'import', '-'], writeCertificatePem(known.certificate.encoded))
+  const signedBy = (signer: typeof known): string => {
+    const header = `From: me@bank.example\r\nTo: ${AZUMA}\r\nMessage-ID: <2@bank.example>\r\n`
+    return latin1(protectedMail({ layering: 'sign', signer, recipients: [], header, body: 'Hello\r\n' }))
+  }
+  assert.match(await send(signedBy(stranger), 'list@shop.example'), /^550 5\.7\.26 /)
+  assert.match(await send(signedBy(known), 'list@shop.example'), /^250 /)
+  assert.match(await received(), /; smime=pass [^\r]*; dmarc=fail \(p=reject\) header\.from=bank\.example\r$/m)
 })
 
 describe('signed by dkimpy', dkimpyIsHere(), () => {
