@@ -6,6 +6,7 @@ import { fromLatin1, latin1 } from '../base/bytes.ts'
 import { parsePart } from '../message/parse.ts'
 import { bodyOf } from '../message/part.ts'
 import { type Authentication, authorDomains, beginAuthentication, finishAuthentication } from './authenticate.ts'
+import { signedHeader } from './dkim-signature.ts'
 import { authenticationWords } from './results.ts'
 
 /** RFC 8463, appendix A: one message with a signature of each kind. */
@@ -130,4 +131,13 @@ test('authors are those of all From fields, or nobody', () => {
   assert.deepEqual(of('From: a@b.example\r\nFrom: c@d.example'), ['b.example', 'd.example'])
   assert.deepEqual(of('From: a@b.example\r\nFrom: nobody'), [])
   assert.deepEqual(of('To: a@b.example'), [])
+})
+
+test('of fields of one name the lowest is signed first: what is put on top is not', () => {
+  const { fields } = parsePart(fromLatin1('X: top\r\nX: bottom\r\nDKIM-Signature: b=\r\n\r\n'))
+  const field = fields[2] as (typeof fields)[number]
+  const signed = (names: readonly string[]): string =>
+    latin1(signedHeader(fields, { field, signedFields: names, headerForm: 'relaxed' }))
+  assert.equal(signed(['x']), 'x:bottom\r\ndkim-signature:b=')
+  assert.equal(signed(['x', 'x', 'x']), 'x:bottom\r\nx:top\r\ndkim-signature:b=')
 })
