@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { cmsRows } from './cms.bench.ts'
 import { largeRows } from './large.bench.ts'
+import { latencyRows } from './latency.bench.ts'
 import { libcryptoRows } from './libcrypto.bench.ts'
 import { mailRows } from './mail.bench.ts'
 import { openpgpRows } from './openpgp.bench.ts'
@@ -27,6 +28,7 @@ const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   large: largeRows,
   server: serverRows,
   versus: versusRows,
+  latency: latencyRows,
 }
 const FULL: Effort = { smoke: false, msPerOperation: 1_500 }
 const SMOKE: Effort = { smoke: true, msPerOperation: 20 }

@@ -1,6 +1,7 @@
 /** Clients that hand in mail as fast as it is taken, several mails a connection, commands pipelined (RFC 2920). */
 import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 export interface Load {
   readonly port: number
@@ -10,26 +11,36 @@ export interface Load {
   readonly to: string
   readonly connections: number
   readonly mails: number
+  /** As many begin in a second, whether those before are done or not; without it, as soon as there is a connection. */
+  readonly perSecond?: number
   /** The `index`th mail, dots doubled, with the CRLF at its end. */
   readonly mail: (index: number) => Buffer
 }
 
-/** How long each mail took, from MAIL to the reply behind its end, in ms. */
+/** How long each mail took to the reply behind its end, in ms: from MAIL, or from when it was due (`perSecond`). */
 export async function handIn(load: Load): Promise<number[]> {
+  const clients = await Promise.all(Array.from({ length: load.connections }, () => Client.connect(load)))
+  const firstMs = performance.now()
   let begun = 0
   const times: number[] = []
-  const work = async (): Promise<void> => {
-    const client = await Client.connect(load)
+  const work = async (client: Client): Promise<void> => {
     while (begun < load.mails) {
-      const mail = load.mail(begun++)
-      const startMs = performance.now()
+      const index = begun++
+      const mail = load.mail(index)
+      const startMs = load.perSecond === undefined ? performance.now() : firstMs + (index * 1000) / load.perSecond
+      await until(startMs)
       await client.send(load, mail)
       times.push(performance.now() - startMs)
     }
     client.close()
   }
-  await Promise.all(Array.from({ length: load.connections }, work))
+  await Promise.all(clients.map(work))
   return times
+}
+
+async function until(ms: number): Promise<void> {
+  const waitMs = ms - performance.now()
+  if (waitMs > 0) await pause(waitMs)
 }
 
 const END = Buffer.from('.\r\n')

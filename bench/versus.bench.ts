@@ -16,7 +16,7 @@ import { cpuMsOfTree } from './process-figures.ts'
 import type { Comparison, Effort, Row } from './row.ts'
 import { sampleMail, wholeMail } from './sample-mail.ts'
 import { type SmtpDrain, startDrain } from './smtp-drain.ts'
-import { handIn } from './smtp-load.ts'
+import { type Load, handIn } from './smtp-load.ts'
 
 const SENDER = 't-azuma@biglobe.ne.jp'
 const RECIPIENT = 'u-suzuki@abc.com'
@@ -30,14 +30,17 @@ type Kind = (typeof KINDS)[number]
 const AIMS: Readonly<Record<Kind, number>> = { 'rsa-2048': 1.5, 'ec-p256': 2 }
 
 /** One of those that are compared. */
-interface Side {
+export interface Side {
   readonly name: string
   /** The mails of one round, as a part of what the others get: the slow ones get fewer. */
   readonly share: number
   readonly pid: number
   /** Resolves when the last of `mails` has arrived where it was to go; how long each took to be accepted. */
-  run(mails: number): Promise<number[]>
+  run(mails: number, pace?: Pace): Promise<number[]>
 }
+
+/** Other connections than usual, and mails that come at a rate of their own. */
+type Pace = Partial<Pick<Load, 'connections' | 'perSecond'>>
 
 export async function versusRows(effort: Effort): Promise<Row[]> {
   const { skip } = needsPostfix()
@@ -62,14 +65,14 @@ export async function versusRows(effort: Effort): Promise<Row[]> {
   return [...(await rowsFrom(measured, effort))]
 }
 
-interface Pair extends AsyncDisposable {
+export interface Pair extends AsyncDisposable {
   readonly kind: Kind
   readonly sending: Provider
   readonly receiving: Provider
   readonly password: string
 }
 
-async function build(kind: Kind, drain: SmtpDrain): Promise<Pair> {
+export async function build(kind: Kind, drain: SmtpDrain): Promise<Pair> {
   const keys = { algorithm: kind, openpgp: 'off' }
   const limits = { connectionsPerAddressMax: 1_000 }
   const sending = await makeProvider({
@@ -107,12 +110,12 @@ const pidOf = ({ process: running }: Provider): number => running?.pid ?? 0
 
 const freshMail = (): Buffer => wholeMail(sampleMail(MAIL_BYTES, SENDER, RECIPIENT))
 
-function outboundSide({ kind, sending, password }: Pair, drain: SmtpDrain): Side {
+export function outboundSide({ kind, sending, password }: Pair, drain: SmtpDrain): Side {
   return {
     name: `Sealpost, out, ${kind}`,
     share: 1,
     pid: pidOf(sending),
-    run: (mails) =>
+    run: (mails, pace) =>
       throughTo(drain, mails, {
         port: sending.ports.submission,
         signIn: { user: SENDER, password },
@@ -121,21 +124,30 @@ function outboundSide({ kind, sending, password }: Pair, drain: SmtpDrain): Side
         connections: CONNECTIONS,
         mails,
         mail: freshMail,
+        ...pace,
       }),
   }
 }
 
-function postfixSide(name: string, { pid, port }: Postfix, drain: SmtpDrain, share: number): Side {
+export function postfixSide(name: string, { pid, port }: Postfix, drain: SmtpDrain, share: number): Side {
   return {
     name,
     share,
     pid,
-    run: (mails) =>
-      throughTo(drain, mails, { port, from: SENDER, to: RECIPIENT, connections: CONNECTIONS, mails, mail: freshMail }),
+    run: (mails, pace) =>
+      throughTo(drain, mails, {
+        port,
+        from: SENDER,
+        to: RECIPIENT,
+        connections: CONNECTIONS,
+        mails,
+        mail: freshMail,
+        ...pace,
+      }),
   }
 }
 
-async function throughTo(drain: SmtpDrain, mails: number, load: Parameters<typeof handIn>[0]): Promise<number[]> {
+async function throughTo(drain: SmtpDrain, mails: number, load: Load): Promise<number[]> {
   const before = drain.taken.messages
   const took = await handIn(load)
   await Promise.race([drain.whenTaken(before + mails), late()])

@@ -20,7 +20,10 @@ export function benchCommand(): Command {
     'sealpost bench --only mail cms',
   ])
     .option('--smoke', 'take seconds and measure nothing exactly')
-    .option('--only <suites...>', 'some of mail, cms, pairs, libcrypto, openpgp, trust, worker, large, server, versus')
+    .option(
+      '--only <suites...>',
+      'some of mail, cms, pairs, libcrypto, openpgp, trust, worker, large, server, versus, latency',
+    )
     .action(bench)
 }
 
