@@ -2,7 +2,6 @@
  * Wires configuration → stores → agents → listeners, part by part (wiring/); with these the only files that know
  * everybody. The agents meet in rows of the store and in the functions that are handed to them here.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Desk } from './admin/desk.ts'
 import * as events from './base/events.ts'
 import { LiveConfig } from './config/live.ts'
@@ -11,11 +10,10 @@ import { changedKeyAlarm } from './gateway/changed-key.ts'
 import { createInbound } from './gateway/inbound.ts'
 import { createOutbound } from './gateway/outbound.ts'
 import { createNetwork } from './keys/network.ts'
-import { keepUpKeys } from './keys/upkeep.ts'
-import { keepHouse, startHousekeeping } from './store/housekeeping.ts'
 import { startAccess } from './wiring/access.ts'
 import { startDirectory } from './wiring/directory.ts'
 import { inboundDeps, outboundDeps, protectionPool } from './wiring/gateway.ts'
+import { startKeeping } from './wiring/housekeeping.ts'
 import { startObserve } from './wiring/observe.ts'
 import { type Part, STOP_GRACE_MS } from './wiring/part.ts'
 import { sharedGuards } from './wiring/guards.ts'
@@ -28,9 +26,6 @@ import { readTls } from './wiring/tls-files.ts'
 /** `receive`: SMTP in. `relay`: works the queue. `access`: POP3, and the directory of our users' keys. */
 export const ROLES = ['receive', 'relay', 'access'] as const
 export type Role = (typeof ROLES)[number]
-
-/** Housekeeping may be in the middle of a large folder; it goes on at the next start. */
-const HOUSEKEEPING_GRACE_MS = 500
 
 export interface Running {
   readonly listeners: Readonly<Record<string, events.Listening>>
@@ -66,7 +61,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await Promise.all([...parts.map((part) => part.stop()), worker.stop(STOP_GRACE_MS)])
     relay.close()
     await reports.stop()
-    await Promise.race([endHousekeeping(), sleep(HOUSEKEEPING_GRACE_MS, undefined, { ref: false })])
+    await endHousekeeping()
     guards.stop()
     network.close()
     await pool.close()
@@ -85,15 +80,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await stop()
     throw error
   }
-  const keep = async (): Promise<void> => {
-    const { evidence, trace } = live.current
-    const rules = { evidenceDays: evidence.keepDays, traceDays: trace.keepDays }
-    await keepHouse(desk.store, desk.clock, rules)
-    const { openpgp, certificateValidityDays: validityDays } = config.keys
-    if (workQueue) await reports.send(wakeQueue)
-    if (workQueue) await keepUpKeys(desk, { openpgp, validityDays }, desk.clock.nowMs()) // one process, or there are two of each
-  }
-  endHousekeeping = startHousekeeping(keep, (error) => events.trouble({ during: 'housekeeping', error }))
+  endHousekeeping = startKeeping(desk, live, workQueue ? () => reports.send(wakeQueue) : undefined)
   const listeners = Object.fromEntries(parts.map((part) => part.listening))
   events.ready({ listeners })
   return {

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts'
 import { ok, type Result } from '../base/result.ts'
 import { addressKey, type Address, type Domain } from '../message/address.ts'
 import { readCertificate, standardNamed } from '../protection/jobs.ts'
-import type { Certificate, OwnKey } from '../protection/standard.ts'
+import type { Certificate, OwnKey, StandardName } from '../protection/standard.ts'
 import { openSmall, sealSmall } from '../store/bytes/sealing.ts'
 import type { Store } from '../store/database.ts'
 import {
@@ -120,12 +120,13 @@ export class PrivateKeys {
 
   /** Certificates of all keys, by owner; no key is opened for it. */
   async list(): Promise<readonly PrivateKeyNote[]> {
-    return (await listPrivateKeyRows(this.#store.db)).flatMap((row) => {
-      const decoded = readCertificate({ standard: row.standard, encoded: row.certificate })
-      if (!decoded.ok) return []
-      const { owner, purpose, createdMs } = row
-      return [{ owner, purpose, certificate: decoded.value, createdMs, ...retired(row) }]
-    })
+    return (await listPrivateKeyRows(this.#store.db)).flatMap(toNote)
+  }
+
+  /** The same of one address, of one standard. */
+  async notesOf(address: Address, standard: StandardName): Promise<readonly PrivateKeyNote[]> {
+    const rows = await privateKeyRowsOf(this.#store.db, 'mail', addressKey(address))
+    return rows.filter((row) => row.standard === standard).flatMap(toNote)
   }
 
   /** An error when the key is not the certificate's; adding the same certificate twice changes nothing. */
@@ -218,3 +219,10 @@ const boundTo = (purpose: string, ownerKey: string, fingerprint: string): Uint8A
   utf8(`${purpose}\n${ownerKey}\n${fingerprint}`)
 
 const retired = ({ retiredMs }: PrivateKeyRow): { retiredMs?: number } => (retiredMs === null ? {} : { retiredMs })
+
+function toNote(row: PrivateKeyRow): PrivateKeyNote[] {
+  const decoded = readCertificate({ standard: row.standard, encoded: row.certificate })
+  if (!decoded.ok) return []
+  const { owner, purpose, createdMs } = row
+  return [{ owner, purpose, certificate: decoded.value, createdMs, ...retired(row) }]
+}

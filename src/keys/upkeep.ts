@@ -2,9 +2,10 @@
  * What our users' own OpenPGP certificates need now and then: who has none is given one, and one that runs out soon is
  * renewed, so that nobody's correspondents ever find an expired one. S/MIME certificates are exchanged by `key rotate`.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as events from '../base/events.ts'
-import { type Address, addressKey } from '../message/address.ts'
-import { listAccounts } from '../store/accounts.ts'
+import type { Address } from '../message/address.ts'
+import { accountsAfter } from '../store/accounts.ts'
 import { audit } from '../store/audit.ts'
 import { type EnrolDeps, keepKeys } from './enrol.ts'
 import { type OpenpgpKeys, makeOpenpgpKey, renewedOpenpgpKey } from './openpgp-keys.ts'
@@ -19,21 +20,38 @@ export interface UpkeepRules {
   readonly validityDays: number
 }
 
-/** Each user in a transaction of their own; what cannot be done for one is said, and done for the others. */
-export async function keepUpKeys(deps: EnrolDeps, rules: UpkeepRules, nowMs: number): Promise<void> {
-  const notes = (await deps.privateKeys.list()).filter(
-    ({ purpose, certificate }) => purpose === 'mail' && certificate.standard === 'openpgp',
-  )
-  const ofOwner = Map.groupBy(notes, ({ owner }) => addressKey(owner as Address))
-  for (const { address, status } of await listAccounts(deps.store.db)) {
-    const own = ofOwner.get(addressKey(address)) ?? []
-    try {
-      if (status === 'removed') continue
-      if (own.length === 0) await make(deps, address, rules, nowMs)
-      for (const note of own) if (endsSoon(note, rules, nowMs)) await renew(deps, address, note, rules, nowMs)
-    } catch (error) {
-      events.trouble({ during: `keeping the keys of ${address}`, error })
-    }
+/** Users that are looked at in one go, and the pause after them: of a million users nobody's mail waits for this. */
+const USERS_AT_ONCE = 10
+const PAUSE_MS = 10
+
+/**
+ * Each user in a transaction of their own; what cannot be done for one is said, and done for the others. Ends early when
+ * `isStopping`.
+ */
+export async function keepUpKeys(
+  deps: EnrolDeps,
+  rules: UpkeepRules,
+  nowMs: number,
+  isStopping: () => boolean = () => false,
+): Promise<void> {
+  let last = 0
+  for (;;) {
+    const accounts = await accountsAfter(deps.store.db, last, USERS_AT_ONCE)
+    for (const { address, status } of accounts)
+      if (status !== 'removed' && !isStopping()) await keepUp(deps, address, rules, nowMs)
+    last = accounts.at(-1)?.id ?? last
+    if (accounts.length < USERS_AT_ONCE || isStopping()) return
+    await sleep(PAUSE_MS, undefined, { ref: false })
+  }
+}
+
+async function keepUp(deps: EnrolDeps, address: Address, rules: UpkeepRules, nowMs: number): Promise<void> {
+  try {
+    const own = await deps.privateKeys.notesOf(address, 'openpgp')
+    if (own.length === 0) await make(deps, address, rules, nowMs)
+    for (const note of own) if (endsSoon(note, rules, nowMs)) await renew(deps, address, note, rules, nowMs)
+  } catch (error) {
+    events.trouble({ during: `keeping the keys of ${address}`, error })
   }
 }
 

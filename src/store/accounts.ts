@@ -54,6 +54,12 @@ export async function listAccounts(db: Db): Promise<readonly Account[]> {
   return rows.map(toAccount)
 }
 
+/** The next `limit` after the one with this id, in the order of their creation; removed ones included. */
+export async function accountsAfter(db: Db, id: number, limit: number): Promise<readonly Account[]> {
+  const rows = await db.selectFrom('accounts').selectAll().where('id', '>', id).orderBy('id').limit(limit).execute()
+  return rows.map(toAccount)
+}
+
 /** True when such an account exists. `removed` is for good: a removed account keeps that status. */
 export async function setAccountStatus(tx: Tx, address: Address, status: AccountStatus): Promise<boolean> {
   return change(tx, address, { status })

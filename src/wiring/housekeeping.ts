@@ -1,0 +1,38 @@
+/** What is done now and then: by every process, and by the one that works the queue. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Desk } from '../admin/desk.ts'
+import * as events from '../base/events.ts'
+import type { LiveConfig } from '../config/live.ts'
+import { keepUpKeys } from '../keys/upkeep.ts'
+import { keepHouse, startHousekeeping } from '../store/housekeeping.ts'
+
+/** It may be in the middle of a large folder; it goes on at the next start. */
+const GRACE_MS = 500
+/** The keys of a million users are not looked at every hour. */
+const KEYS_EVERY_MS = 24 * 60 * 60_000
+
+/** From now on, until the returned function is called. `sendReports`: what the process does besides that works the queue. */
+export function startKeeping(
+  { store, clock, ...desk }: Desk,
+  live: LiveConfig,
+  sendReports: (() => Promise<void>) | undefined,
+): () => Promise<void> {
+  let isStopping = false
+  let keysAgainMs = 0
+  const keep = async (): Promise<void> => {
+    const { evidence, trace, keys } = live.current
+    await keepHouse(store, clock, { evidenceDays: evidence.keepDays, traceDays: trace.keepDays })
+    if (sendReports === undefined) return // one process does what follows, or there are two of each
+    await sendReports()
+    const nowMs = clock.nowMs()
+    if (nowMs < keysAgainMs) return
+    keysAgainMs = nowMs + KEYS_EVERY_MS
+    const rules = { openpgp: keys.openpgp, validityDays: keys.certificateValidityDays }
+    await keepUpKeys({ store, ...desk }, rules, nowMs, () => isStopping)
+  }
+  const end = startHousekeeping(keep, (error) => events.trouble({ during: 'housekeeping', error }))
+  return async () => {
+    isStopping = true
+    await Promise.race([end(), sleep(GRACE_MS, undefined, { ref: false })])
+  }
+}
