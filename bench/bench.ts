@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { cmsRows } from './cms.bench.ts'
 import { largeRows } from './large.bench.ts'
+import { growthRows } from './growth.bench.ts'
 import { latencyRows } from './latency.bench.ts'
 import { libcryptoRows } from './libcrypto.bench.ts'
 import { mailRows } from './mail.bench.ts'
@@ -13,6 +14,7 @@ import { openpgpRows } from './openpgp.bench.ts'
 import { pairRows } from './pairs.bench.ts'
 import { type Effort, type Row, formatRows } from './row.ts'
 import { serverRows } from './server.bench.ts'
+import { stageRows } from './stages.bench.ts'
 import { trustRows } from './trust.bench.ts'
 import { versusRows } from './versus.bench.ts'
 import { workerRows } from './worker.bench.ts'
@@ -29,6 +31,8 @@ const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   server: serverRows,
   versus: versusRows,
   latency: latencyRows,
+  stages: stageRows,
+  growth: growthRows,
 }
 const FULL: Effort = { smoke: false, msPerOperation: 1_500 }
 const SMOKE: Effort = { smoke: true, msPerOperation: 20 }

@@ -18,7 +18,7 @@ import { sampleMail, wholeMail } from './sample-mail.ts'
 import { type SmtpDrain, startDrain } from './smtp-drain.ts'
 import { type Load, handIn } from './smtp-load.ts'
 
-const SENDER = 't-azuma@biglobe.ne.jp'
+export const SENDER = 't-azuma@biglobe.ne.jp'
 const RECIPIENT = 'u-suzuki@abc.com'
 const DOMAIN = 'abc.com'
 const MAIL_BYTES = 5_000
@@ -72,7 +72,8 @@ export interface Pair extends AsyncDisposable {
   readonly password: string
 }
 
-export async function build(kind: Kind, drain: SmtpDrain): Promise<Pair> {
+/** Both run. `env`: more for the one that sends. */
+export async function build(kind: Kind, drain: SmtpDrain, env: Record<string, string> = {}): Promise<Pair> {
   const keys = { algorithm: kind, openpgp: 'off' }
   const limits = { connectionsPerAddressMax: 1_000 }
   const sending = await makeProvider({
@@ -90,7 +91,7 @@ export async function build(kind: Kind, drain: SmtpDrain): Promise<Pair> {
   await receiving.cli(['user', 'add', RECIPIENT])
   await sending.cli(['key', 'import', '-'], await pemOf(receiving, RECIPIENT))
   await receiving.cli(['key', 'import', '-'], await pemOf(sending, SENDER))
-  await sending.start()
+  await sending.start(env)
   await receiving.start()
   return {
     kind,
