@@ -10,6 +10,7 @@ import { changedKeyAlarm } from './gateway/changed-key.ts'
 import { createInbound } from './gateway/inbound.ts'
 import { createOutbound } from './gateway/outbound.ts'
 import { createNetwork } from './keys/network.ts'
+import { NOBODY } from './store/hand-over.ts'
 import { startAccess } from './wiring/access.ts'
 import { startDirectory } from './wiring/directory.ts'
 import { inboundDeps, outboundDeps, protectionPool } from './wiring/gateway.ts'
@@ -20,6 +21,7 @@ import { sharedGuards } from './wiring/guards.ts'
 import { postmasterOf } from './wiring/postmaster.ts'
 import { queueWorker, relayOf } from './wiring/queue.ts'
 import { startReceive } from './wiring/receive.ts'
+import { takerOf } from './wiring/taker.ts'
 import { tlsReports } from './wiring/tls-reports.ts'
 import { readTls } from './wiring/tls-files.ts'
 
@@ -50,9 +52,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   const relay = relayOf(desk, live, network, reports.onHopTried)
   const worker = queueWorker(desk, live, relay, inbound.deliver)
   const workQueue = roles.includes('relay')
-  // not before the reply that is being written has gone out: a lease is a commit
-  const wakeQueue = (): void => void (workQueue && setImmediate(() => worker.notify()))
-  const outbound = createOutbound(outboundDeps(desk, live, pool, network, wakeQueue))
+  const outbound = createOutbound(outboundDeps(desk, live, pool, network, workQueue ? takerOf(worker) : NOBODY))
   const guards = sharedGuards(desk, live, pool)
   const parts: Part[] = []
   let endHousekeeping = (): Promise<void> => Promise.resolve()
@@ -80,7 +80,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await stop()
     throw error
   }
-  endHousekeeping = startKeeping(desk, live, workQueue ? () => reports.send(wakeQueue) : undefined)
+  endHousekeeping = startKeeping(desk, live, workQueue ? () => reports.send(() => worker.notify()) : undefined)
   const listeners = Object.fromEntries(parts.map((part) => part.listening))
   events.ready({ listeners })
   return {

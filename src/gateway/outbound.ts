@@ -34,7 +34,8 @@ import type { SmtpEnvelope, TlsWish } from '../protocol/smtp-envelope.ts'
 import { type Reply, isPositive, reply, replyText } from '../protocol/smtp-reply.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import type { Store } from '../store/database.ts'
-import { type NewQueueItem, enqueue } from '../store/queue.ts'
+import { type HandedOver, type QueueTaker, enqueueFor } from '../store/hand-over.ts'
+import type { NewQueueItem } from '../store/queue.ts'
 import { addTrace } from '../store/trace.ts'
 import type { Tx } from '../store/schema.ts'
 import { receivedField } from './annotate.ts'
@@ -71,8 +72,7 @@ export interface OutboundDeps {
   rules(): OutboundRules
   /** Those that every user of ours is to have a key for. */
   readonly ourStandards: readonly StandardName[]
-  /** There is new work in the queue. */
-  wakeQueue(): void
+  readonly queue: QueueTaker
 }
 
 /** Settings that hold for every mail alike. */
@@ -138,12 +138,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   const plan = await planFor(deps, head, mail.envelope, { address: login, signers }, nowMs)
   if ('code' in plan) return plan
   if (plan.copies.length === 0) return reply(554, '5.7.5', explainRefused(plan.refused))
-  if (plan.copies.some(hidesHeader) && !carriesHeader(fields))
-    return reply(
-      554,
-      '5.6.0',
-      'The Content-Type cannot be read; so the header cannot be protected and the Subject not hidden',
-    )
+  if (plan.copies.some(hidesHeader) && !carriesHeader(fields)) return HEADER_NOT_CARRIED
 
   const isWrapped = plan.copies.some(({ protection }) => protection.kind === 'wrapped')
   const { header, introduction } = isWrapped
@@ -175,20 +170,31 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
     refused.length === 0
       ? undefined
       : await refusalNotice(store, { sender: login, refused, header: job.header, nowMs, hostname })
-  const utf8Header = !isAscii(job.header)
-  const tls = tlsWishOf(mail.envelope.requireTls, head.part)
-  await deps.store.commit(async (tx) => {
-    for (const [index, copy] of plan.copies.entries())
-      await queueCopy(deps, tx, { mail, copy, made: copies[index] as ProtectedCopy, messageId, nowMs, utf8Header, tls })
+  const same = {
+    mail,
+    messageId,
+    nowMs,
+    utf8Header: !isAscii(job.header),
+    tls: tlsWishOf(mail.envelope.requireTls, head.part),
+  }
+  const handedOver = await deps.store.commit(async (tx) => {
+    const queued = await queueCopies(deps, tx, plan.copies, copies, same)
     if (notice !== undefined) await queueNotice(deps.store, tx, notice, nowMs)
     await rememberSent(tx, login, { fields, hidden: hiddenFromOthers(plan.copies, deps.domains), atMs: nowMs })
     const detail = [queuedText(plan), ...plan.copies.map(explainCopy)].join('; ')
     await addTrace(tx, { atMs: nowMs, messageId, event: 'queued', detail })
+    return notice === undefined ? queued : { ...queued, more: true }
   })
   events.queued({ ...facts, recipients: plan.copies.flatMap((copy) => copy.recipients) })
-  deps.wakeQueue()
+  deps.queue.take(handedOver)
   return reply(250, '2.0.0', queuedText(plan))
 }
+
+const HEADER_NOT_CARRIED = reply(
+  554,
+  '5.6.0',
+  'The Content-Type cannot be read; so the header cannot be protected and the Subject not hidden',
+)
 
 async function planFor(
   deps: OutboundDeps,
@@ -241,11 +247,24 @@ interface CopyToQueue {
   readonly tls: TlsWish
 }
 
+async function queueCopies(
+  deps: OutboundDeps,
+  tx: Tx,
+  copies: readonly Copy[],
+  made: readonly ProtectedCopy[],
+  same: Omit<CopyToQueue, 'copy' | 'made'>,
+): Promise<HandedOver> {
+  const queued: HandedOver[] = []
+  for (const [index, copy] of copies.entries())
+    queued.push(await queueCopy(deps, tx, { ...same, copy, made: made[index] as ProtectedCopy }))
+  return { batches: queued.flatMap(({ batches }) => batches), more: queued.some(({ more }) => more) }
+}
+
 async function queueCopy(
   deps: OutboundDeps,
   tx: Tx,
   { mail, copy, made, messageId, nowMs, utf8Header, tls }: CopyToQueue,
-): Promise<void> {
+): Promise<HandedOver> {
   const { envelope } = mail
   const bytesId = await deps.store.bytes.insert(tx, made.bytes)
   const sealed = copy.protection.kind === 'wrapped' && copy.protection.layering !== 'sign'
@@ -267,7 +286,7 @@ async function queueCopy(
       bodyKind: sealed ? 'sealed' : 'plain',
     }
   })
-  await enqueue(tx, items)
+  return enqueueFor(deps.queue, tx, items, made.bytes)
 }
 
 function hidesHeader({ protection }: Copy): boolean {

@@ -62,6 +62,21 @@ export class ActiveList {
     }
   }
 
+  /** Whether a new batch for `domain` may come in past the queue: there is room, and none of it waits there. */
+  admits(domain: Domain, nowMs: number): boolean {
+    const here = [...this.#running, ...this.#waiting]
+    const full = here.length >= LEASE_AHEAD * this.#limits.runningMax
+    const enough = here.filter((batch) => batch.domain === domain).length >= this.#shareMax
+    const rests = (this.#restUntilMs.get(domain) ?? 0) > nowMs
+    if (full || enough || rests) this.#leftOut.add(domain)
+    return !this.#leftOut.has(domain)
+  }
+
+  /** Takes in what `admits` has let in: rows that nobody else can have leased. */
+  addNew(batches: readonly QueueBatch[]): void {
+    this.#waiting.push(...batches)
+  }
+
   /** The oldest batch that may start now; it counts as running until `done`. */
   start(): QueueBatch | undefined {
     if (this.#running.size >= this.#limits.runningMax) return undefined

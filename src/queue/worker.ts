@@ -8,6 +8,7 @@ import type { Address, Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import type { ForwardPath, TlsWish } from '../protocol/smtp-envelope.ts'
 import { reply } from '../protocol/smtp-reply.ts'
+import type { HandedOver, QueueTaker } from '../store/hand-over.ts'
 import {
   endLeases,
   endWaitsOfWrongClock,
@@ -50,7 +51,7 @@ export const SETTLE_AGAIN_MS = 2_000
 /** A clock that goes back by more than this was set; by less, mail waits so much longer. */
 const SET_BACK_MIN_MS = 60_000
 
-export class QueueWorker {
+export class QueueWorker implements QueueTaker {
   readonly #deps: QueueWorkerDeps
   readonly #active: ActiveList
   readonly #settler: Settler
@@ -92,6 +93,19 @@ export class QueueWorker {
     this.#proceed()
   }
 
+  /** As long as new mail for `domain` need not wait behind other mail. */
+  leaseUntilMs(domain: Domain): number | undefined {
+    const nowMs = this.#deps.clock.nowMs()
+    return this.#stopping || !this.#active.admits(domain, nowMs) ? undefined : nowMs + LEASE_MS
+  }
+
+  take({ batches, more }: HandedOver): void {
+    this.#active.addNew(batches)
+    this.#mayHoldMore ||= more
+    if (this.#stopping) void this.#giveBackWaiting()
+    this.#proceed()
+  }
+
   /**
    * Starts nothing more, gives back what has not started, waits for what runs; after `graceMs` that is broken off.
    * Resolves when everything is written down, or `graceMs` and a moment later.
@@ -100,7 +114,7 @@ export class QueueWorker {
     this.#stopping = true
     clearTimeout(this.#timer)
     await this.#looking
-    await this.#giveBack(this.#active.takeWaiting(), this.#deps.clock.nowMs())
+    await this.#giveBackWaiting()
     if (await endsWithin(this.#work, graceMs)) return this.#stopped()
     this.#deps.abortRelay()
     await endsWithin(this.#work, SETTLE_AGAIN_MS)
@@ -199,7 +213,7 @@ export class QueueWorker {
     try {
       const mail = outgoingMail(batch)
       const deliver = isOwnDomain(batch.domain) ? deliverLocally : relay
-      const results = await deliver(mail, () => store.bytes.stream(batch.bytesId))
+      const results = await deliver(mail, batch.content ?? (() => store.bytes.stream(batch.bytesId)))
       return new Map(results.map((one) => [one.recipient, one]))
     } catch (error) {
       events.trouble({ during: `delivering to ${batch.domain}`, error })
@@ -225,6 +239,15 @@ export class QueueWorker {
   async #rest(domain: Domain): Promise<void> {
     const { batches, untilMs } = this.#active.rest(domain, this.#deps.clock.nowMs())
     await this.#giveBack(batches, untilMs)
+  }
+
+  /** What had been leased and has not started; when that cannot be written, the lease runs out. */
+  async #giveBackWaiting(): Promise<void> {
+    try {
+      await this.#giveBack(this.#active.takeWaiting(), this.#deps.clock.nowMs())
+    } catch (error) {
+      events.trouble({ during: 'giving leases back', error })
+    }
   }
 
   async #giveBack(batches: readonly QueueBatch[], dueMs: number): Promise<void> {

@@ -1,6 +1,7 @@
 /** The durable list of work: one row for each recipient that still waits for its copy. */
 import type { Selectable } from 'kysely'
 import type { Address, Domain } from '../message/address.ts'
+import type { ContentSource } from '../protocol/delivery.ts'
 import { inSlices, releaseBytes } from './bytes/release.ts'
 import type { TlsWish } from '../protocol/smtp-envelope.ts'
 import { type Param, prepared } from './prepared.ts'
@@ -32,6 +33,8 @@ export interface NewQueueItem {
   readonly queuedMs: number
   /** Missing: at once. */
   readonly nextAttemptMs?: number
+  /** Somebody has it already, as if by `leaseBatches`. */
+  readonly leasedUntilMs?: number | undefined
   readonly state?: 'ready' | 'held'
   /** The Message-ID field, as trace.ts keys it. */
   readonly messageId: string
@@ -43,7 +46,7 @@ export interface NewQueueItem {
   readonly bodyKind: 'sealed' | 'plain' | 'dsn'
 }
 
-export interface QueueItem extends Required<NewQueueItem> {
+export interface QueueItem extends Required<Omit<NewQueueItem, 'leasedUntilMs'>> {
   readonly id: number
   /** Attempts that have failed. */
   readonly attempts: number
@@ -61,6 +64,8 @@ export interface QueueBatch {
   readonly sizeBytes: number
   /** At least one, at most BATCH_RECIPIENTS_MAX. */
   readonly items: readonly QueueItem[]
+  /** Of a message that is still in memory. */
+  readonly content?: ContentSource
 }
 
 /** Returns the new ids in the order of `items`. */
@@ -99,7 +104,7 @@ export async function leaseBatches(
     .orderBy('queue.id')
     .limit(BATCH_RECIPIENTS_MAX + limit * ROWS_PER_BATCH)
     .execute()
-  const batches = toBatches(rows).slice(0, limit)
+  const batches = batchesOf(rows.map((row) => ({ item: toItem(row), sizeBytes: row.size_bytes }))).slice(0, limit)
   await renewLease(
     tx,
     batches.flatMap((batch) => batch.items.map((item) => item.id)),
@@ -232,11 +237,10 @@ async function changeState(
 }
 
 /** Keeps the order of the first item of each batch. */
-function toBatches(rows: readonly (Selectable<QueueTable> & { readonly size_bytes: number })[]): QueueBatch[] {
+export function batchesOf(rows: readonly { readonly item: QueueItem; readonly sizeBytes: number }[]): QueueBatch[] {
   const batches: QueueBatch[] = []
   const open = new Map<string, QueueItem[]>()
-  for (const row of rows) {
-    const item = toItem(row)
+  for (const { item, sizeBytes } of rows) {
     const { bytesId, mailFrom, domain } = item
     const key = `${bytesId} ${domain} ${mailFrom}`
     const batch = open.get(key)
@@ -246,7 +250,7 @@ function toBatches(rows: readonly (Selectable<QueueTable> & { readonly size_byte
     }
     const items = [item]
     open.set(key, items)
-    batches.push({ bytesId, mailFrom, domain, sizeBytes: row.size_bytes, items })
+    batches.push({ bytesId, mailFrom, domain, sizeBytes, items })
   }
   return batches
 }
@@ -263,7 +267,7 @@ function toRow(item: NewQueueItem): NewRow {
     domain: item.domain,
     queued_ms: item.queuedMs,
     next_attempt_ms: nextAttemptMs,
-    due_ms: nextAttemptMs,
+    due_ms: item.leasedUntilMs ?? nextAttemptMs,
     state: item.state ?? 'ready',
     message_id: item.messageId,
     notify: item.dsn.notify ?? null,

@@ -14,6 +14,7 @@ import type { ProtectionPool } from '../gateway/protect.ts'
 import { ToldRefusals } from '../gateway/told-refusals.ts'
 import type { Network } from '../keys/network.ts'
 import { isWithin, networkList } from '../keys/public-address.ts'
+import type { QueueTaker } from '../store/hand-over.ts'
 
 const STREAM_TIMEOUT_FACTOR = 20
 
@@ -37,7 +38,7 @@ export function outboundDeps(
   live: LiveConfig,
   pool: ProtectionPool,
   network: Network,
-  wakeQueue: () => void,
+  queue: QueueTaker,
 ): Parameters<typeof createOutbound>[0] {
   return {
     ...desk,
@@ -47,7 +48,7 @@ export function outboundDeps(
     policyFor: (domain) => outboundPolicyFor(live.current, domain),
     rules: () => live.current.policy,
     ourStandards: standardsOfUsers(desk.config),
-    wakeQueue,
+    queue,
   }
 }
 

@@ -17,7 +17,9 @@ export interface FinishedBytes {
   readonly sizeBytes: number
   readonly dataKeyId: number
   readonly place:
-    { readonly kind: 'inline'; readonly sealed: Uint8Array } | { readonly kind: 'file'; readonly file: string }
+    /** `plain` is the whole message, for who needs it at once; it is written nowhere. */
+    | { readonly kind: 'inline'; readonly sealed: Uint8Array; readonly plain: Uint8Array }
+    | { readonly kind: 'file'; readonly file: string }
   /** What is read before it and counts in its size, sealed: it was known only when the rest had been written. */
   readonly front?: Uint8Array
 }
@@ -69,8 +71,12 @@ export class BytesWriter implements AsyncDisposable {
     if (state.kind === 'small') {
       const dataKey = this.#dataKeys.current()
       this.#state = { kind: 'ended' }
-      const sealed = sealSmall(dataKey, 'message', concatBytes(this.#kept.takeRest()))
-      return { sizeBytes, dataKeyId: dataKey.id, place: { kind: 'inline', sealed }, ...this.#sealed(front) }
+      const rest = concatBytes(this.#kept.takeRest())
+      const plain = front === undefined ? rest : concatBytes([front, rest])
+      const fits = plain.length <= FRAME_BYTES
+      const sealed = sealSmall(dataKey, 'message', fits ? plain : rest)
+      const place = { kind: 'inline', sealed, plain } as const
+      return { sizeBytes, dataKeyId: dataKey.id, place, ...this.#sealed(fits ? undefined : front) }
     }
     this.#busy = true
     await writeAll(state.handle, state.sealer.frame(this.#kept.takeRest(), true))

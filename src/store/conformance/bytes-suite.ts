@@ -61,7 +61,7 @@ function reading(open: Open): void {
 
   test('bytes: what was known last is read first, and counts', async (t) => {
     const opened = await open(t)
-    for (const size of [10, 3 * FRAME_BYTES + 1]) {
+    for (const size of [10, FRAME_BYTES, 3 * FRAME_BYTES + 1]) {
       const plain = randomBytes(size)
       await using writer = opened.store.bytes.writer()
       await writer.write(plain)
@@ -69,6 +69,7 @@ function reading(open: Open): void {
       const whole = Buffer.concat([Buffer.from('Front: yes'), plain])
       const early = Buffer.concat(await Array.fromAsync(opened.store.bytes.streamFinished(finished)))
       assert.ok(whole.equals(early))
+      assert.ok(finished.place.kind === 'file' || whole.equals(finished.place.plain))
       const id = await opened.store.commit((tx) => opened.store.bytes.insert(tx, finished))
       assert.ok(whole.equals(await opened.store.bytes.read(id)))
       assert.equal(await opened.store.bytes.sizeBytes(id), whole.length)
@@ -199,7 +200,7 @@ function damage(open: Open): void {
     const [, one] = await stored(opened, randomBytes(100))
     assert.ok(one.place.kind === 'inline')
     const broken = flip(Buffer.from(one.place.sealed), HEADER_BYTES)
-    const finished: FinishedBytes = { ...one, place: { kind: 'inline', sealed: broken } }
+    const finished: FinishedBytes = { ...one, place: { ...one.place, sealed: broken } }
     const id = await opened.store.commit((tx) => opened.store.bytes.insert(tx, finished))
     await assert.rejects(opened.store.bytes.read(id), BytesDamaged)
   })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { INLINE_MAX_BYTES } from '../bytes/bytes-writer.ts'
 import { BytesMissing } from '../bytes/message-bytes.ts'
+import { enqueueFor } from '../hand-over.ts'
 import {
   BATCH_RECIPIENTS_MAX,
   endLeases,
@@ -26,6 +28,7 @@ export function queueSuite(open: Open): void {
   leasing(open)
   wrongClock(open)
   settling(open)
+  handingOver(open)
 }
 
 /** Queues one message for some recipients and returns its bytes and the new ids. */
@@ -234,5 +237,43 @@ function settling(open: Open): void {
       (await lease(opened)).map((batch) => batch.mailFrom),
       ['', 'x@y.z'],
     )
+  })
+}
+
+function handingOver(open: Open): void {
+  test('queue: handed over as it would be leased, and nobody else gets it before the lease has run out', async (t) => {
+    const opened = await open(t)
+    const { store, clock } = opened
+    const sealed = await store.bytes.seal(Buffer.from('small'))
+    const leaseUntilMs = (domain: string): number | undefined =>
+      domain === 'abc.com' ? START_MS + LEASE_MS : undefined
+    const { batches, more } = await store.commit(async (tx) => {
+      const bytesId = await store.bytes.insert(tx, sealed)
+      const items = ['a@abc.com', 'x@else.example', 'b@abc.com'].map((one) => queueItem(bytesId, one))
+      return enqueueFor({ leaseUntilMs, take: () => undefined }, tx, items, sealed)
+    })
+    assert.equal(more, true)
+    const others = await lease(opened)
+    assert.deepEqual(
+      others.map(({ domain }) => domain),
+      ['else.example'],
+    )
+    const [batch, ...rest] = batches
+    assert(batch?.content !== undefined && rest.length === 0)
+    assert.equal(Buffer.concat(await Array.fromAsync(batch.content())).toString(), 'small')
+    clock.now += LEASE_MS
+    const [leased] = (await lease(opened)).filter(({ domain }) => domain === 'abc.com')
+    const { content: _, ...known } = batch
+    assert.deepEqual(known, leased)
+  })
+
+  test('queue: what is too large for memory is handed over without its bytes', async (t) => {
+    const { store } = await open(t)
+    const sealed = await store.bytes.seal(Buffer.alloc(INLINE_MAX_BYTES + 1))
+    const taker = { leaseUntilMs: () => START_MS + LEASE_MS, take: () => undefined }
+    const { batches, more } = await store.commit(async (tx) =>
+      enqueueFor(taker, tx, [queueItem(await store.bytes.insert(tx, sealed), 'a@abc.com')], sealed),
+    )
+    assert.deepEqual([more, batches.length, batches[0]?.content], [false, 1, undefined])
   })
 }

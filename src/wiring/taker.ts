@@ -1,0 +1,8 @@
+import type { QueueWorker } from '../queue/worker.ts'
+import type { QueueTaker } from '../store/hand-over.ts'
+
+/** What has been queued is taken up when the reply to its sender has gone out. */
+export const takerOf = (worker: QueueWorker): QueueTaker => ({
+  leaseUntilMs: (domain) => worker.leaseUntilMs(domain),
+  take: (mail) => void setImmediate(() => worker.take(mail)),
+})
