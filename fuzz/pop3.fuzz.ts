@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { parsePop3Command } from '../src/protocol/pop3-command.ts'
 import { COMMAND_LINE_MAX_BYTES, LineBuffer } from '../src/protocol/pop3-lines.ts'
-import { DotStuffer } from '../src/protocol/pop3-stuffing.ts'
+import { DotStuffer } from '../src/protocol/dot-stuffing.ts'
 import { TopCutter } from '../src/protocol/pop3-top.ts'
 
 export function target(bytes: Uint8Array): void {

@@ -5,7 +5,7 @@
 // oxlint-disable no-underscore-dangle -- the library's own names, all of them in `Inner`
 import assert from 'node:assert/strict'
 import { isIP, type Socket } from 'node:net'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { ok } from '../base/result.ts'
@@ -13,9 +13,9 @@ import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/d
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import { keepSession, provesItself, tlsOf, type HopTlsFacts } from './hop-tls-facts.ts'
 import type { Verify } from './tls-policy.ts'
-import { LineEndCheck } from './line-ends.ts'
 import { parseRemoteReply, REPLY_MAX_BYTES } from './remote-reply.ts'
-import { BareLineEnd, endingOf, resultsOf, type Ending, type Failure, type Stage } from './ending.ts'
+import { endingOf, resultsOf, type Ending, type Failure, type Stage } from './ending.ts'
+import { DataPump } from './data-pump.ts'
 import { rcptParameters, refusalBeforeMail, type Offers } from './extensions.ts'
 import { connectSocket } from './connect-socket.ts'
 import type { RelayTimeouts } from './timeouts.ts'
@@ -169,6 +169,11 @@ export class RelayConnection {
     this.#timeouts = to.timeouts
     this.hostName = to.hostName
     this.tls = tlsOf(this.#socket(), typeof to.verify !== 'string')
+    // the data is not the library's to write: it only hears the reply to it
+    this.#inner._createSendStream = (callback) => {
+      this.#inner._responseActions.push((response) => this.#inner._actionSMTPStream(response, callback))
+      return { outByteCount: 0 }
+    }
     const sendCommand = this.#inner._sendCommand.bind(smtp)
     this.#inner._sendCommand = (line, logLine) => sendCommand(this.#withParameters(line), logLine)
     smtp.once('end', () => this.#end())
@@ -257,7 +262,7 @@ export class RelayConnection {
     }
   }
 
-  /** MAIL to the reply after the final dot. */
+  /** MAIL to the reply after the final dot. The library speaks the envelope, and hears the replies; the data is ours. */
   #transact(mail: OutgoingMail, content: ContentSource): Promise<Ending> {
     return new Promise((resolve) => {
       const progress: Progress = { stage: 'envelope', limit: undefined, ended: false }
@@ -269,28 +274,29 @@ export class RelayConnection {
         requireTLSExtensionEnabled: mail.tls === 'required',
         ...((mail.ret ?? mail.envid) && { dsn: { ret: mail.ret, envid: mail.envid } }),
       }
-      const source = Readable.from(
-        this.#tracked(content, progress, (error) => settle(error)),
-        { objectMode: false },
-      )
+      const socket = this.#socket()
+      const pump = socket && new DataPump(socket)
       const settle = (error: Failure | undefined, response?: string): void => {
         // content that is still being read must not reach into the next transaction
         if (progress.ended) return
         progress.ended = true
         clearTimeout(progress.limit)
         this.#abandon = undefined
-        source.destroy()
-        this.#socket()?.setTimeout(this.#timeouts.commandMs)
+        pump?.stop()
+        socket?.setTimeout(this.#timeouts.commandMs)
         resolve(endingOf(progress.stage, envelope.rejectedErrors ?? [], error, response))
       }
       this.#abandon = settle
       this.#limit(progress, this.#timeouts.envelopeMs, 'Timeout in the envelope', settle)
+      // what the library takes for a message to be piped, once the envelope has been accepted
+      const source = {
+        pipe: () => void (pump && this.#sendData(pump, content, progress, settle)),
+      } as unknown as Readable
       this.#smtp.send(envelope, source, (error, info) => settle(error ?? undefined, info?.response))
     })
   }
 
-  /** The content on its way: proves its line ends and moves the time limit on. */
-  async *#tracked(content: ContentSource, progress: Progress, settle: GiveUp): AsyncGenerator<Uint8Array> {
+  async #sendData(pump: DataPump, content: ContentSource, progress: Progress, settle: GiveUp): Promise<void> {
     // from here on our own limits hold: silence after the final dot is longer than between commands
     this.#socket()?.setTimeout(0)
     const { lastServerResponse: answer } = this.#smtp
@@ -298,25 +304,15 @@ export class RelayConnection {
     if (answer === false || !answer.startsWith('354'))
       return settle({ code: 'EPROTOCOL', message: 'DATA was answered with something else than 354' })
     progress.stage = 'sending'
-    const lineEnds = new LineEndCheck()
-    let first = true
-    for await (const chunk of content()) {
-      if (!lineEnds.accepts(chunk)) throw new BareLineEnd()
-      if (first) this.#writeTogether()
-      first = false
-      this.#limit(progress, this.#timeouts.dataBlockMs, 'Timeout while sending data', settle)
-      if (chunk.length > 0) yield chunk
+    const onBlock = (): void => this.#limit(progress, this.#timeouts.dataBlockMs, 'Timeout while sending data', settle)
+    try {
+      onBlock()
+      if (!(await pump.run(content, onBlock))) return
+      progress.stage = 'sent'
+      this.#limit(progress, this.#timeouts.dataTerminationMs, 'Timeout after the final dot', settle)
+    } catch (error) {
+      settle(Object.assign(error instanceof Error ? error : new Error(String(error)), { code: 'ESTREAM' }))
     }
-    if (!lineEnds.ends()) throw new BareLineEnd()
-    progress.stage = 'sent'
-    this.#limit(progress, this.#timeouts.dataTerminationMs, 'Timeout after the final dot', settle)
-  }
-
-  /** What is written in this turn of the event loop leaves in one piece: a small message and its final dot. */
-  #writeTogether(): void {
-    const socket = this.#socket()
-    socket?.cork()
-    setImmediate(() => socket?.uncork())
   }
 
   #limit(progress: Progress, ms: number, why: string, settle: GiveUp): void {
@@ -353,7 +349,12 @@ interface Inner {
   _supportedExtensions: string[]
   _maxAllowedSize: number
   _sendCommand(line: string, logLine?: string): void
+  _createSendStream(callback: HearsReply): { readonly outByteCount: number }
+  readonly _responseActions: ((response: string) => void)[]
+  _actionSMTPStream(response: string, callback: HearsReply): void
 }
+
+type HearsReply = (error: Failure | null, response?: string) => void
 
 type GiveUp = (error: Failure) => void
 
@@ -370,7 +371,9 @@ function innerOf(smtp: SMTPConnection): Inner {
   const inner = smtp as unknown as Inner
   assert(Array.isArray(inner._supportedExtensions), 'smtp-connection changed: _supportedExtensions')
   assert(typeof inner._maxAllowedSize === 'number', 'smtp-connection changed: _maxAllowedSize')
-  assert(typeof inner._sendCommand === 'function', 'smtp-connection changed: _sendCommand')
+  for (const name of ['_sendCommand', '_createSendStream', '_actionSMTPStream'] as const)
+    assert(typeof inner[name] === 'function', `smtp-connection changed: ${name}`)
+  assert(Array.isArray(inner._responseActions), 'smtp-connection changed: _responseActions')
   return inner
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { DotStuffer } from './pop3-stuffing.ts'
+import { DotStuffer } from './dot-stuffing.ts'
 
 function stuff(chunks: readonly Uint8Array[]): string {
   const stuffer = new DotStuffer()
