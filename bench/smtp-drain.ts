@@ -18,6 +18,7 @@ export async function startDrain(): Promise<SmtpDrain> {
   const sockets = new Set<Socket>()
   const waiting = new Set<() => void>()
   const server = createServer((socket) => {
+    socket.setNoDelay(true) // it answers pipelined commands one by one: each answer would wait for the acknowledgement of the last
     sockets.add(socket)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => sockets.delete(socket))
