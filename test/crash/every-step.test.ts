@@ -15,10 +15,10 @@ import { SEED, type Point, fairSample, pointsOf, pointsUnderLoad, seededRandom }
 import { Victim, makePeer, until } from './victim.ts'
 
 const ASKED = process.env['SEALPOST_KILLS']
-const KILLS = ASKED ?? '40'
+const KILLS = ASKED ?? '20'
 /** On a busy machine the sample ends early, after this long; never before SAMPLE_MIN kills. */
-const BUDGET_MS = ASKED === undefined ? 50_000 : Infinity
-const SAMPLE_MIN = 20
+const BUDGET_MS = ASKED === undefined ? 30_000 : Infinity
+const SAMPLE_MIN = 10
 /** Victims at the same time. */
 const LANES = 2
 const LOAD_MAILS = 6
