@@ -54,14 +54,17 @@ export async function versusRows(effort: Effort): Promise<Row[]> {
   const own = await Promise.all(kinds.map(async (kind) => stack.use(await build(kind, drain))))
   const plain = stack.use(await startPlainPostfix(drain.port, DOMAIN))
   const piped = stack.use(await startPipedPostfix(drain.port, DOMAIN))
+  const inbound: Side[] = []
+  for (const pair of own) inbound.push(await inboundSide(pair, drain)) // one after the other: they share the drain
   const sides = [
     postfixSide('Postfix, unprotected', plain, drain, 1),
     ...own.map((pair) => outboundSide(pair, drain)),
-    ...(await Promise.all(own.map((pair) => inboundSide(pair, drain)))),
+    ...inbound,
     postfixSide('Postfix, openssl as its filter', piped, drain, 0.05),
   ]
   for (const side of sides) if (side !== sides[0]) await mustProtect(side, drain)
   const measured = await inTurns(sides, effort)
+  for (const pair of own) mustHaveVerified(pair)
   return [...(await rowsFrom(measured, effort))]
 }
 
@@ -168,6 +171,7 @@ async function inboundSide(pair: Pair, drain: SmtpDrain): Promise<Side> {
   drain.keepMax = 0
   const mails = drain.kept.splice(0)
   const { kind, receiving } = pair
+  if (mails.length === 0) throw new Error('nothing was kept')
   return {
     name: `Sealpost, in, ${kind}`,
     share: 1,
@@ -184,7 +188,13 @@ async function inboundSide(pair: Pair, drain: SmtpDrain): Promise<Side> {
   }
 }
 
-/** What does not protect would be compared for nothing. What goes to a mailbox here was refused if it were not verified. */
+function mustHaveVerified({ receiving }: Pair): void {
+  const verdicts = receiving.log.filter(({ event }) => event === 'verdict')
+  const wrong = verdicts.find((each) => each['signature'] !== 'valid' || each['encrypted'] !== true)
+  if (verdicts.length === 0 || wrong !== undefined) throw new Error(`not verified: ${JSON.stringify(wrong)}`)
+}
+
+/** What does not protect would be compared for nothing. */
 async function mustProtect(side: Side, drain: SmtpDrain): Promise<void> {
   drain.keepMax = 1
   await side.run(1)
