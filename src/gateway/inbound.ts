@@ -139,13 +139,16 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailF
   const missing = recipients.find((_address, index) => accounts[index] === undefined)
   if (missing !== undefined) return reply(550, '5.1.1', `No such user here: ${missing}`)
 
-  const [opening, authentication] = await Promise.all([
+  const [opening, authenticating] = await Promise.allSettled([
     openKnowingAuthor(deps, arrived, () => ringsFor(deps, message, recipients), nowMs),
     authenticateSender(deps.senders, incoming),
   ])
-  if ('code' in opening) return opening
-  const { rings } = opening
-  await using opened = opening.opened
+  if (opening.status === 'rejected') throw opening.reason
+  if ('code' in opening.value) return opening.value
+  const { rings } = opening.value
+  await using opened = opening.value.opened // what was opened goes, also when the sender could not be judged
+  if (authenticating.status === 'rejected') throw authenticating.reason
+  const authentication = authenticating.value
   const reports = await judgeWithData(deps, rings, opened.reports, nowMs)
   if ('code' in reports) return reports
   const decided = recipients.map((address, index) => {
