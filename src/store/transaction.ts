@@ -61,7 +61,8 @@ export class Committer {
   /**
    * Runs `work` in a transaction that it shares with all other works waiting at that moment, each under a savepoint of its
    * own. Resolves with what `work` returned, after the transaction is durable. Rejects when `work` throws (then only its
-   * own changes are undone) or when the commit fails (then nothing of the whole group has happened).
+   * own changes are undone) or when the commit fails: then nothing of the whole group has happened, unless the disk would
+   * not sync for long, when it may have, and whoever repeats it does it twice.
    * `work` must await nothing but calls on `tx`: everybody else's commit waits for it.
    */
   commit<T>(work: (tx: Tx) => Promise<T>): Promise<T> {

@@ -31,8 +31,8 @@ export async function openSqlite(path: string): Promise<Dialect> {
   await (await open(path, 'a', 0o600)).close() // SQLite gives its WAL files the mode of the database
   const write = new Connection(path, READER_BUSY_MS)
   write.database.exec(`PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}; PRAGMA busy_timeout=0`)
-  write.database.exec('PRAGMA synchronous=NORMAL') // COMMIT writes the log, `Log` makes it durable
-  const log = new Log(`${path}-wal`, write)
+  write.database.exec('PRAGMA synchronous=NORMAL') // COMMIT writes the log, `WriteAheadLog` makes it durable
+  const log = new WriteAheadLog(`${path}-wal`, write)
   const read = new Connection(path, READER_BUSY_MS)
   read.database.exec('PRAGMA query_only=ON')
   const reader = new DirectKysely(read)
@@ -105,7 +105,7 @@ function isBusy(error: unknown): boolean {
  * The write-ahead log, made durable beside the event loop: what SQLite would do inside of COMMIT (`synchronous=FULL`) while
  * everything stands still.
  */
-class Log {
+class WriteAheadLog {
   readonly #path: string
   readonly #writer: Connection
   #handle: FileHandle | undefined
