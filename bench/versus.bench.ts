@@ -110,9 +110,10 @@ export async function build(kind: Kind, drain: SmtpDrain, env: Record<string, st
 const pemOf = async (provider: Provider, address: string): Promise<string> =>
   String((await provider.cli(['key', 'export', address, '--standard', 'smime']))[0]?.['pem'])
 
-const pidOf = ({ process: running }: Provider): number => running?.pid ?? 0
-
 const freshMail = (): Buffer => wholeMail(sampleMail(MAIL_BYTES, SENDER, RECIPIENT))
+const USUAL = { from: SENDER, to: RECIPIENT, connections: CONNECTIONS, mail: freshMail } as const
+
+const pidOf = ({ process: running }: Provider): number => running?.pid ?? 0
 
 export function outboundSide({ kind, sending, password }: Pair, drain: SmtpDrain): Side {
   return {
@@ -123,11 +124,8 @@ export function outboundSide({ kind, sending, password }: Pair, drain: SmtpDrain
       throughTo(drain, mails, {
         port: sending.ports.submission,
         signIn: { user: SENDER, password },
-        from: SENDER,
-        to: RECIPIENT,
-        connections: CONNECTIONS,
+        ...USUAL,
         mails,
-        mail: freshMail,
         ...pace,
       }),
   }
@@ -141,11 +139,8 @@ export function postfixSide(name: string, { pid, port }: Postfix, drain: SmtpDra
     run: (mails, pace) =>
       throughTo(drain, mails, {
         port,
-        from: SENDER,
-        to: RECIPIENT,
-        connections: CONNECTIONS,
+        ...USUAL,
         mails,
-        mail: freshMail,
         ...pace,
       }),
   }
