@@ -3,8 +3,6 @@ import { globSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT, type Step } from './step.ts'
 
-/** Test files that run at once; each is a process of its own. */
-const TEST_CONCURRENCY = 2
 const UNIT_TIMEOUT_MS = 30_000
 /** A step of check that takes longer hangs. */
 const CHECK_LIMIT_MS = 3 * 60_000
@@ -32,13 +30,8 @@ export function checkSteps(): Step[] {
 export function testStep(name: string, globs: readonly string[], timeoutMs: number, limitMs: number): Step {
   const files = globs.flatMap((glob) => globSync(glob, { cwd: ROOT }).toSorted())
   if (files.length === 0) throw new Error(`${name}: no test file matches ${globs.join(' ')}`)
-  const args = [
-    `--test-concurrency=${TEST_CONCURRENCY}`,
-    `--test-timeout=${timeoutMs}`,
-    '--test-reporter=spec',
-    ...files,
-  ]
-  return { name, script: '--test', args, limitMs }
+  const args = ['--timeout', String(timeoutMs), ...files]
+  return { name, script: 'tools/run-tests.ts', args, limitMs }
 }
 
 const bin = (script: string): string => path.join('node_modules', script)
