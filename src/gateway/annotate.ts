@@ -9,9 +9,6 @@ import type { SignatureVerdict } from '../protection/standard.ts'
 import type { LayerReport, Summary } from '../protection/summary.ts'
 import type { SessionFacts } from '../protocol/smtp-session.ts'
 
-/** More Received fields than this is a loop (RFC 5321 §6.3). */
-export const HOPS_MAX = 50
-
 export interface TraceFacts {
   readonly session: SessionFacts
   readonly hostname: string
@@ -22,7 +19,7 @@ export interface TraceFacts {
   readonly nowMs: number
 }
 
-/** RFC 5321 §4.4. A signed-in user's own address and host name stay out of the mail. */
+/** RFC 5321 §4.4; routing-loop.ts knows the form again. A signed-in user's own address and host name stay out of the mail. */
 export function receivedField({ session, hostname, id, recipient, nowMs }: TraceFacts): HeaderField {
   const from = session.kind === 'submission' ? '' : `from ${safeHost(session.helo)} ([${session.peerAddress}]) `
   const tls = session.tls === undefined ? '' : ` (${session.tls.protocol} ${session.tls.cipher})`
@@ -32,9 +29,6 @@ export function receivedField({ session, hostname, id, recipient, nowMs }: Trace
     `${from}by ${hostname} with ${session.protocol}${tls} id ${id}${to}; ${formatDate(nowMs)}`,
   )
 }
-
-export const hopCount = (fields: readonly HeaderField[]): number =>
-  fields.filter((field) => isField(field, 'Received')).length
 
 /**
  * RFC 8601 §5: whoever sends from outside cannot speak in our name. And keys that come with a mail are for 222: a program

@@ -132,7 +132,7 @@ async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
 async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailFacts): Promise<Reply> {
   const { id, nowMs, arrived, recipients } = incoming
   const { message } = arrived
-  const fault = headerFault(message)
+  const fault = headerFault(message, { hostname: deps.hostname, recipients })
   if (fault !== undefined) return fault
 
   const accounts = await Promise.all(recipients.map((address) => activeAccount(deps.store, address)))

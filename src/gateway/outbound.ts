@@ -128,7 +128,8 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   const nowMs = deps.clock.nowMs()
   const head = await readHead(mail.content)
   if ('code' in head) return head
-  const wrong = headerFault(head.part) ?? checkAuthor(head.part, login)
+  const recipients = mail.envelope.rcptTo.map(({ address }) => address)
+  const wrong = headerFault(head.part, { hostname: deps.hostname, recipients }) ?? checkAuthor(head.part, login)
   if (wrong !== undefined) return wrong
   const fields = outgoingFields(head.part, login, nowMs, id)
   const messageId = messageIdOf(fields)

@@ -9,6 +9,7 @@ import { isLocalAddress, mailHostsOf, MX_HOSTS_MAX, MxResolver, type MxOptions, 
 
 const options: MxOptions = {
   ownNames: ['us.example'],
+  isOwnAddress: (address) => address === '192.0.2.66',
   ask: () => Promise.resolve({ kind: 'trouble', why: 'nobody was to be asked' }),
   hostsFile: true,
   random: () => 0.5,
@@ -74,7 +75,7 @@ for (const [records, expected, why] of lists)
       { records: records.map(([preference, exchange]): MxRecord => ({ preference, exchange })), secure: false },
       options,
     )
-    assert.deepEqual(hosts.kind === 'hosts' ? hosts.names : replyText(hosts.reply), expected)
+    assert.deepEqual(hosts.kind === 'hosts' ? hosts.names.flat() : replyText(hosts.reply), expected)
   })
 
 test('equals are shuffled (RFC 5321 §5.1), preferences are not', () => {
@@ -84,8 +85,8 @@ test('equals are shuffled (RFC 5321 §5.1), preferences are not', () => {
   const orders = new Set<string>()
   for (let i = 0; i < 200; i++) {
     const hosts = mailHostsOf('x', { records, secure: false }, { ...options, random: Math.random })
-    assert.ok(hosts.kind === 'hosts' && hosts.names[0] === 'first')
-    orders.add(hosts.names.join(' '))
+    assert.ok(hosts.kind === 'hosts' && hosts.names[0]?.[0] === 'first')
+    orders.add(hosts.names.flat().join(' '))
   }
   assert.ok(orders.size > 10)
 })
@@ -93,7 +94,7 @@ test('equals are shuffled (RFC 5321 §5.1), preferences are not', () => {
 test('a list of any length is cut', () => {
   const records = Array.from({ length: 1000 }, (_, i) => ({ preference: i, exchange: `h${i}.x` }))
   const hosts = mailHostsOf('x', { records, secure: false }, options)
-  assert.ok(hosts.kind === 'hosts' && hosts.names.length === MX_HOSTS_MAX)
+  assert.ok(hosts.kind === 'hosts' && hosts.names.flat().length === MX_HOSTS_MAX)
 })
 
 const locals: readonly [address: string, local: boolean][] = [
@@ -122,7 +123,12 @@ const table: DnsTable = {
     'null.example': [[0, '.']],
     'dangling.example': [[10, 'gone.example']],
   },
-  a: { 'plain.example': ['192.0.2.7'], 'first.example': ['192.0.2.1', '127.0.0.1'], 'local.example': ['127.0.0.1'] },
+  a: {
+    'plain.example': ['192.0.2.7'],
+    'first.example': ['192.0.2.1', '127.0.0.1'],
+    'local.example': ['127.0.0.1'],
+    'ours.example': ['192.0.2.66'],
+  },
   broken: ['broken.example'],
 }
 
@@ -137,7 +143,7 @@ for (const [domain, expected, why] of lookUps)
   test(`DNS, ${domain}: ${why}`, async () => {
     await using dns = await startScriptedDns(table)
     const hosts = await asking(dns.resolver).mailHosts(domain)
-    assert.equal(hosts.kind === 'hosts' ? hosts.names.join(' ') : replyText(hosts.reply), expected)
+    assert.equal(hosts.kind === 'hosts' ? hosts.names.flat().join(' ') : replyText(hosts.reply), expected)
   })
 
 const hosts: readonly [host: string, expected: string, why: string][] = [
@@ -146,6 +152,11 @@ const hosts: readonly [host: string, expected: string, why: string][] = [
     'local.example',
     '550 5.4.4 Mail host local.example has only addresses that mean "this host"',
     'nobody makes us talk to ourselves',
+  ],
+  [
+    'ours.example',
+    '554 5.4.6 Mail for ours.example would loop back to this host',
+    'an address of ours by another name',
   ],
   ['gone.example', '550 5.4.4 Mail host gone.example has no address', 'dangling'],
   ['broken.example', '451 4.4.3 DNS does not answer for broken.example: SERVFAIL', 'temporary'],
@@ -196,3 +207,61 @@ test('a configured next hop may be a name in the hosts file; one that does not r
   const none = await asking(dns.resolver).nextHopAddresses('smarthost.example')
   assert.equal(none.kind, 'deferred')
 })
+
+const loops: readonly [
+  mx: readonly (readonly [number, string])[],
+  expected: RegExp,
+  tried: readonly string[],
+  why: string,
+][] = [
+  [
+    [
+      [10, 'ours.example'],
+      [20, 'up.example'],
+    ],
+    /^554 5\.4\.6 /,
+    [],
+    'what is behind us is not asked',
+  ],
+  [
+    [
+      [10, 'ours.example'],
+      [10, 'up.example'],
+    ],
+    /^554 5\.4\.6 /,
+    [],
+    'nor our equals',
+  ],
+  [
+    [
+      [10, 'down.example'],
+      [20, 'ours.example'],
+    ],
+    /^451 4\.4\.1 /,
+    ['down.example'],
+    'who is better may be back soon',
+  ],
+  [
+    [
+      [10, 'up.example'],
+      [20, 'ours.example'],
+    ],
+    /^250 /,
+    [],
+    'who is better takes it',
+  ],
+]
+for (const [mx, expected, tried, why] of loops)
+  test(`RFC 5321 §5.1, an MX record leads to our own address: ${why}`, async () => {
+    await using up = await startScriptedSmtp({})
+    const a = { 'ours.example': ['127.0.0.9'], 'up.example': ['127.0.0.1'], 'down.example': ['127.0.0.2'] }
+    await using dns = await startScriptedDns({ mx: { 'b.example': mx }, a })
+    const isOwnAddress = (address: string): boolean => address === '127.0.0.9'
+    const resolver = asking(dns.resolver, { ownNames: [], isOwnAddress, allowLocalAddresses: true })
+    const failed: string[] = []
+    const events = { sessionOpened: () => {}, hostFailed: ({ host }: { host: string }) => void failed.push(host) }
+    const changes = { routes: new Map(), resolver, mxPort: up.port, events }
+    const [result] = await deliver(up.port, mail(), () => pieces(BODY, 100), changes)
+    assert.match(text(result), expected)
+    assert.deepEqual(failed, tried)
+  })

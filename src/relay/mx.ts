@@ -6,18 +6,20 @@ import { reply, type Reply } from '../protocol/smtp-reply.ts'
 
 export type MxRecord = DnsRecords['MX']
 
-/** Hosts in the order to try, or why there are none. `secure`: signed DNS says so (RFC 7672 §2.2.1). */
+/** Hosts in the order to try, those of one preference together, or why there are none. `secure`: signed DNS says so (RFC 7672 §2.2.1). */
 export type MailHosts =
-  | { readonly kind: 'hosts'; readonly names: readonly string[]; readonly secure: boolean }
+  | { readonly kind: 'hosts'; readonly names: readonly (readonly string[])[]; readonly secure: boolean }
   | { readonly kind: 'failed' | 'deferred'; readonly reply: Reply }
 
 export type HostAddresses =
   | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly secure: boolean }
-  | { readonly kind: 'failed' | 'deferred'; readonly reply: Reply }
+  | { readonly kind: 'failed' | 'deferred' | 'ourselves'; readonly reply: Reply }
 
 export interface MxOptions {
   /** Our own names: an MX list that holds one of them is cut there (RFC 5321 §5.1). */
   readonly ownNames: readonly string[]
+  /** Do we take mail at this address? Then it is cut there too. */
+  readonly isOwnAddress: (address: string) => boolean
   readonly ask: DnsAsk
   /** Names of configured next hops may stand in the system's hosts file. */
   readonly hostsFile: boolean
@@ -46,7 +48,7 @@ export class MxResolver {
       case 'records':
         return mailHostsOf(domain, answer, this.#options)
       case 'none':
-        return { kind: 'hosts', names: [domain], secure: answer.secure }
+        return { kind: 'hosts', names: [[domain]], secure: answer.secure }
       case 'no-domain':
         return { kind: 'failed', reply: reply(550, '5.1.2', `There is no domain ${domain}`) }
       case 'trouble':
@@ -58,6 +60,7 @@ export class MxResolver {
   async addresses(host: string): Promise<HostAddresses> {
     const { found, secure, trouble } = isIP(host) === 0 ? await this.#fromDns(host) : { found: [host], secure: false }
     const usable = found.filter((address) => this.#options.allowLocalAddresses || !isLocalAddress(address))
+    if (usable.some(this.#options.isOwnAddress)) return { kind: 'ourselves', reply: loopsBack(host) }
     if (usable.length > 0) return { kind: 'addresses', addresses: usable.slice(0, HOST_ADDRESSES_MAX), secure }
     if (trouble !== undefined)
       return { kind: 'deferred', reply: reply(451, '4.4.3', `DNS does not answer for ${host}: ${trouble}`) }
@@ -122,10 +125,13 @@ export function mailHostsOf(
     .toSorted((a, b) => a.preference - b.preference || a.tie - b.tie)
   const own = ordered.find((mx) => options.ownNames.includes(mx.exchange))
   const before = own === undefined ? ordered : ordered.filter((mx) => mx.preference < own.preference)
-  if (before.length === 0)
-    return { kind: 'failed', reply: reply(554, '5.4.6', `Mail for ${domain} would loop back to this host`) }
-  return { kind: 'hosts', names: [...new Set(before.map((mx) => mx.exchange))].slice(0, MX_HOSTS_MAX), secure }
+  if (before.length === 0) return { kind: 'failed', reply: loopsBack(domain) }
+  const once = before.filter((mx, at) => before.findIndex(({ exchange }) => exchange === mx.exchange) === at)
+  const names = [...Map.groupBy(once.slice(0, MX_HOSTS_MAX), ({ preference }) => preference).values()]
+  return { kind: 'hosts', names: names.map((equals) => equals.map((mx) => mx.exchange)), secure }
 }
+
+const loopsBack = (where: string): Reply => reply(554, '5.4.6', `Mail for ${where} would loop back to this host`)
 
 /** Loopback, unspecified, link-local, multicast: never where a mail host of the Internet lives. */
 export function isLocalAddress(address: string): boolean {

@@ -257,7 +257,8 @@ test('content that cannot be read is our trouble: it throws, and nothing is acce
 const hosts = (addresses: Readonly<Record<string, readonly string[]>>): Pick<RelayDeps, 'routes' | 'resolver'> => ({
   routes: new Map(),
   resolver: {
-    mailHosts: () => Promise.resolve({ kind: 'hosts', names: Object.keys(addresses), secure: true }),
+    mailHosts: () =>
+      Promise.resolve({ kind: 'hosts', names: Object.keys(addresses).map((each) => [each]), secure: true }),
     addresses: (host) => Promise.resolve({ kind: 'addresses', addresses: addresses[host] ?? [], secure: false }),
     nextHopAddresses: () => Promise.reject(new Error('no route')),
     tlsaRecords: () => Promise.reject(new Error('nothing is signed')),

@@ -5,33 +5,28 @@ import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/d
 import type { ForwardPath } from '../protocol/smtp-envelope.ts'
 import { reply, replyText, type Reply } from '../protocol/smtp-reply.ts'
 import { openConnection, type Credentials, type Opened, type RelayConnection } from './connection.ts'
-import type { MailHosts, MxResolver } from './mx.ts'
+import { addressesOf, type HostList, type HostListDeps, hostsFor } from './host-list.ts'
+import type { MxResolver } from './mx.ts'
 import { namesHost, type StsPolicy } from './mta-sts.ts'
 import { ConnectionPool, POOL_LIMITS, type PoolLimits } from './pool.ts'
 import { isTooManyRecipients, outcomeOf } from './remote-reply.ts'
-import { routeOf, SMTP_PORT, type NextHop, type Routes } from './route.ts'
 import { SilentAddresses } from './silent-addresses.ts'
 import { RELAY_TIMEOUTS, type RelayTimeouts } from './timeouts.ts'
 import { tlsVerdict, type HopTls, type TlsFactsOfHost, type TlsRefusal, type TlsVerdict } from './tls-policy.ts'
 import { TlsSessions } from './tls-sessions.ts'
 import { failureOf, type HopTried, type TlsResult } from './tls-reports/result.ts'
 
-export interface RelayDeps {
+export interface RelayDeps extends HostListDeps {
   /** Our name in EHLO (RFC 5321 §4.1.1.1). */
   readonly helo: string
-  readonly routes: Routes
-  readonly resolver: Pick<MxResolver, 'mailHosts' | 'addresses' | 'nextHopAddresses' | 'tlsaRecords'>
+  readonly resolver: HostListDeps['resolver'] & Pick<MxResolver, 'tlsaRecords'>
   /** Asked once per message. */
   readonly hopTls: (domain: string) => HopTls
   /** The policy that the domain has published, if any (RFC 8461). */
   readonly stsPolicy: (domain: string) => Promise<StsPolicy | undefined>
-  /** Sign-in at a configured next hop; rejects when it cannot be read. */
-  readonly credentials?: (host: string) => Promise<Credentials | undefined>
   /** A readable message may go on in the clear after a failed handshake (docs/decisions/0010-relay-tls.md). */
   readonly clearAllowed: boolean
   readonly anchorsPem?: readonly string[]
-  /** Port of hosts found by MX; other than 25 in tests only. */
-  readonly mxPort?: number
   readonly timeouts?: RelayTimeouts
   readonly poolLimits?: PoolLimits
   readonly events: RelayEvents
@@ -77,7 +72,7 @@ export class Relay {
    * it throws what reading `content` throws.
    */
   async deliver(mail: OutgoingMail, content: ContentSource): Promise<readonly RecipientResult[]> {
-    const hosts = await this.#hosts(mail)
+    const hosts = await hostsFor(mail.domain, this.#deps)
     if (hosts.kind !== 'hosts') return allRecipients(mail.recipients, hosts.kind, hosts.reply)
     const found = await this.#firstSession(hosts, mail)
     if (found.kind === 'trouble') return allRecipients(mail.recipients, found.outcome, found.reply, found.remote)
@@ -88,23 +83,6 @@ export class Relay {
   close(force = false): void {
     this.#pool.close()
     if (force) for (const connection of this.#busy) connection.close()
-  }
-
-  async #hosts(mail: OutgoingMail): Promise<(MailHosts & { kind: 'failed' | 'deferred' }) | HostList> {
-    const route = routeOf(mail.domain, this.#deps.routes)
-    switch (route.kind) {
-      case 'host':
-        return { kind: 'hosts', ...(await this.#configured(route)) }
-      case 'mx': {
-        const hosts = await this.#deps.resolver.mailHosts(route.domain)
-        return hosts.kind === 'hosts' ? { ...hosts, port: this.#deps.mxPort ?? SMTP_PORT, configured: false } : hosts
-      }
-    }
-  }
-
-  async #configured({ host, port }: NextHop): Promise<Omit<HostList, 'kind'>> {
-    const credentials = await this.#deps.credentials?.(host)
-    return { names: [host], port, configured: true, secure: false, ...(credentials && { credentials }) }
   }
 
   /** Walks hosts and their addresses until one gives a session that may carry the message (RFC 5321 §5.1). */
@@ -132,11 +110,9 @@ export class Relay {
   /** In the order to try; addresses that were silent a moment ago come last. */
   async *#hops(hosts: HostList, mail: OutgoingMail): AsyncGenerator<Hop | Trouble> {
     const silent: Hop[] = []
-    const { resolver } = this.#deps
-    for (const host of hosts.names) {
-      const found = await (hosts.configured ? resolver.nextHopAddresses(host) : resolver.addresses(host))
+    for await (const [host, found] of addressesOf(hosts, this.#deps)) {
       if (found.kind !== 'addresses') {
-        yield { kind: 'trouble', outcome: found.kind, reply: found.reply }
+        yield { kind: 'trouble', outcome: found.kind === 'deferred' ? 'deferred' : 'failed', reply: found.reply }
         continue
       }
       const verdict = tlsVerdict(mail, await this.#tlsFacts(hosts, host, found, mail), this.#deps.clearAllowed)
@@ -278,17 +254,6 @@ export class Relay {
       this.#busy.delete(session.connection)
     }
   }
-}
-
-interface HostList {
-  readonly kind: 'hosts'
-  readonly names: readonly string[]
-  readonly port: number
-  /** By the operator, not by DNS. */
-  readonly configured: boolean
-  /** Signed DNS names them. */
-  readonly secure: boolean
-  readonly credentials?: Credentials
 }
 
 interface Hop {

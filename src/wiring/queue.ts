@@ -1,4 +1,5 @@
 /** The queue's worker and the relay that it hands mail to. */
+import { networkInterfaces } from 'node:os'
 import type { Desk } from '../admin/desk.ts'
 import * as events from '../base/events.ts'
 import type { LiveConfig } from '../config/live.ts'
@@ -9,7 +10,7 @@ import { type Deliverer, QueueWorker } from '../queue/worker.ts'
 import { readCredentials } from '../relay/credentials.ts'
 import { MxResolver } from '../relay/mx.ts'
 import { Relay, type RelayEvents } from '../relay/relay.ts'
-import { type Routes, parseRoutes } from '../relay/route.ts'
+import { type Routes, SMTP_PORT, parseRoutes } from '../relay/route.ts'
 import { StsPolicies } from '../relay/sts-policies.ts'
 
 const MINUTE_MS = 60_000
@@ -64,6 +65,7 @@ export function relayOf(
     },
     resolver: new MxResolver({
       ownNames: [hostname],
+      isOwnAddress: ownAddresses(live.current.listeners.mx),
       ask,
       hostsFile: dns.resolver === null,
       random: Math.random,
@@ -82,6 +84,14 @@ export function relayOf(
         events.hostFailed({ host, address, stage, reply: [code, ...lines].join(' ') }),
     },
   })
+}
+
+/** Where others' MX records would lead back to our own listener; interfaces that come later are not known. */
+function ownAddresses(mx: Config['listeners']['mx']): (address: string) => boolean {
+  if (mx === null || mx.port !== SMTP_PORT) return () => false
+  const everywhere = Object.values(networkInterfaces()).flatMap((own = []) => own.map(({ address }) => address))
+  const addresses = new Set(mx.host === '::' || mx.host === '0.0.0.0' ? everywhere : [mx.host])
+  return (address) => addresses.has(address)
 }
 
 function routesOf({ relay }: Config): Routes {

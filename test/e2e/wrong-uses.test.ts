@@ -72,7 +72,7 @@ const submitted: readonly [attempt: Attempt, reply: RegExp, why: string][] = [
     /^554 5\.6\.0 /,
     'a mail that says that it is encrypted, and is not',
   ],
-  [{ message: mail(AZUMA, 'Received: by x\r\n'.repeat(60)) }, /^554 5\.4\.6 /, 'a loop'],
+  [{ message: mail(AZUMA, 'Received: by x\r\n'.repeat(101)) }, /^554 5\.4\.6 /, 'a loop'],
   [{ to: ['x@secret.example'] }, /^554 5\.7\.5 .*no key/i, 'encryption demanded for the domain, and no key known'],
   [{ message: mail(AZUMA, 'X-Sealpost: require\r\n'), to: ['x@far.example'] }, /^554 5\.7\.5 /, 'encryption asked for'],
   [{ to: ['no address'] }, /^501 5\.1\.3 /, 'a recipient that is no address'],

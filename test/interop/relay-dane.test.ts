@@ -140,6 +140,7 @@ async function attempt(
   const ask = createDnsClient({ server: dns.resolver, ...(trustValidation !== undefined && { trustValidation }) })
   const resolver = new MxResolver({
     ownNames: [],
+    isOwnAddress: () => false,
     ask,
     hostsFile: false,
     random: Math.random,

@@ -88,7 +88,14 @@ async function attempt(server: ScriptedSmtp, resolverAddress: string, opened: Op
   let proven = false
   const [result] = await deliver(server.port, mail(), () => pieces(BODY, 100), {
     routes: new Map(),
-    resolver: new MxResolver({ ownNames: [], ask, hostsFile: false, random: Math.random, allowLocalAddresses: true }),
+    resolver: new MxResolver({
+      ownNames: [],
+      isOwnAddress: () => false,
+      ask,
+      hostsFile: false,
+      random: Math.random,
+      allowLocalAddresses: true,
+    }),
     stsPolicy: (domain) => sts.policyOf(domain),
     anchorsPem: [good.certificatePem],
     mxPort: server.port,

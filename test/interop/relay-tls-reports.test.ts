@@ -36,7 +36,7 @@ async function tried(script: SmtpScript, sts: StsPolicy | undefined, anchors: re
   await using server = await startScriptedSmtp(script)
   const hops: HopTried[] = []
   const resolver: RelayDeps['resolver'] = {
-    mailHosts: () => Promise.resolve({ kind: 'hosts', names: ['mx.b.example'], secure: false }),
+    mailHosts: () => Promise.resolve({ kind: 'hosts', names: [['mx.b.example']], secure: false }),
     addresses: () => Promise.resolve({ kind: 'addresses', addresses: ['127.0.0.1'], secure: false }),
     nextHopAddresses: () => Promise.reject(new Error('not by route')),
     tlsaRecords: () => Promise.resolve({ kind: 'none', secure: false }),

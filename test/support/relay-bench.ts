@@ -66,6 +66,7 @@ export function relayTo(port: number, changes: Partial<RelayDeps> = {}): Relay &
     routes: new Map([['b.example', { host: '127.0.0.1', port }]]),
     resolver: new MxResolver({
       ownNames: [],
+      isOwnAddress: () => false,
       ask: createDnsClient({}),
       hostsFile: true,
       random: Math.random,
