@@ -151,8 +151,8 @@ async function outbound(
     message,
   })
   check(`the server answers: ${sent.reply}`, sent.reply.startsWith('250'))
-  const made = await provider.event('message-protected', isAbout(message))
-  step('A2', `encrypted with the public key of ${(made['encryptedFor'] as string[]).join(' and ')} from 222`)
+  const made = await provider.event('queued', isAbout(message))
+  step('A2', `encrypted with the public key of ${(made['recipients'] as string[]).join(' and ')} from 222`)
   step('A3', `signed over the encrypted mail with the private key of ${String(made['sender'])} from 221`)
   for (const recipient of to) {
     await provider.event('delivered', (event) => isAbout(message)(event) && event['recipient'] === recipient)

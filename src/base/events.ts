@@ -1,11 +1,13 @@
 /**
  * What happens, said in one place: one function per event (invariant 10, docs/architecture.md). Each publishes on the
  * diagnostics channel, where metrics, audit and the crash test listen, and writes one line of log. Never a secret, never
- * a subject or content; addresses, Message-IDs and reasons are what operators need.
+ * a subject or content; addresses, Message-IDs and reasons are what operators need. What is also kept as the trace of a
+ * mail is built by mail-events.ts first, and comes to `say`.
  */
 import diagnostics from 'node:diagnostics_channel'
-import { foreignText } from './limits.ts'
+import { foreignText, foreignTexts } from './limits.ts'
 import type { Logger, LogLevel } from './log.ts'
+import * as mailEvents from './mail-events.ts'
 
 export const EVENT_CHANNEL = 'sealpost:event'
 
@@ -16,7 +18,6 @@ export const EVENT = {
   reloaded: 'reloaded',
   messageReceived: 'message-received',
   verdict: 'verdict',
-  messageProtected: 'message-protected',
   queued: 'queued',
   stored: 'stored',
   delivered: 'delivered',
@@ -59,14 +60,6 @@ export function setEventLog(logger: Logger | undefined): void {
   log = logger
 }
 
-/** One mail, as events speak of it: enough to find it again, nothing of what it says. */
-export interface MailFacts {
-  /** The Message-ID field, with its angle brackets; what `sealpost trace` takes. */
-  readonly messageId: string
-  /** The SMTP session it came in by, when there was one. */
-  readonly session?: string
-}
-
 export interface Listening {
   readonly host: string
   readonly port: number
@@ -96,9 +89,14 @@ export function reloaded(facts: {
   )
 }
 
+/** What has been built, and, where it is kept, is kept. */
+export function say(event: mailEvents.MailEvent): void {
+  publish(event.event, mailEvents.levelOf(event), event.facts, () => mailEvents.sentenceOf(event))
+}
+
 /** The last byte of a mail has arrived; nothing has been promised yet. */
 export function messageReceived(
-  facts: MailFacts & {
+  facts: mailEvents.MailFacts & {
     /** `local`: from our own queue, for one of our own users. */
     readonly by: 'mx' | 'submission' | 'local'
     readonly mailFrom: string
@@ -111,67 +109,9 @@ export function messageReceived(
   happened(EVENT.messageReceived, 'info', facts, text)
 }
 
-/** What one recipient's mail was found to be, and what is done with it for that. */
-export function verdict(
-  facts: MailFacts & {
-    readonly recipient: string
-    readonly outcome: string
-    /** The row of the policy that decided. */
-    readonly rule: string
-    readonly signature: string
-    readonly encrypted: boolean
-    readonly signer?: string
-    /** What SPF, DKIM, ARC and DMARC say of the way it came. */
-    readonly authentication?: string
-    readonly why?: string
-  },
-): void {
-  const seal = `${facts.encrypted ? 'encrypted' : 'not encrypted'}, signature ${facts.signature}`
-  const reason = facts.why === undefined ? '' : `: ${facts.why}`
-  const level = facts.signature === 'invalid' ? 'warn' : 'info'
-  happened(EVENT.verdict, level, facts, `${facts.outcome} for ${facts.recipient} (${seal})${reason}`)
-}
-
-/** An outbound mail was signed, and encrypted for those who have a key. */
-export function messageProtected(
-  facts: MailFacts & {
-    readonly sender: string
-    readonly encryptedFor: readonly string[]
-    readonly signedOnlyFor: readonly string[]
-    /** Of `encryptedFor`: to a key that only the recipient's own mail vouches for. */
-    readonly onTheirWord: readonly string[]
-    /** One protected message for each group of recipients. */
-    readonly copies: number
-  },
-): void {
-  const counts = `encrypted for ${facts.encryptedFor.length}, signed only for ${facts.signedOnlyFor.length}`
-  happened(EVENT.messageProtected, 'info', facts, `${facts.copies} protected: ${counts}`)
-}
-
-/** The mail is durable in the queue: from here on it is ours to deliver or to return. */
-export function queued(facts: MailFacts & { readonly recipients: readonly string[] }): void {
-  happened(EVENT.queued, 'info', facts, `queued for ${facts.recipients.join(', ')}`)
-}
-
 /** The mail is durable in a mailbox. */
-export function stored(facts: MailFacts & { readonly recipient: string; readonly sizeBytes: number }): void {
+export function stored(facts: mailEvents.MailFacts & { readonly recipient: string; readonly sizeBytes: number }): void {
   happened(EVENT.stored, 'info', facts, `stored for ${facts.recipient}`)
-}
-
-/** One recipient, one try. */
-export interface Attempt extends MailFacts {
-  readonly recipient: string
-  /** The next hop that answered, or should have. */
-  readonly remote?: string
-  readonly reply?: string
-}
-
-export function delivered(facts: Attempt): void {
-  happened(EVENT.delivered, 'info', facts, `delivered to ${facts.recipient}${atRemote(facts)}`)
-}
-
-export function deferred(facts: Attempt & { readonly nextAttemptMs: number }): void {
-  happened(EVENT.deferred, 'warn', facts, `not delivered yet to ${facts.recipient}${atRemote(facts)}`)
 }
 
 /** A mail host of the next hop could not be used; others may be tried. */
@@ -198,29 +138,13 @@ export function tlsReported(facts: {
   happened(EVENT.tlsReported, 'info', facts, `TLS report about ${facts.domain}, ${facts.day}: ${facts.to.join(', ')}`)
 }
 
-/** The sender is told that it was not, or not yet, delivered. */
-export function returned(facts: Attempt & { readonly action: 'failed' | 'delayed' }): void {
-  happened(EVENT.returned, 'warn', facts, `${facts.action}: sender told about ${facts.recipient}${atRemote(facts)}`)
-}
-
 /** A mail or a command was answered with 4xx or 5xx. */
-export function refused(facts: {
-  readonly messageId?: string
-  readonly session?: string
-  readonly by: 'mx' | 'submission' | 'local' | 'pop3'
-  readonly peerAddress?: string
-  readonly reply: string
-  readonly why?: string
-}): void {
-  happened(EVENT.refused, 'warn', facts, `${facts.by}: refused with ${facts.reply}`)
+export function refused(facts: mailEvents.RefusedFacts): void {
+  say(mailEvents.refused(facts))
 }
 
-export function quarantined(facts: MailFacts & { readonly why: string }): void {
+export function quarantined(facts: mailEvents.MailFacts & { readonly why: string }): void {
   happened(EVENT.quarantined, 'warn', facts, `held for the postmaster: ${facts.why}`)
-}
-
-export function discarded(facts: MailFacts & { readonly why: string }): void {
-  happened(EVENT.discarded, 'warn', facts, `discarded: ${facts.why}`)
 }
 
 export interface LoginFacts {
@@ -274,11 +198,13 @@ export function recovered(facts: { readonly heldBytes: number; readonly resident
 }
 
 /** A certificate came with a mail and was kept: as `chained` it is used from now on, as `candidate` it is not. */
-export function keyHarvested(facts: {
-  readonly address: string
-  readonly fingerprint: string
-  readonly trust: 'chained' | 'candidate'
-}): void {
+export function keyHarvested(
+  facts: mailEvents.MailFacts & {
+    readonly address: string
+    readonly fingerprint: string
+    readonly trust: 'chained' | 'candidate'
+  },
+): void {
   happened(EVENT.keyHarvested, 'info', facts, `${facts.trust} key of ${facts.address} kept`)
 }
 
@@ -345,23 +271,18 @@ export function trouble(facts: { readonly during: string; readonly error: unknow
   happened(EVENT.trouble, 'error', facts, `${facts.during}: ${text}`)
 }
 
-function atRemote(facts: Attempt): string {
-  const reply = facts.reply === undefined ? '' : `: ${facts.reply}`
-  return `${facts.remote === undefined ? '' : ` at ${facts.remote}`}${reply}`
-}
-
 function happened(event: EventName, level: Exclude<LogLevel, 'silent'>, facts: object, text: string): void {
-  const said: SealpostEvent = { event, ...cleanFacts(facts) }
-  log?.[level](said, foreignText(text))
-  channel.publish(said)
+  publish(event, level, foreignTexts(facts), () => text)
 }
 
-/** Text in facts may come from a peer: each is made one printable line of bounded length. */
-function cleanFacts(facts: object): Record<string, unknown> {
-  const clean: Record<string, unknown> = { ...facts }
-  for (const name in clean) {
-    const value = clean[name]
-    if (typeof value === 'string') clean[name] = foreignText(value)
-  }
-  return clean
+/** `facts` are of one printable line each. */
+function publish(
+  event: EventName,
+  level: Exclude<LogLevel, 'silent'>,
+  facts: Readonly<Record<string, unknown>>,
+  text: () => string,
+): void {
+  const said: SealpostEvent = { event, ...facts }
+  log?.[level](said, foreignText(text()))
+  channel.publish(said)
 }

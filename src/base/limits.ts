@@ -17,3 +17,13 @@ export function foreignText(text: string, max = FOREIGN_TEXT_MAX_CHARACTERS): st
 
 /** Most texts are: an address, a Message-ID, a word. */
 const PLAIN = /^[!-~](?:[ -~]*[!-~])?$/
+
+/** As `foreignText`, of all texts among `facts`. */
+export function foreignTexts<Facts extends object>(facts: Facts): Facts & Readonly<Record<string, unknown>> {
+  const clean = { ...facts } as Record<string, unknown>
+  for (const name in clean) {
+    const value = clean[name]
+    if (typeof value === 'string') clean[name] = foreignText(value)
+  }
+  return clean as Facts & Readonly<Record<string, unknown>>
+}

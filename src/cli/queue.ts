@@ -109,6 +109,11 @@ async function apply(change: QueueChange, ids: string[], options: WishOptions, m
 
 async function trace(messageId: string, options: CommonOptions): Promise<void> {
   const entries = await atDesk(options, (desk) => traceMessage(desk, { messageId }))
-  const rows = entries.map(({ atMs, event, detail }) => ({ at: isoTime(atMs), event, detail }))
+  const rows = entries.map(({ atMs, event, detail, facts }) => ({
+    at: isoTime(atMs),
+    event,
+    detail,
+    ...(options.json === true && { facts: facts ?? null }),
+  }))
   sayRows(options, rows, `Nothing is known of ${messageId}.`)
 }

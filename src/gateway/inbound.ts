@@ -4,10 +4,10 @@
  * private key and stored (B4); tampered, it is refused while the sender's server still listens (B5).
  */
 import { randomUUID } from 'node:crypto'
-import { type Authentication } from '../authentication/authenticate.ts'
-import { briefly, unvouchedPolicy } from '../authentication/results.ts'
+import { unvouchedPolicy } from '../authentication/results.ts'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
+import * as mailEvents from '../base/mail-events.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { KeyFinder } from '../keys/find.ts'
@@ -35,7 +35,9 @@ import { openKnowingAuthor } from './open-knowing-author.ts'
 import { messageIdOf } from './submitted-header.ts'
 import { type ToldRefusals, wasDecrypted } from './told-refusals.ts'
 import type { ProtectionPool } from './protect.ts'
-import { type Decided, type Incoming, settle, traceRefusal } from './settle-inbound.ts'
+import type { RefusalTraces } from './refusal-traces.ts'
+import { type Decided, type Incoming, settle } from './settle-inbound.ts'
+import { verdictEvent } from './verdict-event.ts'
 
 export interface InboundDeps {
   readonly clock: Clock
@@ -56,6 +58,7 @@ export interface InboundDeps {
   readonly keepEvidence: boolean
   readonly told: ToldRefusals
   readonly senders: SenderRules
+  readonly refusals: RefusalTraces
 }
 
 export interface Inbound extends Inbox {
@@ -119,54 +122,65 @@ async function processOrDefer(
 
 /** Says what came, and what was answered when that is a refusal. */
 async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
-  const { origin, arrived, recipients, mailFrom } = incoming
+  const { origin, arrived, recipients, mailFrom, nowMs } = incoming
   const { message, sizeBytes } = arrived
   const mail = { messageId: messageIdOf(message.fields), ...(origin.session && { session: origin.session }) }
   events.messageReceived({ ...mail, ...origin, mailFrom, rcptTo: recipients, sizeBytes })
-  const answer = await receive(deps, incoming, mail)
-  if (!isPositive(answer)) events.refused({ ...mail, ...origin, reply: replyText(answer) })
+  const { answer, verdicts } = await receive(deps, incoming, mail)
+  if (isPositive(answer)) return answer
+  const refused = mailEvents.refused({ ...mail, ...origin, sender: mailFrom, reply: replyText(answer) })
+  await deps.refusals.tell([...verdicts, refused], origin.peerAddress ?? '', nowMs)
   return answer
 }
 
+interface Received {
+  readonly answer: Reply
+  /** Of a mail that was refused for what it was found to be. */
+  readonly verdicts: readonly mailEvents.MailEvent[]
+}
+
+const answered = (answer: Reply): Received => ({ answer, verdicts: [] })
+
 /** One mail, one answer: what one recipient's policy refuses is refused for all that came with it. */
-async function receive(deps: InboundDeps, incoming: Incoming, mail: events.MailFacts): Promise<Reply> {
+async function receive(deps: InboundDeps, incoming: Incoming, mail: mailEvents.MailFacts): Promise<Received> {
   const { id, nowMs, arrived, recipients } = incoming
   const { message } = arrived
   const fault = headerFault(message, { hostname: deps.hostname, recipients })
-  if (fault !== undefined) return fault
+  if (fault !== undefined) return answered(fault)
 
   const accounts = await Promise.all(recipients.map((address) => activeAccount(deps.store, address)))
   const missing = recipients.find((_address, index) => accounts[index] === undefined)
-  if (missing !== undefined) return reply(550, '5.1.1', `No such user here: ${missing}`)
+  if (missing !== undefined) return answered(reply(550, '5.1.1', `No such user here: ${missing}`))
 
   const [opening, authenticating] = await Promise.allSettled([
     openKnowingAuthor(deps, arrived, () => ringsFor(deps, message, recipients), nowMs),
     authenticateSender(deps.senders, incoming),
   ])
   if (opening.status === 'rejected') throw opening.reason
-  if ('code' in opening.value) return opening.value
+  if ('code' in opening.value) return answered(opening.value)
   const { rings } = opening.value
   await using opened = opening.value.opened // what was opened goes, also when the sender could not be judged
   if (authenticating.status === 'rejected') throw authenticating.reason
   const authentication = authenticating.value
   const reports = await judgeWithData(deps, rings, opened.reports, nowMs)
-  if ('code' in reports) return reports
+  if ('code' in reports) return answered(reports)
   const decided = recipients.map((address, index) => {
     const report = reports[index] as Findings
     const policy = deps.policyFor(domainOf(address))
     const unvouched = authentication && unvouchedPolicy(authentication, deps.senders.trustedSealers)
     const decision = decideInbound(report.summary, report.sealed, policy, unvouched)
-    sayVerdict(mail, address, report, decision, authentication)
     return { address, account: accounts[index] as Account, report, decision }
   })
   const told = decided.filter(({ decision }) => decision.action === 'refuse').map((each) => mayTell(deps, each, nowMs))
   const refusing = decided.find((each) => each.decision.action === 'refuse')
-  if (refusing !== undefined && told.includes(true)) {
-    await traceRefusal(deps.store, { incoming, mail, decided, authentication })
-    return refusal(refusing.report, refusing.decision)
-  }
-  await settle(deps, { incoming, mail, decided: decided.map(heldWhenRefused), authentication }, opened)
-  return reply(250, '2.0.0', `Delivered as ${id}`)
+  const isRefused = refusing !== undefined && told.includes(true)
+  const author = authorOf(message)
+  const known = 'address' in author ? await deps.publicKeys.known(author.address) : []
+  const settled = isRefused ? decided : decided.map(heldWhenRefused)
+  const verdicts = settled.map((each) => verdictEvent(mail, each, known, authentication))
+  if (isRefused) return { answer: refusal(refusing.report, refusing.decision), verdicts }
+  await settle(deps, { incoming, mail, decided: settled, verdicts, authentication }, opened)
+  return answered(reply(250, '2.0.0', `Delivered as ${id}`))
 }
 
 /** A refusal before any decryption says nothing that its sender does not know. */
@@ -177,22 +191,6 @@ function mayTell({ told }: InboundDeps, { address, report }: Decided, nowMs: num
 /** A refusal that must not be told: the mail goes to the postmaster, not to the reader. */
 function heldWhenRefused(each: Decided): Decided {
   return each.decision.action === 'refuse' ? { ...each, decision: { ...each.decision, action: 'quarantine' } } : each
-}
-
-function sayVerdict(
-  mail: events.MailFacts,
-  recipient: Address,
-  { summary }: Findings,
-  decision: InboundDecision,
-  authentication: Authentication | undefined,
-): void {
-  const { signature, encrypted, signer, reason } = summary
-  const known = {
-    ...(signer !== null && { signer }),
-    ...(authentication && { authentication: briefly(authentication) }),
-    ...(reason !== null && { why: reason }),
-  }
-  events.verdict({ ...mail, recipient, outcome: decision.action, rule: decision.rule, signature, encrypted, ...known })
 }
 
 async function activeAccount(store: Store, address: Address): Promise<Account | undefined> {

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { isAscii } from 'node:buffer'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
+import * as mailEvents from '../base/mail-events.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { DkimKeys } from '../keys/dkim-keys.ts'
@@ -18,14 +19,8 @@ import type { ValidationSource } from '../keys/validation-source.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
 import { namedRecipients } from '../message/recipients.ts'
-import {
-  type Copy,
-  type OutboundPlan,
-  type RecipientFacts,
-  decideOutbound,
-  refusalOf,
-} from '../policy/decide-outbound.ts'
-import { explainCopy, explainQueued, explainRefused } from '../policy/explain.ts'
+import { type Copy, type OutboundPlan, decideOutbound, refusalOf } from '../policy/decide-outbound.ts'
+import { explainQueued, explainRefused } from '../policy/explain.ts'
 import type { AutocryptPolicy, OutboundPolicy } from '../policy/settings.ts'
 import { carriesHeader } from '../protection/header/header-protection.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
@@ -36,14 +31,16 @@ import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import type { Store } from '../store/database.ts'
 import { type HandedOver, type QueueTaker, enqueueFor } from '../store/hand-over.ts'
 import type { NewQueueItem } from '../store/queue.ts'
-import { addTrace } from '../store/trace.ts'
 import type { Tx } from '../store/schema.ts'
+import { addTrace, entriesOf } from '../store/trace.ts'
 import { receivedField } from './annotate.ts'
 import { hiddenFromOthers, hiddenInAnswered, rememberSent } from './confidential-answers.ts'
+import { type KnownRecipient, copiesMade } from './copies-made.ts'
 import { headerFault } from './header-fault.ts'
 import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
 import { withoutRevoked } from './recipient-status.ts'
+import type { RefusalTraces } from './refusal-traces.ts'
 import {
   type Head,
   askedFor,
@@ -73,6 +70,7 @@ export interface OutboundDeps {
   /** Those that every user of ours is to have a key for. */
   readonly ourStandards: readonly StandardName[]
   readonly queue: QueueTaker
+  readonly refusals: RefusalTraces
 }
 
 /** Settings that hold for every mail alike. */
@@ -91,7 +89,7 @@ export interface Outbound extends Inbox {
 
 export function createOutbound(deps: OutboundDeps): Outbound {
   return {
-    accept: (mail) => sayWhenRefused(mail, accept(deps, mail)),
+    accept: (mail) => accept(deps, mail),
     refuseRecipient: (recipient) => refuseRecipient(deps, recipient),
   }
 }
@@ -107,27 +105,34 @@ async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<
   return why === undefined ? undefined : reply(554, '5.7.5', explainRefused([{ address: recipient, why }]))
 }
 
-async function recipientFacts(deps: OutboundDeps, address: Address, nowMs: number): Promise<RecipientFacts> {
+async function recipientFacts(deps: OutboundDeps, address: Address, nowMs: number): Promise<KnownRecipient> {
   const policy = deps.policyFor(domainOf(address))
-  const known = await deps.correspondents.get(address, nowMs, policy.standards)
-  const usable = await withoutRevoked(deps, address, known.certificates, policy.revocation, nowMs)
-  return { address, ...known, ...usable, policy }
-}
-
-async function sayWhenRefused(mail: ReceivedMail, answered: Promise<Reply>): Promise<Reply> {
-  const answer = await answered
-  const { id: session, peerAddress } = mail.session
-  if (!isPositive(answer)) events.refused({ by: 'submission', session, peerAddress, reply: replyText(answer) })
-  return answer
+  const correspondent = await deps.correspondents.get(address, nowMs, policy.standards)
+  const usable = await withoutRevoked(deps, address, correspondent.certificates, policy.revocation, nowMs)
+  return { address, ...correspondent, ...usable, policy, known: await deps.publicKeys.known(address) }
 }
 
 async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
-  const { login } = mail.session
+  const { login, id: session, peerAddress } = mail.session
   assert(login !== undefined, 'submission takes mail from signed-in users only')
-  const id = randomUUID()
   const nowMs = deps.clock.nowMs()
   const head = await readHead(mail.content)
-  if ('code' in head) return head
+  const answer = 'code' in head ? head : await submit(deps, mail, login, head, nowMs)
+  if (isPositive(answer)) return answer
+  const messageId = 'code' in head ? '' : messageIdOf(head.part.fields)
+  const facts = { by: 'submission', messageId, session, peerAddress, sender: login } as const
+  await deps.refusals.tell([mailEvents.refused({ ...facts, reply: replyText(answer) })], login, nowMs)
+  return answer
+}
+
+async function submit(
+  deps: OutboundDeps,
+  mail: ReceivedMail,
+  login: Address,
+  head: Head,
+  nowMs: number,
+): Promise<Reply> {
+  const id = randomUUID()
   const recipients = mail.envelope.rcptTo.map(({ address }) => address)
   const wrong = headerFault(head.part, { hostname: deps.hostname, recipients }) ?? checkAuthor(head.part, login)
   if (wrong !== undefined) return wrong
@@ -163,8 +168,7 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   if ('code' in copies) return copies
   const facts = { messageId, session: mail.session.id }
   events.messageReceived({ ...facts, ...receivedFacts(mail, login, job.header.length + body.sizeBytes()) })
-  events.messageProtected({ ...facts, sender: login, ...protectedFacts(plan) })
-
+  const queued = mailEvents.queued({ ...facts, ...(await queuedFacts(deps, plan, login)) })
   const { refused } = plan
   const { hostname, store } = deps
   const notice =
@@ -179,14 +183,13 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
     tls: tlsWishOf(mail.envelope.requireTls, head.part),
   }
   const handedOver = await deps.store.commit(async (tx) => {
-    const queued = await queueCopies(deps, tx, plan.copies, copies, same)
+    const handed = await queueCopies(deps, tx, plan.copies, copies, same)
     if (notice !== undefined) await queueNotice(deps.store, tx, notice, nowMs)
     await rememberSent(tx, login, { fields, hidden: hiddenFromOthers(plan.copies, deps.domains), atMs: nowMs })
-    const detail = [queuedText(plan), ...plan.copies.map(explainCopy)].join('; ')
-    await addTrace(tx, { atMs: nowMs, messageId, event: 'queued', detail })
-    return notice === undefined ? queued : { ...queued, more: true }
+    await addTrace(tx, entriesOf([queued], nowMs))
+    return notice === undefined ? handed : { ...handed, more: true }
   })
-  events.queued({ ...facts, recipients: plan.copies.flatMap((copy) => copy.recipients) })
+  events.say(queued)
   deps.queue.take(handedOver)
   return reply(250, '2.0.0', queuedText(plan))
 }
@@ -197,13 +200,17 @@ const HEADER_NOT_CARRIED = reply(
   'The Content-Type cannot be read; so the header cannot be protected and the Subject not hidden',
 )
 
+interface Plan extends OutboundPlan {
+  readonly recipients: readonly KnownRecipient[]
+}
+
 async function planFor(
   deps: OutboundDeps,
   { part, preview }: Head,
   envelope: SmtpEnvelope,
   { address: sender, signers }: { address: Address; signers: readonly OwnKey[] },
   nowMs: number,
-): Promise<OutboundPlan | Reply> {
+): Promise<Plan | Reply> {
   const rules = deps.rules()
   const certificates = signers.map(({ certificate }) => certificate)
   const recipients = await Promise.all(
@@ -223,7 +230,7 @@ async function planFor(
     )
   if (alreadyProtected && rules.alreadyProtected === 'refuse')
     return reply(550, '5.7.1', 'The message is protected already; send it in plain, the server protects it')
-  return decideOutbound({
+  const plan = decideOutbound({
     recipients,
     named: namedRecipients(part),
     asked: rules.usersMayAsk ? askedFor(part) : undefined,
@@ -236,6 +243,7 @@ async function planFor(
       ? await deps.publicKeys.certificatesOfSender(certificates, sender, nowMs)
       : [],
   })
+  return { ...plan, recipients }
 }
 
 interface CopyToQueue {
@@ -295,18 +303,29 @@ function hidesHeader({ protection }: Copy): boolean {
   return kind === 'wrapped' && protection.layering !== 'sign' && (protection.confidentiality ?? 'none') !== 'none'
 }
 
-function queuedText(plan: OutboundPlan): string {
-  const { encryptedFor, signedOnlyFor } = protectedFacts(plan)
-  return explainQueued(encryptedFor.length, signedOnlyFor, plan.onTheirWord, plan.refused)
+function queuedText({ copies, onTheirWord, refused }: OutboundPlan): string {
+  let sealed = 0
+  const signedOnlyFor: Address[] = []
+  for (const { protection, recipients } of copies)
+    if (protection.kind === 'wrapped')
+      if (protection.layering === 'sign') signedOnlyFor.push(...recipients)
+      else sealed += recipients.length
+  return explainQueued(sealed, signedOnlyFor, onTheirWord, refused)
 }
 
-function protectedFacts(plan: OutboundPlan) {
-  const encryptedFor: Address[] = []
-  const signedOnlyFor: Address[] = []
-  for (const { protection, recipients } of plan.copies)
-    if (protection.kind === 'wrapped')
-      (protection.layering === 'sign' ? signedOnlyFor : encryptedFor).push(...recipients)
-  return { encryptedFor, signedOnlyFor, onTheirWord: plan.onTheirWord, copies: plan.copies.length }
+async function queuedFacts(
+  { publicKeys }: OutboundDeps,
+  plan: Plan,
+  sender: Address,
+): Promise<Omit<mailEvents.QueuedFacts, 'messageId'>> {
+  const { copies, recipients, refused } = plan
+  return {
+    sender,
+    recipients: copies.flatMap((copy) => copy.recipients),
+    copies: copiesMade(copies, recipients, await publicKeys.known(sender)),
+    refused,
+    reply: queuedText(plan),
+  }
 }
 
 function receivedFacts(mail: ReceivedMail, mailFrom: string, sizeBytes: number) {

@@ -1,7 +1,8 @@
 /** Stores what was decided about an incoming mail: mailbox, quarantine, evidence, and what was learned about keys. */
 import { type Authentication } from '../authentication/authenticate.ts'
-import { authenticationWords, briefly } from '../authentication/results.ts'
+import { authenticationWords } from '../authentication/results.ts'
 import * as events from '../base/events.ts'
+import * as mailEvents from '../base/mail-events.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { PublicKeys } from '../keys/public-keys.ts'
 import { type Address, sameAddress } from '../message/address.ts'
@@ -21,7 +22,7 @@ import type { Store } from '../store/database.ts'
 import { addToMailbox } from '../store/mailboxes.ts'
 import { addToQuarantine } from '../store/quarantine.ts'
 import type { BytesId, Tx } from '../store/schema.ts'
-import { addTrace } from '../store/trace.ts'
+import { addTrace, entriesOf } from '../store/trace.ts'
 import { changedKeyNotices } from './changed-key.ts'
 import { authenticationResults, statusField, withoutForged } from './annotate.ts'
 import type { ArrivedMail, MakeHead, OpenedMail } from './arrived-mail.ts'
@@ -50,8 +51,10 @@ export interface Decided {
 
 interface Settling {
   readonly incoming: Incoming
-  readonly mail: events.MailFacts
+  readonly mail: mailEvents.MailFacts
   readonly decided: readonly Decided[]
+  /** What is said of each of them. */
+  readonly verdicts: readonly mailEvents.MailEvent[]
   /** Of mail that came in from outside, where it was asked for. */
   readonly authentication: Authentication | undefined
 }
@@ -105,27 +108,21 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
           atMs: incoming.nowMs,
         })
     if (held.length > 0) await quarantine(tx, settling, held, originalId as BytesId)
-    for (const each of decided) await trace(tx, settling, each)
+    await addTrace(tx, entriesOf(settling.verdicts, incoming.nowMs))
     return harvest(deps, tx, settling, keys)
   })
+  for (const event of settling.verdicts) events.say(event)
   for (const { changed, held, ...each } of harvested) {
-    events.keyHarvested(each)
+    events.keyHarvested({ ...settling.mail, ...each })
     if (changed) events.keyChanged({ address: each.address, fingerprint: each.fingerprint, held })
   }
   for (const [index, each] of kept.entries())
     events.stored({ ...settling.mail, recipient: each.address, sizeBytes: (sealed[index] as FinishedBytes).sizeBytes })
   for (const { decision, report } of decided) {
     const facts = { ...settling.mail, why: whyNot(report, decision) }
-    if (decision.action === 'discard') events.discarded(facts)
+    if (decision.action === 'discard') events.say(mailEvents.discarded(facts))
     if (decision.action === 'quarantine') events.quarantined(facts)
   }
-}
-
-/** A refused mail is not kept; what it was refused for can be asked with `sealpost trace`. */
-export async function traceRefusal(store: Store, settling: Settling): Promise<void> {
-  await store.commit(async (tx) => {
-    for (const each of settling.decided) await trace(tx, settling, each)
-  })
 }
 
 /** What the terminal will fetch before the body: our fields in front, forged ones out, everything else byte for byte. */
@@ -167,21 +164,7 @@ async function quarantine(
 const whyNot = ({ summary }: Findings, { rule }: InboundDecision): string =>
   rule === 'dmarc' ? 'the domain in From does not vouch for it (DMARC)' : (summary.reason ?? rule)
 
-function trace(
-  tx: Tx,
-  { incoming, mail, authentication }: Settling,
-  { address, report, decision }: Decided,
-): Promise<void> {
-  const { signature, encrypted, reason, signer } = report.summary
-  const why = reason === null ? '' : ` (${reason})`
-  const sender = authentication === undefined ? '' : `; ${briefly(authentication)}`
-  const by = signer === null ? '' : ` by ${signer}`
-  const seal = encrypted ? 'encrypted' : 'not encrypted'
-  const detail = `${address}: rule ${decision.rule}, signature ${signature}${by}, ${seal}${why}${sender}`
-  return addTrace(tx, { atMs: incoming.nowMs, messageId: mail.messageId, event: decision.action, detail })
-}
-
-type Harvested = Parameters<typeof events.keyHarvested>[0] & {
+type Harvested = Omit<Parameters<typeof events.keyHarvested>[0], keyof mailEvents.MailFacts> & {
   readonly address: Address
   /** The author had another key before, and whether this one is not used because of it. */
   readonly changed: boolean

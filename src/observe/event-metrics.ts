@@ -1,6 +1,7 @@
 /** Counts what is said in base/events.ts: each row of the table is an event and what it adds to. */
 import diagnostics from 'node:diagnostics_channel'
 import { EVENT, EVENT_CHANNEL, type EventName, type SealpostEvent } from '../base/events.ts'
+import type { CopyFacts } from '../base/mail-events.ts'
 import { Counter, type Metric } from './registry.ts'
 
 const makeCounters = () => ({
@@ -8,12 +9,14 @@ const makeCounters = () => ({
   receivedBytes: new Counter('sealpost_received_bytes_total', 'Bytes of these mails.', ['by']),
   protected: new Counter('sealpost_recipients_protected_total', 'Recipients of outbound mail, by what they get.', [
     'protection',
+    'standard',
   ]),
   verdicts: new Counter('sealpost_verdicts_total', 'What inbound mail was found to be, for each recipient.', [
     'outcome',
     'rule',
     'signature',
     'encrypted',
+    'standard',
   ]),
   queued: new Counter('sealpost_recipients_queued_total', 'Recipients put into the queue.'),
   stored: new Counter('sealpost_messages_stored_total', 'Mails put into mailboxes.'),
@@ -45,18 +48,26 @@ const COUNTS: Readonly<Partial<Record<EventName, Count>>> = {
     counters.received.add([word(by)])
     counters.receivedBytes.add([word(by)], Number(sizeBytes))
   },
-  [EVENT.messageProtected]: (counters, { encryptedFor, signedOnlyFor }) => {
-    counters.protected.add(['encrypted'], lengthOf(encryptedFor))
-    counters.protected.add(['signed'], lengthOf(signedOnlyFor))
+  [EVENT.verdict]: (counters, { outcome, rule, signature, encrypted, standard }) =>
+    counters.verdicts.add([
+      word(outcome),
+      word(rule),
+      word(signature),
+      encrypted === true ? 'yes' : 'no',
+      word(standard),
+    ]),
+  [EVENT.queued]: (counters, { recipients, copies }) => {
+    counters.queued.add([], lengthOf(recipients))
+    for (const { protection, standard = 'none', recipients: readers } of copies as readonly CopyFacts[])
+      counters.protected.add([protection, standard], readers.length)
   },
-  [EVENT.verdict]: (counters, { outcome, rule, signature, encrypted }) =>
-    counters.verdicts.add([word(outcome), word(rule), word(signature), encrypted === true ? 'yes' : 'no']),
-  [EVENT.queued]: (counters, { recipients }) => counters.queued.add([], lengthOf(recipients)),
   [EVENT.stored]: (counters) => counters.stored.add(),
   [EVENT.delivered]: (counters) => counters.deliveries.add(['delivered']),
   [EVENT.deferred]: (counters) => counters.deliveries.add(['deferred']),
-  [EVENT.returned]: (counters, { action }) =>
-    counters.deliveries.add([action === 'delayed' ? 'delay-told' : 'returned']),
+  [EVENT.returned]: (counters, { action }) => {
+    if (action === 'delayed') counters.deliveries.add(['delay-told'])
+    if (action === 'failed') counters.deliveries.add(['returned'])
+  },
   [EVENT.hostFailed]: (counters, { stage }) => counters.hostsFailed.add([word(stage)]),
   [EVENT.refused]: (counters, { by, reply }) => counters.refused.add([word(by), replyCode(reply)]),
   [EVENT.quarantined]: (counters) => counters.quarantined.add(),

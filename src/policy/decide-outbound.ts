@@ -160,7 +160,12 @@ function encryptedIn(
   if (certificates.length === 0) return 'classical-key'
   const encryption = chooseEncryption(policy, standardNamed(standard), [known])
   if (encryption === undefined) return 'weak-cipher'
-  return { ...commonIn(standard, recipient, facts), layering: layeringOf(policy, known), certificates, encryption }
+  return {
+    ...commonIn(standard, recipient, facts),
+    layering: layeringOf(recipient, standard),
+    certificates,
+    encryption,
+  }
 }
 
 /** What does not depend on whether it is encrypted. */
@@ -200,9 +205,19 @@ function stricter(one: HeaderConfidentiality, other: HeaderConfidentiality): Hea
   return one === 'shy' || other === 'none' ? one : other
 }
 
-function layeringOf({ layering, surrogate }: OutboundPolicy, known: Abilities | undefined): Layering {
+/** Set by the operator; the other side is a gateway as we are, or has signed outside as one does; or nothing is known. */
+export type LayeringReason = 'policy' | 'surrogate' | 'outer-signature' | 'common'
+
+export function layeringReason({ policy, abilities }: RecipientFacts, standard: StandardName): LayeringReason {
+  if (policy.layering !== 'auto') return 'policy'
+  if (policy.surrogate) return 'surrogate'
+  return abilities[standard]?.outerSignature === true ? 'outer-signature' : 'common'
+}
+
+function layeringOf(recipient: RecipientFacts, standard: StandardName): Layering {
+  const { layering } = recipient.policy
   if (layering !== 'auto') return layering
-  return surrogate || known?.outerSignature === true ? 'encrypt-sign' : 'sign-encrypt'
+  return layeringReason(recipient, standard) === 'common' ? 'sign-encrypt' : 'encrypt-sign'
 }
 
 /** Those who share a copy. */

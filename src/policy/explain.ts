@@ -2,7 +2,7 @@
 import type { Address } from '../message/address.ts'
 import type { Summary } from '../protection/summary.ts'
 import type { InboundDecision } from './decide-inbound.ts'
-import type { Copy, RefusalReason, RefusedRecipient } from './decide-outbound.ts'
+import type { RefusalReason, RefusedRecipient } from './decide-outbound.ts'
 
 /** What `X-Sealpost-Status` says to the reader. */
 export function explainToReader(summary: Summary, decision: InboundDecision): string {
@@ -81,21 +81,6 @@ export function explainQueued(
   ]
   return parts.length === 0 ? 'Queued as it came: already protected' : `Queued: ${parts.join('; ')}`
 }
-
-/** For the trace: what one copy is made of, and with whose keys; `key list` and `correspondent` say why these are trusted. */
-export function explainCopy({ recipients, protection }: Copy): string {
-  const to = listed(recipients)
-  if (protection.kind === 'as-is') return `${to}: as it came`
-  const { standard, layering, certificates, encryption } = protection
-  if (layering === 'sign') return `${to}: ${standard}, signed only`
-  const keys = certificates.slice(0, LISTED_MAX).map(({ fingerprint }) => fingerprint.slice(0, FINGERPRINT_SHOWN))
-  const more = certificates.length > LISTED_MAX ? [`${certificates.length - LISTED_MAX} more`] : []
-  const cipher = encryption.cipher === undefined ? [] : [encryption.cipher]
-  return [`${to}: ${standard}`, layering, ...cipher, `for keys ${[...keys, ...more].join(' ')}`].join(', ')
-}
-
-/** Enough of a fingerprint to find it in a list. */
-const FINGERPRINT_SHOWN = 16
 
 /** Why nothing was sent to them, and what to do about it. */
 export function explainRefused(refused: readonly RefusedRecipient[]): string {

@@ -1,12 +1,13 @@
 /** Writes down what became of a batch: all of it in one transaction, so that no recipient ends in silence. */
 import * as events from '../base/events.ts'
+import * as mailEvents from '../base/mail-events.ts'
 import type { Domain } from '../message/address.ts'
 import { replyText } from '../protocol/smtp-reply.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
 import { enqueue, removeItems, retryItems, type QueueBatch } from '../store/queue.ts'
 import type { Tx } from '../store/schema.ts'
-import { addTrace, type TraceEntry } from '../store/trace.ts'
+import { addTrace, entriesOf } from '../store/trace.ts'
 import type { RetrySchedule } from './retry.ts'
 import { noticeFor, noticeItem, readHeader, type Notice } from './notify.ts'
 import type { ItemVerdict } from './verdict.ts'
@@ -58,7 +59,7 @@ export class Settler {
   /** Durable when it resolves. When it rejects nothing was written, and it may be tried again. */
   settle(settlement: Settlement): Promise<void> {
     const written = Promise.withResolvers<void>()
-    this.#waiting.push({ settlement, written })
+    this.#waiting.push({ settlement, events: settlement.verdicts.flatMap(eventsOf), written })
     if (!this.#writing) void this.#writeAll()
     return written.promise
   }
@@ -75,15 +76,14 @@ export class Settler {
   }
 
   async #write(group: readonly WaitingSettlement[]): Promise<boolean> {
-    const settlements = group.map((one) => one.settlement)
     try {
-      await this.#deps.store.commit((tx) => write(this.#deps, tx, settlements))
+      await this.#deps.store.commit((tx) => write(this.#deps, tx, group))
     } catch (error) {
       for (const one of group) one.error = error
       return false
     }
     for (const one of group) {
-      for (const verdict of one.settlement.verdicts) sayEvent(verdict)
+      for (const event of one.events) events.say(event)
       one.error = undefined
       one.written.resolve()
     }
@@ -93,12 +93,14 @@ export class Settler {
 
 interface WaitingSettlement {
   readonly settlement: Settlement
+  readonly events: readonly mailEvents.MailEvent[]
   readonly written: PromiseWithResolvers<void>
   /** Why it could not be written. */
   error?: unknown
 }
 
-async function write(deps: SettleDeps, tx: Tx, settlements: readonly Settlement[]): Promise<void> {
+async function write(deps: SettleDeps, tx: Tx, group: readonly WaitingSettlement[]): Promise<void> {
+  const settlements = group.map((one) => one.settlement)
   for (const { verdicts, notice, nowMs } of settlements) {
     const about = verdicts.find((one) => one.notify !== undefined)?.item
     if (notice !== undefined && about !== undefined) {
@@ -118,8 +120,10 @@ async function write(deps: SettleDeps, tx: Tx, settlements: readonly Settlement[
       tx,
       done.map((one) => one.item.id),
     )
-  const entries = settlements.flatMap(({ verdicts, nowMs }) => verdicts.flatMap((one) => traceOf(one, nowMs)))
-  await addTrace(tx, entries)
+  await addTrace(
+    tx,
+    group.flatMap(({ events: told, settlement }) => entriesOf(told, settlement.nowMs)),
+  )
 }
 
 interface Retries {
@@ -153,38 +157,27 @@ async function headerOrNothing(deps: SettleDeps, batch: QueueBatch): Promise<Uin
   }
 }
 
-function traceOf(verdict: ItemVerdict, atMs: number): TraceEntry[] {
-  const { item, result } = verdict
-  const at = result.remote === undefined ? '' : ` at ${result.remote}`
-  const entry = { atMs, messageId: item.messageId }
-  const detail = `${item.recipient}${at}: ${replyText(result.reply)}`
-  const event = { delivered: 'delivered', retry: 'deferred', failed: 'failed' }[verdict.kind]
-  const told = verdict.notify === undefined ? [] : [{ ...entry, event: 'returned', detail: noticeText(verdict) }]
-  return [{ ...entry, event, detail }, ...told]
-}
-
-const noticeText = (verdict: ItemVerdict): string => `${verdict.item.mailFrom} is told: ${verdict.notify}`
-
-function sayEvent(verdict: ItemVerdict): void {
-  const { item, result } = verdict
+/** What became of one recipient, and who is told. */
+function eventsOf(verdict: ItemVerdict): mailEvents.MailEvent[] {
+  const { item, result, notify } = verdict
+  const { messageId, recipient, mailFrom } = item
   const facts = {
-    messageId: item.messageId,
-    recipient: item.recipient,
+    messageId,
+    recipient,
     ...(result.remote !== undefined && { remote: result.remote }),
     reply: replyText(result.reply),
   }
+  const told = notify === undefined ? [] : [mailEvents.returned({ ...facts, action: notify, sender: mailFrom })]
   switch (verdict.kind) {
     case 'delivered':
-      return events.delivered(facts)
+      return [mailEvents.delivered(facts), ...told]
     case 'retry':
-      events.deferred({ ...facts, nextAttemptMs: verdict.atMs })
-      if (verdict.notify !== undefined) events.returned({ ...facts, action: 'delayed' })
-      return undefined
-    case 'failed':
-      if (verdict.notify !== undefined) return events.returned({ ...facts, action: 'failed' })
-      return events.discarded({
-        messageId: item.messageId,
-        why: `${facts.reply}; ${item.recipient}: nobody wants to be told (${item.mailFrom === '' ? 'null reverse-path' : 'NOTIFY'})`,
-      })
+      return [mailEvents.deferred({ ...facts, attempts: item.attempts + 1, nextAttemptMs: verdict.atMs }), ...told]
+    case 'failed': {
+      if (notify !== undefined) return told
+      const nobody = mailFrom === '' ? 'null reverse-path' : 'NOTIFY'
+      const why = `${facts.reply}; ${recipient}: nobody wants to be told (${nobody})`
+      return [mailEvents.discarded({ messageId, recipient, why })]
+    }
   }
 }

@@ -15,9 +15,10 @@ import {
   stored,
   unreachable,
 } from '../../test/support/queue-bench.ts'
+import { type MailEvent, sentenceOf } from '../base/mail-events.ts'
 import { domainOf } from '../message/address.ts'
 import { leaseBatches } from '../store/queue.ts'
-import { traceOf } from '../store/trace.ts'
+import { eventOf, traceOf } from '../store/trace.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -28,8 +29,8 @@ test('delivered: the row and the bytes are gone, the trace tells', async () => {
   assert.equal((await bench.count('bytes')).length, 0)
   const trace = await traceOf(bench.store.db, '<1@here.example>')
   assert.deepEqual(
-    trace.map((entry) => [entry.event, entry.detail]),
-    [['delivered', 'bob@there.example at mx.there.example: 250 2.0.0 Ok']],
+    trace.map((entry) => sentenceOf(eventOf(entry) as MailEvent)),
+    ['delivered to bob@there.example at mx.there.example: 250 2.0.0 Ok'],
   )
 })
 
@@ -102,7 +103,7 @@ test('the null reverse-path gets no DSN (RFC 5321 §4.5.5): the trace keeps the 
   await bench.empty()
   assert.equal(bench.local.length, 0)
   const [entry] = await traceOf(bench.store.db, '<1@here.example>')
-  assert.equal(entry?.event, 'failed')
+  assert.equal(entry?.event, 'discarded')
 })
 
 test('deferred: counted, put off, said once after four hours, returned after five days', async () => {

@@ -1,4 +1,5 @@
 /** What happened to each message, keyed by its Message-ID, for `sealpost trace`. */
+import { type MailEvent, isMailEvent } from '../base/mail-events.ts'
 import { type Param, prepared } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
 
@@ -7,7 +8,25 @@ export interface TraceEntry {
   /** The Message-ID field's msg-id, angle brackets included (RFC 5322 §3.6.4). */
   readonly messageId: string
   readonly event: string
+  /** JSON: the facts of the event, but for the Message-ID. A row may hold a sentence instead. */
   readonly detail: string
+}
+
+/** Of events of mails that have a Message-ID: of the others nobody could ask. */
+export function entriesOf(events: readonly MailEvent[], atMs: number): readonly TraceEntry[] {
+  return events.flatMap(({ event, facts: { messageId = '', ...facts } }) =>
+    messageId === '' ? [] : [{ atMs, messageId, event, detail: JSON.stringify(facts) }],
+  )
+}
+
+/** What `entriesOf` has written; `undefined` where it was a sentence, or an event that this version does not know. */
+export function eventOf({ event, messageId, detail }: TraceEntry): MailEvent | undefined {
+  if (!isMailEvent(event) || !detail.startsWith('{')) return undefined
+  try {
+    return { event, facts: { messageId, ...(JSON.parse(detail) as object) } }
+  } catch {
+    return undefined
+  }
 }
 
 /** One entry, or all entries of one step. */

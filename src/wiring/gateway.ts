@@ -11,6 +11,7 @@ import type { SenderRules } from '../gateway/authenticate-sender.ts'
 import type { createInbound } from '../gateway/inbound.ts'
 import type { createOutbound } from '../gateway/outbound.ts'
 import type { ProtectionPool } from '../gateway/protect.ts'
+import { RefusalTraces } from '../gateway/refusal-traces.ts'
 import { ToldRefusals } from '../gateway/told-refusals.ts'
 import type { Network } from '../keys/network.ts'
 import { isWithin, networkList } from '../keys/public-address.ts'
@@ -49,6 +50,7 @@ export function outboundDeps(
     rules: () => live.current.policy,
     ourStandards: standardsOfUsers(desk.config),
     queue,
+    refusals: new RefusalTraces(desk.store),
   }
 }
 
@@ -72,6 +74,7 @@ export function inboundDeps(
     },
     told: new ToldRefusals(() => live.current.limits.refusalsAfterDecryptionPerDay),
     senders: senderRules(desk, network),
+    refusals: new RefusalTraces(desk.store),
   }
 }
 

@@ -110,8 +110,9 @@ test('who asks to be answered encrypted is, and reads the answer with gpg', { sk
   const key = await newKey(address)
   await write(address, key)
   assert.match(await answer(address), ON_THEIR_WORD)
-  const { onTheirWord } = await provider.event('message-protected')
-  assert.deepEqual(onTheirWord, [address])
+  const { copies } = await provider.event('queued')
+  const [{ keys }] = copies as [{ keys: readonly { address: string; trust: string }[] }]
+  assert.equal(keys.find((each) => each.address === address)?.trust, 'candidate')
   await provider.event('delivered', (event) => event['recipient'] === address)
   const crossed = lastCrossed()
   assert.ok(!crossed.includes('The answer'))

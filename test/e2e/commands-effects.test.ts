@@ -185,7 +185,36 @@ test('queue list, hold, release and remove; trace tells what happened', async ()
   const traced = await provider.cli(['trace', messageId])
   assert.equal(traced[0]?.['event'], 'queued')
   assert.match(String(traced[0]?.['detail']), /dora@c\.example: (?:smime|openpgp), signed only$/)
+  const { copies } = (traced[0] ?? {})['facts'] as { copies: readonly Record<string, unknown>[] }
+  assert.deepEqual([copies[0]?.['recipients'], copies[0]?.['protection']], [['dora@c.example'], 'signed'])
   assert.deepEqual(await provider.cli(['trace', messageId.slice(1, -1)]), traced)
+})
+
+test('the trace tells why a submitted mail was refused, and by which keys another was opened', async () => {
+  const [user, to, password] = ['ann@a.example', 'ben@a.example', passwords.get('ann') ?? '']
+  const message = text('cara@a.example', to)
+  const { reply } = await submit({ port: provider.ports.submission, user, password, to: [to], message })
+  assert.match(reply, /^550 5\.7\.1 From is cara@a\.example/)
+  const [refused = {}, ...more] = await provider.cli(['trace', `<${mails}@test.example>`])
+  assert.deepEqual([refused['event'], refused['detail'], more], ['refused', `submission: refused with ${reply}`, []])
+  assert.equal((refused['facts'] as { sender: string }).sender, user)
+
+  assert.match(await submitAs('ann', to), /^250/)
+  const traced = await soon(
+    () => provider.cli(['trace', `<${mails}@test.example>`]),
+    (entries) => entries.length === 3,
+  )
+  assert.deepEqual(
+    traced.map(({ event }) => event),
+    ['queued', 'verdict', 'delivered'],
+  )
+  const key = String.raw`key [0-9a-f]{16} of (?:ann|ben)@a\.example \(own\)`
+  assert.match(String(traced[0]?.['detail']), new RegExp(`, encrypt-sign \\(.*\\), aes-.*, for ${key}, ${key}$`))
+  assert.match(
+    String(traced[1]?.['detail']),
+    new RegExp(`^accept for ben@a.example: rule valid, .*, encrypted aes.*, signature valid by ann@a.example, ${key}`),
+  )
+  await fetchOf('ben')
 })
 
 test('the queue is listed and changed by domain, sender and state; people see ages', async () => {

@@ -1,9 +1,11 @@
 /** The queue, and what is held for the postmaster. */
+import { foreignText } from '../../base/limits.ts'
+import { type MailEvent, sentenceOf } from '../../base/mail-events.ts'
 import { parseDomain } from '../../message/address.ts'
 import { audit } from '../../store/audit.ts'
 import { type QueueFilter, type QueueItem, holdItems, listQueue, releaseItems, removeItems } from '../../store/queue.ts'
 import type { Tx } from '../../store/schema.ts'
-import { type TraceEntry, traceOf } from '../../store/trace.ts'
+import { type TraceEntry, eventOf, traceOf } from '../../store/trace.ts'
 import { type Desk, needAddress, OperationRefused } from '../desk.ts'
 
 export type QueueChange = 'retry' | 'hold' | 'release' | 'remove'
@@ -82,8 +84,32 @@ function needFilter({ domain, sender, state }: QueueWish): QueueFilter {
   }
 }
 
+/** One thing that happened to a mail: its facts, and a sentence that says them. */
+export interface Traced {
+  readonly atMs: number
+  readonly event: string
+  readonly detail: string
+  readonly facts: MailEvent['facts'] | undefined
+}
+
 /** Everything that happened to one message, in order. */
-export function traceMessage(desk: Desk, input: { messageId: string }): Promise<readonly TraceEntry[]> {
-  const { messageId } = input
-  return traceOf(desk.store.db, messageId.startsWith('<') ? messageId : `<${messageId}>`)
+export async function traceMessage(desk: Desk, input: { messageId: string }): Promise<readonly Traced[]> {
+  const messageId = foreignText(input.messageId, Infinity)
+  const bracketed = messageId.startsWith('<') ? messageId : `<${messageId}>`
+  return (await traceOf(desk.store.db, foreignText(bracketed))).map(traced)
+}
+
+function traced(entry: TraceEntry): Traced {
+  const { atMs, event, detail } = entry
+  const told = eventOf(entry)
+  return { atMs, event, detail: told === undefined ? detail : worded(told, detail), facts: told?.facts }
+}
+
+/** Another version may know the event by other facts. */
+function worded(told: MailEvent, detail: string): string {
+  try {
+    return sentenceOf(told)
+  } catch {
+    return detail
+  }
 }
