@@ -113,7 +113,11 @@ const queue = z.strictObject({
     .default(120)
     .describe('Then the mail is returned to its sender; RFC 5321 §4.5.4.1 asks for 4 to 5 days.'),
   runningMax: countField(1, 1_000).default(40).describe('Deliveries at the same time.'),
-  runningPerDomainMax: countField(1, 1_000).default(10).describe('Of these, to one domain.'),
+  runningPerDomainMax: countField(1, 1_000)
+    .default(20)
+    .describe(
+      "Of these, to one domain: 10 at first, one more with each that it answers, half as many when it says 421 or cannot be reached. A domain in `relay.routes`, or all when there is a row `'*'`, may have as many as there are.",
+    ),
 })
 
 const rate = (count: number, what: string) => countField(0, 1_000_000).default(count).describe(what)

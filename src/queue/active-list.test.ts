@@ -3,9 +3,10 @@ import { test } from 'node:test'
 import type { Domain } from '../message/address.ts'
 import type { BytesId } from '../store/schema.ts'
 import type { QueueBatch, QueueItem } from '../store/queue.ts'
-import { ActiveList, LEASE_AHEAD, REST_MS } from './active-list.ts'
+import { ActiveList, LEASE_AHEAD } from './active-list.ts'
+import { REST_FIRST_MS } from './destinations.ts'
 
-const LIMITS = { runningMax: 4, runningPerDomainMax: 2 }
+const LIMITS = { runningMax: 4, runningForMax: () => 2 }
 const SHARE = (LEASE_AHEAD * LIMITS.runningMax) / 2
 
 test('one domain gets no more than its places, others start past it', () => {
@@ -51,8 +52,8 @@ test('what is being recorded keeps the time that it is given', () => {
 test('a domain at rest gives back what waits and is left out until the rest is over', () => {
   const list = new ActiveList(LIMITS)
   list.add([batch('a', 1), batch('b', 2), batch('a', 3)])
-  const { batches, untilMs } = list.rest('a' as Domain, 1_000)
-  assert.equal(untilMs, 1_000 + REST_MS)
+  const { batches, untilMs } = list.rest('a' as Domain, 1_000, 0)
+  assert.equal(untilMs, 1_000 + REST_FIRST_MS)
   assert.equal(batches.length, 2)
   assert.deepEqual(list.domainsToLeaveOut(1_000), ['a'])
   assert.deepEqual(list.domainsToLeaveOut(untilMs), [])

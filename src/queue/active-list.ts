@@ -1,18 +1,17 @@
 /** The batches this process has leased: those that run and those that wait for a place. Who may start is decided here. */
 import type { Domain } from '../message/address.ts'
 import type { QueueBatch } from '../store/queue.ts'
+import { Destinations } from './destinations.ts'
 
 export interface ActiveLimits {
   /** Batches that run at the same time. */
   readonly runningMax: number
-  /** Of these, for one domain. */
-  readonly runningPerDomainMax: number
+  /** Of these, for one domain, when it answers well. */
+  runningForMax(domain: Domain): number
 }
 
 /** Leased batches for each that can run: few, large leases, for each costs a commit. */
 export const LEASE_AHEAD = 8
-/** How long mail for a domain rests when none of its hosts could be reached: nobody queues up for a dead host. */
-export const REST_MS = 60_000
 
 export class ActiveList {
   readonly #limits: ActiveLimits
@@ -22,7 +21,7 @@ export class ActiveList {
   readonly #settling = new Set<QueueBatch>()
   /** Domains of which there is more in the queue than was let in. */
   readonly #leftOut = new Set<Domain>()
-  readonly #restUntilMs = new Map<Domain, number>()
+  readonly #destinations = new Destinations()
 
   constructor(limits: ActiveLimits) {
     this.#limits = limits
@@ -42,12 +41,11 @@ export class ActiveList {
 
   /** Domains that the next lease leaves out: they have their share of the list, or they rest. */
   domainsToLeaveOut(nowMs: number): Domain[] {
-    for (const [domain, untilMs] of this.#restUntilMs) if (untilMs <= nowMs) this.#restUntilMs.delete(domain)
     const counts = new Map<Domain, number>()
     for (const { domain } of [...this.#running, ...this.#waiting]) counts.set(domain, (counts.get(domain) ?? 0) + 1)
     const full = [...counts].filter(([, count]) => count >= this.#shareMax).map(([domain]) => domain)
     for (const domain of full) this.#leftOut.add(domain)
-    return [...new Set([...full, ...this.#restUntilMs.keys()])]
+    return [...new Set([...full, ...this.#destinations.resting(nowMs)])]
   }
 
   /**
@@ -67,7 +65,7 @@ export class ActiveList {
     const here = [...this.#running, ...this.#waiting]
     const full = here.length >= LEASE_AHEAD * this.#limits.runningMax
     const enough = here.filter((batch) => batch.domain === domain).length >= this.#shareMax
-    const rests = (this.#restUntilMs.get(domain) ?? 0) > nowMs
+    const rests = this.#destinations.isResting(domain, nowMs)
     if (full || enough || rests) this.#leftOut.add(domain)
     return !this.#leftOut.has(domain)
   }
@@ -100,10 +98,22 @@ export class ActiveList {
     return here <= this.#shareMax / 2 && this.#leftOut.delete(batch.domain)
   }
 
-  /** No host of `domain` can be reached. Takes out what waits for it, to be given back until the rest is over. */
-  rest(domain: Domain, nowMs: number): { readonly batches: readonly QueueBatch[]; readonly untilMs: number } {
-    const untilMs = nowMs + REST_MS
-    this.#restUntilMs.set(domain, untilMs)
+  /** `domain` took mail or refused it, or said that it has enough of us for now. */
+  heard(domain: Domain, reception: 'answered' | 'pushed-back', nowMs: number): void {
+    if (reception === 'answered') this.#destinations.answered(domain, this.#limits.runningForMax(domain))
+    else this.#destinations.pushedBack(domain, nowMs)
+  }
+
+  /**
+   * No host of `domain` can be reached. Takes out what waits for it, to be given back until the rest is over. `random` is
+   * uniform in [0, 1).
+   */
+  rest(
+    domain: Domain,
+    nowMs: number,
+    random: number,
+  ): { readonly batches: readonly QueueBatch[]; readonly untilMs: number } {
+    const untilMs = this.#destinations.unreachable(domain, nowMs, random)
     const batches = this.#waiting.filter((batch) => batch.domain === domain)
     this.#waiting.splice(0, Infinity, ...this.#waiting.filter((batch) => batch.domain !== domain))
     return { batches, untilMs }
@@ -123,8 +133,8 @@ export class ActiveList {
   #busyDomains(): ReadonlySet<Domain> {
     const counts = new Map<Domain, number>()
     for (const { domain } of this.#running) counts.set(domain, (counts.get(domain) ?? 0) + 1)
-    const { runningPerDomainMax } = this.#limits
-    return new Set([...counts].filter(([, count]) => count >= runningPerDomainMax).map(([domain]) => domain))
+    const placesOf = (domain: Domain): number => this.#destinations.placesOf(domain, this.#limits.runningForMax(domain))
+    return new Set([...counts].filter(([domain, count]) => count >= placesOf(domain)).map(([domain]) => domain))
   }
 }
 

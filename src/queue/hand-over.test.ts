@@ -17,7 +17,7 @@ test('handed over: it goes at once, with the bytes in memory, and is not leased 
 
 test('handed over: what would be more than the share of a domain waits in the queue, and comes', async () => {
   const gate = Promise.withResolvers<void>()
-  const limits = { runningMax: 1, runningPerDomainMax: 1 }
+  const limits = { runningMax: 1, runningForMax: () => 1 }
   await using bench = await start((_mail, to) => delivered(to), { limits, gate: gate.promise })
   const mails = LEASE_AHEAD
   for (let index = 0; index < mails; index++) await bench.handOver([item(BOB)])

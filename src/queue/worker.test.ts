@@ -16,9 +16,12 @@ import {
   unreachable,
 } from '../../test/support/queue-bench.ts'
 import { type MailEvent, sentenceOf } from '../base/mail-events.ts'
-import { domainOf } from '../message/address.ts'
+import { type Address, domainOf } from '../message/address.ts'
+import type { RecipientResult } from '../protocol/delivery.ts'
+import { reply } from '../protocol/smtp-reply.ts'
 import { leaseBatches } from '../store/queue.ts'
 import { eventOf, traceOf } from '../store/trace.ts'
+import { PLACES_FIRST, REST_FIRST_MS } from './destinations.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -163,7 +166,7 @@ test('a lease that a crash left behind ends at the start', async () => {
 test('stop: what runs is finished, what has not started stays', async () => {
   const gate = Promise.withResolvers<void>()
   await using bench = await start((_mail, to) => delivered(to), {
-    limits: { runningMax: 1, runningPerDomainMax: 1 },
+    limits: { runningMax: 1, runningForMax: () => 1 },
     gate: gate.promise,
   })
   await bench.queue([item(BOB)])
@@ -194,18 +197,58 @@ test('stop: what hangs is broken off after the grace', async () => {
 
 test('mail for a host that is down rests instead of queueing up for it; other mail goes on', async () => {
   await using bench = await start((_mail, to) => (domainOf(to) === domainOf(BOB) ? unreachable(to) : delivered(to)), {
-    limits: { runningMax: 2, runningPerDomainMax: 1 },
+    limits: { runningMax: 2, runningForMax: () => 1 },
+    started: false,
   })
-  for (let i = 0; i < 10; i++) await bench.queue([item(BOB)])
+  for (let i = 0; i < 10; i++) await bench.queue([item(BOB)], false)
   await bench.queue([item(address('carol@third.example'))])
+  await bench.worker.start({ alone: true })
   await bench.until(async () => (await bench.rows()).length === 10)
   await bench.until(async () => (await bench.rows()).some((row) => row.attempts === 1))
   await sleep(50)
   assert.ok(bench.relayed.filter((mail) => mail.domain === domainOf(BOB)).length <= 2)
+  const rested = (await bench.rows()).filter((row) => row.attempts === 0)
+  const shown = rested.map(({ nextAttemptMs, lastReply }) => [nextAttemptMs - bench.clock.ms, lastReply])
+  assert.ok(rested.length > 0)
+  assert.deepEqual(new Set(shown.map(String)), new Set([`${REST_FIRST_MS},451 4.4.1 No connection`]))
+})
+
+test('a domain that cannot be reached is asked once after each rest, and each rest is longer', async () => {
+  let isUp = false
+  await using bench = await start((_mail, to) => (isUp ? delivered(to) : unreachable(to)))
+  await bench.queue([item(BOB)])
+  await bench.until(async () => (await bench.rows())[0]?.attempts === 1)
+  const asks: number[] = []
+  for (let minute = 1; minute <= 8; minute++) {
+    const before = bench.relayed.length
+    await bench.queue([item(EVE)], false)
+    await bench.goOn(60_000)
+    await sleep(20)
+    if (bench.relayed.length > before) asks.push(minute)
+  }
+  assert.deepEqual(asks, [1, 3, 7], 'after 1, 2 and 4 minutes')
+  isUp = true
+  await bench.goOn(HOUR_MS)
+  await bench.empty()
+})
+
+test('a domain that has enough of us gets fewer at a time', async () => {
+  const busy = (to: Address): RecipientResult => ({
+    ...deferred(to, '4.3.2', ''),
+    reply: reply(421, '4.3.2', 'Enough'),
+  })
+  await using bench = await start((_mail, to) => busy(to))
+  await bench.queue([item(BOB)])
+  await bench.until(async () => (await bench.rows())[0]?.attempts === 1)
+  const others = Array.from({ length: 30 }, (_, nth) => address(`u${nth}@there.example`))
+  for (const to of others) await bench.queue([item(to)], false)
+  bench.worker.notify()
+  await bench.until(async () => (await bench.rows()).every((row) => row.attempts === 1))
+  assert.equal(bench.runningMax, PLACES_FIRST / 2)
 })
 
 test('many messages to one domain: each once, never more at a time than allowed', async () => {
-  await using bench = await start((_mail, to) => delivered(to), { limits: { runningMax: 20, runningPerDomainMax: 7 } })
+  await using bench = await start((_mail, to) => delivered(to), { limits: { runningMax: 20, runningForMax: () => 7 } })
   const all = Array.from({ length: 400 }, (_, i) => address(`u${i}@there.example`))
   await Promise.all(all.map((to) => bench.queue([item(to)], false)))
   bench.worker.notify()

@@ -7,13 +7,14 @@ import * as events from '../base/events.ts'
 import type { Address, Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import type { ForwardPath, TlsWish } from '../protocol/smtp-envelope.ts'
-import { reply } from '../protocol/smtp-reply.ts'
+import { reply, replyText } from '../protocol/smtp-reply.ts'
 import type { HandedOver, QueueTaker } from '../store/hand-over.ts'
 import {
   endLeases,
   endWaitsOfWrongClock,
   leaseBatches,
   nextDueMs,
+  postponeDomain,
   renewLease,
   type QueueBatch,
   type QueueItem,
@@ -40,7 +41,7 @@ export interface QueueWorkerDeps extends SettleDeps {
   readonly limits?: ActiveLimits
 }
 
-export const ACTIVE_LIMITS: ActiveLimits = { runningMax: 40, runningPerDomainMax: 10 }
+export const ACTIVE_LIMITS: ActiveLimits = { runningMax: 40, runningForMax: () => 20 }
 /** How long a lease lasts without a sign of life: so long waits what a crashed server had in its hands. */
 export const LEASE_MS = 2 * 60_000
 /** The queue is looked at this often at least: another process may have changed it. */
@@ -201,7 +202,7 @@ export class QueueWorker implements QueueTaker {
       const settlement = await prepareSettlement(this.#deps, batch, verdicts, now)
       this.#active.settling(batch)
       await this.#settleAtLast(settlement)
-      if (results.size > 0 && [...results.values()].every(isUnreachable)) await this.#rest(batch.domain)
+      await this.#heed(batch.domain, [...results.values()])
     } catch (error) {
       // nothing was written: the lease runs out, and the batch comes back
       events.trouble({ during: `working on the queue for ${batch.domain}`, error })
@@ -236,9 +237,21 @@ export class QueueWorker implements QueueTaker {
     }
   }
 
-  async #rest(domain: Domain): Promise<void> {
-    const { batches, untilMs } = this.#active.rest(domain, this.#deps.clock.nowMs())
-    await this.#giveBack(batches, untilMs)
+  /** What this attempt says about the next ones to the same domain. */
+  async #heed(domain: Domain, results: readonly RecipientResult[]): Promise<void> {
+    const { clock, store, random = Math.random } = this.#deps
+    const nowMs = clock.nowMs()
+    const [first] = results
+    if (first === undefined) return
+    if (!results.every(isUnreachable)) {
+      const isPushedBack = results.every(({ reply: { code } }) => code === 421)
+      return this.#active.heard(domain, isPushedBack ? 'pushed-back' : 'answered', nowMs)
+    }
+    const { batches, untilMs } = this.#active.rest(domain, nowMs, random())
+    await store.commit(async (tx) => {
+      await renewLease(tx, idsOf(batches), nowMs)
+      await postponeDomain(tx, domain, { nowMs, atMs: untilMs, reply: replyText(first.reply) })
+    })
   }
 
   /** What had been leased and has not started; when that cannot be written, the lease runs out. */

@@ -11,6 +11,8 @@ import type { BytesId, Db, QueueTable, Tx } from './schema.ts'
 export const BATCH_RECIPIENTS_MAX = 100
 /** Due rows looked at for each batch asked for, on average: most messages have one or two recipients in a domain. */
 const ROWS_PER_BATCH = 4
+/** More rows than this in one statement would keep others waiting. */
+const POSTPONED_MAX = 10_000
 
 /** What the sender asked for by RFC 3461; a missing field was not given. */
 export interface DsnRequest {
@@ -173,6 +175,30 @@ export async function retryItems(
       }))
       .where('id', 'in', some)
       .execute()
+}
+
+/**
+ * What is due to a domain is not tried before `atMs`, for a reason that is not its own: no attempt is counted, and a reply of
+ * its own stays. The oldest POSTPONED_MAX of them.
+ */
+export async function postponeDomain(
+  tx: Tx,
+  domain: Domain,
+  { nowMs, atMs, reply }: { readonly nowMs: number; readonly atMs: number; readonly reply: string },
+): Promise<void> {
+  const due = tx
+    .selectFrom('queue')
+    .select('id')
+    .where('domain', '=', domain)
+    .where('state', '=', 'ready')
+    .where('due_ms', '<=', nowMs)
+    .orderBy('due_ms')
+    .limit(POSTPONED_MAX)
+  await tx
+    .updateTable('queue')
+    .set((eb) => ({ next_attempt_ms: atMs, due_ms: atMs, last_reply: eb.fn.coalesce('last_reply', eb.val(reply)) }))
+    .where('id', 'in', due)
+    .execute()
 }
 
 /** Not tried again until released. */

@@ -33,8 +33,11 @@ export function queueWorker(desk: Desk, live: LiveConfig, relay: Relay, deliverL
       get runningMax() {
         return live.current.queue.runningMax
       },
-      get runningPerDomainMax() {
-        return live.current.queue.runningPerDomainMax
+      // a next hop of ours may have all there are; what we do to others' hosts has a narrower limit
+      runningForMax(domain) {
+        const { queue, relay: rules } = live.current
+        const isRouted = rules.routes[domain] !== undefined || rules.routes['*'] !== undefined
+        return isRouted ? queue.runningMax : queue.runningPerDomainMax
       },
     },
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Domain } from '../../message/address.ts'
 import { INLINE_MAX_BYTES } from '../bytes/bytes-writer.ts'
 import { BytesMissing } from '../bytes/message-bytes.ts'
 import { enqueueFor } from '../hand-over.ts'
@@ -14,6 +15,7 @@ import {
   nextDueMs,
   releaseItems,
   removeItems,
+  postponeDomain,
   renewLease,
   retryItems,
   type NewQueueItem,
@@ -189,6 +191,37 @@ function settling(open: Open): void {
     assert.equal(await nextDueMs(store.db), atMs)
     clock.now = atMs
     assert.equal((await lease(opened)).length, 1)
+  })
+
+  test('queue: what is due to a domain is postponed; what is leased, held, later or for others is not', async (t) => {
+    const opened = await open(t)
+    const { store } = opened
+    const {
+      ids: [leased = 0],
+    } = await queued(opened, ['leased@abc.com'])
+    await lease(opened)
+    const {
+      ids: [held = 0, later = 0, due = 0, other = 0],
+    } = await queued(opened, ['held@abc.com', 'later@abc.com', 'due@abc.com', 'due@other.com'])
+    await store.commit((tx) => holdItems(tx, [held]))
+    await store.commit((tx) => retryItems(tx, [later], { atMs: START_MS + 1, reply: '451 later' }))
+    await store.commit((tx) => retryItems(tx, [due], { atMs: START_MS, reply: '451 its own' }))
+    const {
+      ids: [fresh = 0],
+    } = await queued(opened, ['fresh@abc.com'])
+    const atMs = START_MS + 60_000
+    const rest = { nowMs: START_MS, atMs, reply: '451 4.4.1 No connection' }
+    await store.commit((tx) => postponeDomain(tx, 'abc.com' as Domain, rest))
+    const rows = (await listQueue(store.db)).map((item) => [item.id, item.nextAttemptMs, item.attempts, item.lastReply])
+    assert.deepEqual(rows, [
+      [leased, START_MS, 0, null],
+      [held, START_MS, 0, null],
+      [later, START_MS + 1, 1, '451 later'],
+      [due, atMs, 1, '451 its own'],
+      [other, START_MS, 0, null],
+      [fresh, atMs, 0, '451 4.4.1 No connection'],
+    ])
+    assert.deepEqual(recipientsOf(await lease(opened)), [['due@other.com']])
   })
 
   test('queue: held is not tried, released is, and only what is there is named', async (t) => {
