@@ -24,6 +24,7 @@ import { startReceive } from './wiring/receive.ts'
 import { takerOf } from './wiring/taker.ts'
 import { tlsReports } from './wiring/tls-reports.ts'
 import { readTls } from './wiring/tls-files.ts'
+import { usersOf } from './wiring/users.ts'
 
 /** `receive`: SMTP in. `relay`: works the queue. `access`: POP3, and the directory of our users' keys. */
 export const ROLES = ['receive', 'relay', 'access'] as const
@@ -40,6 +41,7 @@ export interface Running {
 /** Starts the roles on the desk; says "ready" when every listener is up. */
 export async function startServer(desk: Desk, roles: readonly Role[]): Promise<Running> {
   const { config } = desk
+  const users = await usersOf(desk)
   const live = new LiveConfig(config)
   const pool = protectionPool(config)
   const network = createNetwork({
@@ -47,13 +49,13 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     prepareAlarm: (key) =>
       changedKeyAlarm(desk.store, key, { readers: [postmasterOf(desk)], nowMs: desk.clock.nowMs() }),
   })
-  const inbound = createInbound(inboundDeps(desk, live, pool, network))
+  const inbound = createInbound(inboundDeps(desk, live, pool, network, users))
   const reports = tlsReports(desk, live, network)
   const relay = relayOf(desk, live, network, reports.onHopTried)
   const worker = queueWorker(desk, live, relay, inbound.deliver)
   const workQueue = roles.includes('relay')
   const outbound = createOutbound(outboundDeps(desk, live, pool, network, workQueue ? takerOf(worker) : NOBODY))
-  const guards = sharedGuards(desk, live, pool)
+  const guards = sharedGuards(desk, live, pool, users)
   const parts: Part[] = []
   let endHousekeeping = (): Promise<void> => Promise.resolve()
   const stop = async (): Promise<void> => {
@@ -63,13 +65,14 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await reports.stop()
     await endHousekeeping()
     guards.stop()
+    users.close()
     network.close()
     await pool.close()
     await desk.store.close()
   }
   try {
     const tls = await readTls(config)
-    if (roles.includes('receive')) await startReceive(desk, tls, guards, { inbound, outbound }, parts)
+    if (roles.includes('receive')) await startReceive(desk, tls, guards, { inbound, outbound, users }, parts)
     if (roles.includes('access')) await startAccess(desk, tls, guards, parts)
     if (roles.includes('access')) await startDirectory(desk, live, tls, parts)
     if (workQueue) await worker.start({ alone: true })

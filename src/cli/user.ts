@@ -34,7 +34,12 @@ async function add(address: string, options: CommonOptions & { passwordStdin?: b
 
 async function list(options: CommonOptions): Promise<void> {
   const users = await atDesk(options, listUsers)
-  const rows = users.map(({ address, status, createdMs }) => ({ address, status, created: isoTime(createdMs) }))
+  const rows = users.map(({ address, status, source, createdMs }) => ({
+    address,
+    status,
+    source,
+    created: isoTime(createdMs),
+  }))
   sayRows(options, rows, 'No users yet; "sealpost user add ADDRESS" registers one.')
 }
 

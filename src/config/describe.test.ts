@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { allSettings, describeConfig } from './describe.ts'
 
-test('every setting says what it means, and all but domains have a default', () => {
+test('every setting says what it means, and all have a default but domains and what a directory needs', () => {
   const settings = allSettings()
   assert.ok(settings.length > 40)
   for (const { setting, meaning, values } of settings) {
@@ -12,7 +12,7 @@ test('every setting says what it means, and all but domains have a default', () 
   }
   assert.deepEqual(
     settings.filter(({ fallback }) => fallback === undefined).map(({ setting }) => setting),
-    ['domains'],
+    ['domains', 'accounts.ldap.urls', 'accounts.ldap.baseDn'],
   )
 })
 

@@ -50,6 +50,13 @@ function isNetwork(text: string): boolean {
   return more === undefined && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
 }
 
+const LDAP_URL = /^ldaps?:\/\/(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?$/
+
+/** `ldaps://host` or `ldap://host:port`, without a path. */
+export const ldapUrlField = z
+  .string()
+  .regex(LDAP_URL, { error: 'is no directory; write ldaps://ldap.example.org, without a path' })
+
 const KEY_SERVER = /^https:\/\/[A-Za-z0-9.-]{1,253}(?::\d{1,5})?$/
 
 /** `https://host`, without a path. */

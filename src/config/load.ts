@@ -168,6 +168,8 @@ function whereIs(source: Source, path: readonly string[]): string {
   return source.file
 }
 
+const resolved = (folder: string, file: string | null): string | null => (file === null ? null : resolve(folder, file))
+
 function finish(settings: Settings, file: string, source: Source): Result<Config, readonly ConfigProblem[]> {
   const folder = dirname(resolve(file))
   const hostname = settings.hostname ?? parseDomain(`mail.${settings.domains[0]}`)
@@ -180,6 +182,14 @@ function finish(settings: Settings, file: string, source: Source): Result<Config
     hostname,
     file: resolve(file),
     dataDir: resolve(folder, settings.dataDir),
+    accounts: {
+      file: resolved(folder, settings.accounts.file),
+      ldap: settings.accounts.ldap && {
+        ...settings.accounts.ldap,
+        caFile: resolved(folder, settings.accounts.ldap.caFile),
+        bindPasswordFile: resolved(folder, settings.accounts.ldap.bindPasswordFile),
+      },
+    },
     relay: {
       ...settings.relay,
       credentials: Object.fromEntries(

@@ -3,6 +3,7 @@
  * made from it (describe.ts). Units are in the names.
  */
 import { z } from 'zod'
+import { accountsField } from './accounts-schema.ts'
 import {
   countField,
   domainField,
@@ -261,6 +262,11 @@ export const configSchema = z.strictObject({
     .default('.')
     .describe('Folder of database, messages and master key; relative to this file.'),
   listeners: listeners.prefault({}).describe('Where we listen.'),
+  accounts: accountsField
+    .prefault({})
+    .describe(
+      'Users who are known elsewhere, beside those of `sealpost user add`; in this order: our own, the file, LDAP.',
+    ),
   tls: tls.prefault({}).describe('Read again at SIGHUP.'),
   submission: z
     .strictObject({

@@ -24,7 +24,7 @@ import { authorOf } from '../protection/author.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import { type EnhancedCode, type Reply, isPositive, isTransient, reply, replyText } from '../protocol/smtp-reply.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
-import { type Account, findAccount } from '../store/accounts.ts'
+import type { Account } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
 import { receivedField } from './annotate.ts'
 import { arrive } from './arrived-mail.ts'
@@ -50,6 +50,8 @@ export interface InboundDeps {
   readonly validation: ValidationSource
   readonly finder: KeyFinder
   readonly store: Store
+  /** Whose mailbox takes mail for this address: the user's own, or an alias. Rejects when it cannot be told now. */
+  accountOf(address: Address): Promise<Account | undefined>
   policyFor(domain: Domain): InboundPolicy
   /** Algorithms that are too weak today count: for archives and test suites only. */
   readonly allowWeak: boolean
@@ -148,12 +150,12 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: mailEvents.M
   const fault = headerFault(message, { hostname: deps.hostname, recipients })
   if (fault !== undefined) return answered(fault)
 
-  const accounts = await Promise.all(recipients.map((address) => activeAccount(deps.store, address)))
+  const accounts = await Promise.all(recipients.map((address) => deps.accountOf(address)))
   const missing = recipients.find((_address, index) => accounts[index] === undefined)
   if (missing !== undefined) return answered(reply(550, '5.1.1', `No such user here: ${missing}`))
 
   const [opening, authenticating] = await Promise.allSettled([
-    openKnowingAuthor(deps, arrived, () => ringsFor(deps, message, recipients), nowMs),
+    openKnowingAuthor(deps, arrived, () => ringsFor(deps, message, accounts as Account[]), nowMs),
     authenticateSender(deps.senders, incoming),
   ])
   if (opening.status === 'rejected') throw opening.reason
@@ -193,18 +195,13 @@ function heldWhenRefused(each: Decided): Decided {
   return each.decision.action === 'refuse' ? { ...each, decision: { ...each.decision, action: 'quarantine' } } : each
 }
 
-async function activeAccount(store: Store, address: Address): Promise<Account | undefined> {
-  const account = await findAccount(store.db, address)
-  return account?.status === 'removed' ? undefined : account
-}
-
 /** Each recipient's own private keys, and what 222 knows of whoever the mail says it is from. */
-async function ringsFor(deps: InboundDeps, message: Part, recipients: readonly Address[]): Promise<PackedRing[]> {
+async function ringsFor(deps: InboundDeps, message: Part, recipients: readonly Account[]): Promise<PackedRing[]> {
   const author = authorOf(message)
   const known = 'address' in author ? await deps.publicKeys.toVerify(author.address, deps.clock.nowMs()) : []
   const anchors = await deps.anchors.certificates()
   return Promise.all(
-    recipients.map(async (address) => ({
+    recipients.map(async ({ address }) => ({
       decryptionKeys: (await deps.privateKeys.decryptionKeys(address)).map(packKey),
       known: known.map(packKnown),
       anchors: anchors.map(packCertificate),

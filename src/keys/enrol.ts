@@ -4,7 +4,7 @@ import { domainOf, type Address, type Domain } from '../message/address.ts'
 import { type KeyKind, MAIL_KEYS, type MailKeys } from '../protection/key-kinds.ts'
 import { parseCertificate } from '../protection/smime/x509/certificate.ts'
 import type { Certificate, OwnKey, SecretKeys, StandardName } from '../protection/standard.ts'
-import { addAccount, findAccount, type Account } from '../store/accounts.ts'
+import { addAccount, findAccount, type Account, type AccountSource } from '../store/accounts.ts'
 import { audit } from '../store/audit.ts'
 import type { Store } from '../store/database.ts'
 import type { Tx } from '../store/schema.ts'
@@ -45,19 +45,19 @@ export interface Enrolled {
 
 /**
  * Gives `address` to a new user: account, key pairs, certificates from the domain's authority, an OpenPGP certificate and
- * audit row, in one transaction. Generating the keys may take a second.
+ * audit row, in one transaction. Generating the keys may take a second. `source`: who knows the password, if not we.
  */
 export async function enrol(
   deps: EnrolDeps,
-  order: KeyOrder & { readonly passwordHash: string },
+  order: KeyOrder & { readonly passwordHash: string; readonly source?: AccountSource },
 ): Promise<Result<Enrolled, EnrolProblem>> {
-  const { address, passwordHash, nowMs } = order
+  const { address, passwordHash, source = 'table', nowMs } = order
   if (!deps.domains.includes(domainOf(address))) return fail('not-our-domain')
   if ((await findAccount(deps.store.db, address)) !== undefined) return fail('taken')
   const made = await makeKeys(deps, order)
   if (made === undefined) return fail('no-authority')
   return deps.store.commit(async (tx) => {
-    const account = await addAccount(tx, { address, passwordHash, nowMs })
+    const account = await addAccount(tx, { address, passwordHash, source, nowMs })
     if (account === 'taken') return fail('taken')
     await keepKeys(deps, tx, order, made)
     const detail = describeKeys(made)

@@ -88,6 +88,9 @@ export function acceptablePassword(password: string): boolean {
   return sizeBytes > 0 && sizeBytes <= PASSWORD_MAX_BYTES
 }
 
+/** Of a kind that `verify` can check. */
+export const isPasswordHash = (text: string): boolean => parseHash(text) !== undefined
+
 /** True when the hash was made with other parameters than new ones are: hash again at the next sign-in. */
 export function needsNewHash(hash: string): boolean {
   const parsed = parseHash(hash)

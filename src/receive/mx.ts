@@ -1,14 +1,14 @@
 /** Port 25: mail from the Internet for our own domains, from anybody, to users we know; never a relay. */
 import { domainOf, type Address, type Domain } from '../message/address.ts'
-import { reply } from '../protocol/smtp-reply.ts'
+import { type Reply, reply } from '../protocol/smtp-reply.ts'
 import type { Inbox } from '../protocol/smtp-session.ts'
 import type { Agent } from './agent.ts'
 
 export interface MxDeps {
   readonly inbox: Inbox
   isOwnDomain(domain: Domain): boolean
-  /** Rejects when it cannot tell now: the client hears 451. */
-  recipientKnown(address: Address): Promise<boolean>
+  /** A reply when it cannot be told now. */
+  recipientKnown(address: Address): Promise<boolean | Reply>
 }
 
 export function mxAgent(deps: MxDeps): Agent {
@@ -18,8 +18,9 @@ export function mxAgent(deps: MxDeps): Agent {
     onMail: () => undefined,
     async onRcpt(_session, to) {
       if (!deps.isOwnDomain(domainOf(to.address))) return reply(550, '5.7.1', 'Relaying denied')
-      if (!(await deps.recipientKnown(to.address))) return reply(550, '5.1.1', 'No such user here')
-      return undefined
+      const known = await deps.recipientKnown(to.address)
+      if (known === false) return reply(550, '5.1.1', 'No such user here')
+      return known === true ? undefined : known
     },
   }
 }

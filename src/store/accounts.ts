@@ -5,13 +5,18 @@ import { noteChange } from './changes.ts'
 import { type Param, prepared } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
 
-export type AccountStatus = 'active' | 'suspended' | 'removed'
+/** `absent`: the source that had this user has them no longer; back again, the user is `active` again. */
+export type AccountStatus = 'active' | 'suspended' | 'removed' | 'absent'
+
+/** Who knows the user's password, and whether there is such a user: this table, or somebody whom we ask. */
+export type AccountSource = 'table' | 'file' | 'ldap'
 
 export interface Account {
   readonly id: number
   readonly address: Address
-  /** PHC string; see keys/password.ts. */
+  /** PHC string; see keys/password.ts. Empty when somebody else knows the password. */
   readonly passwordHash: string
+  readonly source: AccountSource
   readonly status: AccountStatus
   readonly createdMs: number
 }
@@ -29,7 +34,13 @@ const selectAccount = prepared((db, param: Param<{ readonly key: string }>) =>
 /** `'taken'` when the address was ever given out, even if that account is removed. */
 export async function addAccount(
   tx: Tx,
-  account: { readonly address: Address; readonly passwordHash: string; readonly nowMs: number },
+  account: {
+    readonly address: Address
+    readonly passwordHash: string
+    /** `table` when missing. */
+    readonly source?: AccountSource
+    readonly nowMs: number
+  },
 ): Promise<Account | 'taken'> {
   const row = await tx
     .insertInto('accounts')
@@ -38,6 +49,7 @@ export async function addAccount(
       address_key: addressKey(account.address),
       password_hash: account.passwordHash,
       status: 'active',
+      source: account.source ?? 'table',
       created_ms: account.nowMs,
     })
     .onConflict((conflict) => conflict.column('address_key').doNothing())
@@ -66,6 +78,15 @@ export async function setAccountStatus(tx: Tx, address: Address, status: Account
 }
 
 /** True when such an account exists and is not removed. */
+export async function setAccountSource(
+  tx: Tx,
+  address: Address,
+  { source, status }: { readonly source: AccountSource; readonly status: AccountStatus },
+): Promise<boolean> {
+  return change(tx, address, { source, status })
+}
+
+/** True when such an account exists and is not removed. */
 export async function setPasswordHash(tx: Tx, address: Address, passwordHash: string): Promise<boolean> {
   return change(tx, address, { password_hash: passwordHash })
 }
@@ -73,7 +94,7 @@ export async function setPasswordHash(tx: Tx, address: Address, passwordHash: st
 async function change(
   tx: Tx,
   address: Address,
-  columns: { readonly status?: AccountStatus; readonly password_hash?: string },
+  columns: { readonly status?: AccountStatus; readonly password_hash?: string; readonly source?: AccountSource },
 ): Promise<boolean> {
   const changed = await tx
     .updateTable('accounts')
@@ -92,6 +113,7 @@ function toAccount(row: {
   address: Address
   password_hash: string
   status: AccountStatus
+  source: AccountSource
   created_ms: number
 }): Account {
   return {
@@ -99,6 +121,7 @@ function toAccount(row: {
     address: row.address,
     passwordHash: row.password_hash,
     status: row.status,
+    source: row.source,
     createdMs: row.created_ms,
   }
 }

@@ -72,7 +72,8 @@ export interface AccountsTable {
   address: Address
   address_key: string
   password_hash: string
-  status: 'active' | 'suspended' | 'removed'
+  status: 'active' | 'suspended' | 'removed' | 'absent'
+  source: 'table' | 'file' | 'ldap'
   created_ms: number
 }
 

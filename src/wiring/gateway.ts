@@ -15,6 +15,7 @@ import { RefusalTraces } from '../gateway/refusal-traces.ts'
 import { ToldRefusals } from '../gateway/told-refusals.ts'
 import type { Network } from '../keys/network.ts'
 import { isWithin, networkList } from '../keys/public-address.ts'
+import type { Users } from '../keys/user-sources/users.ts'
 import type { QueueTaker } from '../store/hand-over.ts'
 
 const STREAM_TIMEOUT_FACTOR = 20
@@ -59,10 +60,12 @@ export function inboundDeps(
   live: LiveConfig,
   pool: ProtectionPool,
   network: Network,
+  users: Users,
 ): Parameters<typeof createInbound>[0] {
   const { config } = desk
   return {
     ...desk,
+    accountOf: (address) => users.receiving(address),
     hostname: config.hostname,
     pool,
     ...network,

@@ -11,7 +11,7 @@ import type { ProtectionPool } from '../gateway/protect.ts'
 import { LoginGate } from '../keys/login-gate.ts'
 import { isWithin, networkList } from '../keys/public-address.ts'
 import { signIn } from '../keys/sign-in.ts'
-import type { Account } from '../store/accounts.ts'
+import type { SignIn, Users } from '../keys/user-sources/users.ts'
 
 const MEGABYTE = 2 ** 20
 /** Of the memory of the machine, when the configuration does not say. */
@@ -27,11 +27,11 @@ export interface SharedGuards {
   readonly rates: Rates
   readonly load: Overload
   /** Name and password of a user, for every protocol alike. */
-  signIn(name: string, password: string, peerAddress: string): Promise<Account | 'wrong' | 'busy' | 'too-many-failures'>
+  signIn(name: string, password: string, peerAddress: string): Promise<SignIn | 'too-many-failures'>
   stop(): void
 }
 
-export function sharedGuards(desk: Desk, live: LiveConfig, pool: ProtectionPool): SharedGuards {
+export function sharedGuards(desk: Desk, live: LiveConfig, pool: ProtectionPool, users: Users): SharedGuards {
   const disk = watchDisk(desk.config.dataDir)
   const exempt = memoized((config: Config) => networkList(config.limits.rateExemptNetworks))
   const rates = new Rates({
@@ -45,11 +45,11 @@ export function sharedGuards(desk: Desk, live: LiveConfig, pool: ProtectionPool)
     events,
   })
   const gate = new LoginGate(rates)
-  return { rates, load, signIn: (...login) => signInGated(desk, gate, ...login), stop: disk.stop }
+  return { rates, load, signIn: (...login) => signInGated(users, gate, ...login), stop: disk.stop }
 }
 
 async function signInGated(
-  desk: Desk,
+  users: Users,
   gate: LoginGate,
   name: string,
   password: string,
@@ -57,8 +57,8 @@ async function signInGated(
 ): ReturnType<SharedGuards['signIn']> {
   if (!gate.mayTry(name, peerAddress)) return 'too-many-failures'
   try {
-    const account = await signIn(desk, name, password)
-    if (account === 'busy') gate.notFailed(name, peerAddress)
+    const account = await signIn({ users }, name, password)
+    if (account === 'busy' || account === 'unavailable') gate.notFailed(name, peerAddress)
     else if (account !== 'wrong') gate.succeeded(name, peerAddress)
     return account
   } catch (error) {

@@ -5,7 +5,9 @@ import { IN_MEMORY_MAX_BYTES } from '../gateway/arrived-mail.ts'
 import type { Outbound } from '../gateway/outbound.ts'
 import { ONE_PIECE_MAX_BYTES } from '../gateway/protect.ts'
 import type { Config } from '../config/load.ts'
-import type { Address } from '../message/address.ts'
+import { SourceDown } from '../keys/user-sources/user-source.ts'
+import type { Users } from '../keys/user-sources/users.ts'
+import { type Address, domainOf } from '../message/address.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
 import type { Inbox } from '../protocol/smtp-session.ts'
 import type { Agent } from '../receive/agent.ts'
@@ -13,7 +15,6 @@ import type { ReceiveLimits } from '../receive/limits.ts'
 import { mxAgent } from '../receive/mx.ts'
 import { startListener } from '../receive/receive.ts'
 import { submissionAgent } from '../receive/submission.ts'
-import { findAccount } from '../store/accounts.ts'
 import type { SharedGuards } from './guards.ts'
 import { type Part, STOP_GRACE_MS } from './part.ts'
 import { postmasterOf } from './postmaster.ts'
@@ -24,21 +25,22 @@ export async function startReceive(
   desk: Desk,
   tls: TlsFiles,
   guards: SharedGuards,
-  { inbound, outbound }: { readonly inbound: Inbox; readonly outbound: Outbound },
+  { inbound, outbound, users }: { readonly inbound: Inbox; readonly outbound: Outbound; readonly users: Users },
   parts: Part[],
 ): Promise<void> {
   const mx = mxAgent({
     inbox: inbound,
     isOwnDomain: (domain) => desk.domains.includes(domain),
-    recipientKnown: async (address) => {
-      const account = await findAccount(desk.store.db, address)
-      return account !== undefined && account.status !== 'removed'
-    },
+    recipientKnown: (address) => userKnown(users, address),
   })
   const submission = submissionAgent({
     inbox: outbound,
     login: (...login) => loginFor(guards, ...login),
-    onRcpt: (_session, to) => outbound.refuseRecipient(to),
+    async onRcpt(_session, to) {
+      // one of ours who is new here is given keys now, so that this mail is sealed already
+      const known = desk.domains.includes(domainOf(to)) && (await userKnown(users, to))
+      return typeof known === 'object' ? known : await outbound.refuseRecipient(to)
+    },
   })
   const agents: readonly [name: 'mx' | 'submission' | 'submissions', agent: Agent][] = [
     ['mx', mx],
@@ -46,6 +48,16 @@ export async function startReceive(
     ['submissions', submission],
   ]
   for (const [name, agent] of agents) parts.push(...(await startSmtp(desk, tls, guards, name, agent)))
+}
+
+async function userKnown(users: Users, address: Address): Promise<boolean | Reply> {
+  try {
+    return (await users.receiving(address)) !== undefined
+  } catch (error) {
+    if (error instanceof SourceDown)
+      return reply(451, '4.3.0', 'Cannot tell now whether there is such a user, try again later')
+    throw error
+  }
 }
 
 async function loginFor(
@@ -60,6 +72,8 @@ async function loginFor(
       return undefined
     case 'busy':
       return reply(454, '4.7.0', 'Too many sign-ins at once, try again later')
+    case 'unavailable':
+      return reply(454, '4.7.0', 'Cannot check this now, try again later')
     case 'too-many-failures':
       return reply(454, '4.7.0', 'Too many failed sign-ins, try again later')
     default:

@@ -39,6 +39,7 @@ const DOORS: Readonly<Record<string, string | readonly string[]>> = {
   yaml: 'src/config/',
   pino: 'src/base/log.ts',
   'dns-packet': 'src/base/dns-client.ts',
+  ldapts: 'src/keys/user-sources/ldap/',
   commander: 'src/cli/',
   'node:http': ['src/keys/http-fetch.ts', 'src/publish/https-listener.ts', 'src/observe/http-listener.ts'],
   'node:https': ['src/keys/http-fetch.ts', 'src/publish/https-listener.ts'],

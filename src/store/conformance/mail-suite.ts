@@ -34,6 +34,7 @@ function accounts(open: Open): void {
       id,
       address: 'T-Azuma@biglobe.ne.jp',
       passwordHash: '$argon2id$',
+      source: 'table',
       status: 'active',
       createdMs: START_MS,
     })

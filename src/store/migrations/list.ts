@@ -8,6 +8,7 @@ import { validationData } from './004-validation-data.ts'
 import { revocationCertificates } from './005-revocation-certificates.ts'
 import { dkim } from './006-dkim.ts'
 import { tlsResults } from './007-tls-results.ts'
+import { accountSources } from './008-account-sources.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -23,6 +24,7 @@ const MIGRATIONS: readonly Migration[] = [
   revocationCertificates,
   dkim,
   tlsResults,
+  accountSources,
 ]
 
 /** The version of the schema this program speaks. */
