@@ -23,6 +23,8 @@ export class Changes {
   /** What `#counts` was read at: the mark of others' commits, and our own. */
   #readAt: readonly [others: number, noted: number] = [-1, -1]
   #counts = new Map<string, number>()
+  /** The mark of others' commits; `undefined` when it has to be looked up again. */
+  #othersMark: number | undefined
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect
@@ -35,15 +37,27 @@ export class Changes {
 
   /**
    * A number that grows whenever `noun` has changed. Ask before reading, cache under the answer, and forget the cache when
-   * the answer differs: so a cache is never older than the moment it was asked. Costs microseconds while nothing is noted.
+   * the answer differs: so a cache is never older than anything that this process can have heard of another's commit.
    */
   async of(noun: CachedNoun): Promise<number> {
-    const [others, noted] = [this.#dialect.othersMark(), this.#noted]
+    const [others, noted] = [this.#lookAtOthers(), this.#noted]
     if (others !== this.#readAt[0] || noted !== this.#readAt[1]) {
       const rows = await this.#dialect.reader.selectFrom('changes').selectAll().execute()
       this.#counts = new Map(rows.map((row) => [row.noun, row.count]))
       this.#readAt = [others, noted]
     }
     return this.#counts.get(noun) ?? 0
+  }
+
+  /**
+   * Once for each callback of the event loop, with the promises that settle in it: one mail asks a dozen times. Of others'
+   * commits nothing is heard meanwhile, for sockets, files and signals speak in callbacks of their own.
+   */
+  #lookAtOthers(): number {
+    if (this.#othersMark === undefined) {
+      this.#othersMark = this.#dialect.othersMark()
+      process.nextTick(() => (this.#othersMark = undefined)) // runs when the callback, or all its promises, are through
+    }
+    return this.#othersMark
   }
 }

@@ -32,6 +32,7 @@ export async function openSqlite(path: string): Promise<Dialect> {
   const write = new Connection(path, READER_BUSY_MS)
   write.database.exec(`PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}; PRAGMA busy_timeout=0`)
   write.database.exec('PRAGMA synchronous=NORMAL') // COMMIT writes the log, `WriteAheadLog` makes it durable
+  write.database.exec('PRAGMA temp_store=MEMORY') // what a savepoint would restore takes no file
   const log = new WriteAheadLog(`${path}-wal`, write)
   const read = new Connection(path, READER_BUSY_MS)
   read.database.exec('PRAGMA query_only=ON')
