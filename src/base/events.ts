@@ -20,6 +20,7 @@ export const EVENT = {
   verdict: 'verdict',
   queued: 'queued',
   stored: 'stored',
+  took: 'took',
   delivered: 'delivered',
   deferred: 'deferred',
   hostFailed: 'host-failed',
@@ -114,13 +115,35 @@ export function stored(facts: mailEvents.MailFacts & { readonly recipient: strin
   happened(EVENT.stored, 'info', facts, `stored for ${facts.recipient}`)
 }
 
+/**
+ * How long the steps of one mail took: `receive` while its bytes come, `plan` until it is known who gets what, `protect`,
+ * `open` until it is judged, `commit` until it is durable, `deliver` for one attempt of handing it on.
+ */
+export function took(
+  facts: mailEvents.MailFacts & {
+    readonly by: 'mx' | 'submission' | 'local' | 'relay'
+    readonly tookMs: StageTimes
+  },
+): void {
+  publish(EVENT.took, 'debug', { ...facts, messageId: foreignText(facts.messageId) }, () =>
+    Object.entries(facts.tookMs)
+      .map(([stage, ms]) => `${stage} ${ms.toFixed(1)} ms`)
+      .join(', '),
+  )
+}
+
+export type Stage = 'receive' | 'plan' | 'protect' | 'open' | 'commit' | 'deliver'
+export type StageTimes = Readonly<Partial<Record<Stage, number>>>
+
 /** A mail host of the next hop could not be used; others may be tried. */
-export function hostFailed(facts: {
-  readonly host: string
-  readonly address: string
-  readonly stage: string
-  readonly reply: string
-}): void {
+export function hostFailed(
+  facts: mailEvents.MailFacts & {
+    readonly host: string
+    readonly address: string
+    readonly stage: string
+    readonly reply: string
+  },
+): void {
   happened(EVENT.hostFailed, 'warn', facts, `${facts.host} [${facts.address}] failed at ${facts.stage}: ${facts.reply}`)
 }
 
@@ -276,13 +299,8 @@ function happened(event: EventName, level: Exclude<LogLevel, 'silent'>, facts: o
 }
 
 /** `facts` are of one printable line each. */
-function publish(
-  event: EventName,
-  level: Exclude<LogLevel, 'silent'>,
-  facts: Readonly<Record<string, unknown>>,
-  text: () => string,
-): void {
+function publish(event: EventName, level: Exclude<LogLevel, 'silent'>, facts: object, text: () => string): void {
   const said: SealpostEvent = { event, ...facts }
-  log?.[level](said, foreignText(text()))
+  if (log?.isLevelEnabled(level) === true) log[level](said, foreignText(text()))
   channel.publish(said)
 }

@@ -15,6 +15,7 @@ export interface Logger {
   info(fields: LogFields, text: string): void
   warn(fields: LogFields, text: string): void
   error(fields: LogFields, text: string): void
+  isLevelEnabled(level: LogLevel): boolean
 }
 
 /**

@@ -65,11 +65,22 @@ export interface VerdictFacts extends MailFacts {
 }
 
 /** One recipient, one try. */
-export interface AttemptFacts extends MailFacts {
+export interface AttemptFacts extends MailFacts, Partial<HopFacts> {
   readonly recipient: string
   /** The next hop that answered, or should have. */
   readonly remote?: string
   readonly reply?: string
+}
+
+/** The session with a next hop. */
+export interface HopFacts {
+  readonly address: string
+  /** As node names it: `TLSv1.3`; `none`. */
+  readonly tls: string
+  /** IANA name. */
+  readonly cipher?: string
+  /** Who asked for the proof that it is the right host: `none` without TLS, `opportunistic` when nobody did. */
+  readonly verified: 'none' | 'opportunistic' | 'dane' | 'mta-sts' | 'operator' | 'sender'
 }
 
 export interface DeferredFacts extends AttemptFacts {
@@ -190,8 +201,10 @@ const keyWords = ({ address, fingerprint, trust, source }: KeyFacts): string =>
 /** Enough of a fingerprint to find it in a list. */
 const FINGERPRINT_SHOWN = 16
 
-function atRemote({ remote, reply }: AttemptFacts): string {
-  return `${remote === undefined ? '' : ` at ${remote}`}${reply === undefined ? '' : `: ${reply}`}`
+function atRemote({ remote, reply, address, tls, verified }: AttemptFacts): string {
+  const where = remote === undefined ? '' : ` at ${remote}`
+  const hop = address === undefined ? '' : ` [${address}] (${tls === 'none' ? 'no TLS' : `${tls}, ${verified}`})`
+  return `${where}${hop}${reply === undefined ? '' : `: ${reply}`}`
 }
 
 const LISTED_MAX = 5

@@ -8,6 +8,7 @@ import { unvouchedPolicy } from '../authentication/results.ts'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import * as mailEvents from '../base/mail-events.ts'
+import { Stopwatch } from '../base/stopwatch.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { KeyFinder } from '../keys/find.ts'
@@ -82,12 +83,14 @@ async function accept(deps: InboundDeps, mail: ReceivedMail): Promise<Reply> {
   const [only, ...others] = recipients
   const named = others.length === 0 ? only : undefined
   const trace = receivedField({ session: mail.session, hostname: deps.hostname, id, recipient: named, nowMs })
+  const watch = new Stopwatch()
   await using arrived = await arrive(mail.content, deps.store.bytes)
   const { id: session, peerAddress } = mail.session
   const origin = { by: 'mx' as const, session, peerAddress }
   const mailFrom = mail.envelope.mailFrom.address
   const client = mail.session
-  return await process(deps, { id, origin, client, nowMs, arrived, trace: [trace], mailFrom, recipients })
+  const incoming = { id, origin, client, nowMs, arrived, trace: [trace], mailFrom, recipients }
+  return await process(deps, incoming, watch)
 }
 
 async function deliver(
@@ -114,8 +117,9 @@ async function processOrDefer(
   content: ContentSource,
 ): Promise<Reply> {
   try {
+    const watch = new Stopwatch()
     await using arrived = await arrive(content(), deps.store.bytes)
-    return await process(deps, { ...incoming, arrived })
+    return await process(deps, { ...incoming, arrived }, watch)
   } catch (error) {
     events.trouble({ during: `delivering to ${incoming.recipients.join(', ')}`, error })
     return reply(451, '4.3.0', 'Local error, try again later')
@@ -123,12 +127,14 @@ async function processOrDefer(
 }
 
 /** Says what came, and what was answered when that is a refusal. */
-async function process(deps: InboundDeps, incoming: Incoming): Promise<Reply> {
+async function process(deps: InboundDeps, incoming: Incoming, watch: Stopwatch): Promise<Reply> {
+  const receiveMs = watch.stepMs()
   const { origin, arrived, recipients, mailFrom, nowMs } = incoming
   const { message, sizeBytes } = arrived
   const mail = { messageId: messageIdOf(message.fields), ...(origin.session && { session: origin.session }) }
   events.messageReceived({ ...mail, ...origin, mailFrom, rcptTo: recipients, sizeBytes })
-  const { answer, verdicts } = await receive(deps, incoming, mail)
+  const { answer, verdicts, tookMs } = await receive(deps, incoming, mail, watch)
+  events.took({ ...mail, by: origin.by, tookMs: { receive: receiveMs, ...tookMs } })
   if (isPositive(answer)) return answer
   const refused = mailEvents.refused({ ...mail, ...origin, sender: mailFrom, reply: replyText(answer) })
   await deps.refusals.tell([...verdicts, refused], origin.peerAddress ?? '', nowMs)
@@ -139,12 +145,18 @@ interface Received {
   readonly answer: Reply
   /** Of a mail that was refused for what it was found to be. */
   readonly verdicts: readonly mailEvents.MailEvent[]
+  readonly tookMs: events.StageTimes
 }
 
-const answered = (answer: Reply): Received => ({ answer, verdicts: [] })
+const answered = (answer: Reply): Received => ({ answer, verdicts: [], tookMs: {} })
 
 /** One mail, one answer: what one recipient's policy refuses is refused for all that came with it. */
-async function receive(deps: InboundDeps, incoming: Incoming, mail: mailEvents.MailFacts): Promise<Received> {
+async function receive(
+  deps: InboundDeps,
+  incoming: Incoming,
+  mail: mailEvents.MailFacts,
+  watch: Stopwatch,
+): Promise<Received> {
   const { id, nowMs, arrived, recipients } = incoming
   const { message } = arrived
   const fault = headerFault(message, { hostname: deps.hostname, recipients })
@@ -180,9 +192,11 @@ async function receive(deps: InboundDeps, incoming: Incoming, mail: mailEvents.M
   const known = 'address' in author ? await deps.publicKeys.known(author.address) : []
   const settled = isRefused ? decided : decided.map(heldWhenRefused)
   const verdicts = settled.map((each) => verdictEvent(mail, each, known, authentication))
-  if (isRefused) return { answer: refusal(refusing.report, refusing.decision), verdicts }
+  const open = watch.stepMs()
+  if (isRefused) return { answer: refusal(refusing.report, refusing.decision), verdicts, tookMs: { open } }
   await settle(deps, { incoming, mail, decided: settled, verdicts, authentication }, opened)
-  return answered(reply(250, '2.0.0', `Delivered as ${id}`))
+  const tookMs = { open, commit: watch.stepMs() }
+  return { ...answered(reply(250, '2.0.0', `Delivered as ${id}`)), tookMs }
 }
 
 /** A refusal before any decryption says nothing that its sender does not know. */

@@ -9,6 +9,7 @@ import { isAscii } from 'node:buffer'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import * as mailEvents from '../base/mail-events.ts'
+import { Stopwatch } from '../base/stopwatch.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
 import type { DkimKeys } from '../keys/dkim-keys.ts'
@@ -116,8 +117,9 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   const { login, id: session, peerAddress } = mail.session
   assert(login !== undefined, 'submission takes mail from signed-in users only')
   const nowMs = deps.clock.nowMs()
+  const watch = new Stopwatch()
   const head = await readHead(mail.content)
-  const answer = 'code' in head ? head : await submit(deps, mail, login, head, nowMs)
+  const answer = 'code' in head ? head : await submit(deps, { mail, login, nowMs, watch }, head)
   if (isPositive(answer)) return answer
   const messageId = 'code' in head ? '' : messageIdOf(head.part.fields)
   const facts = { by: 'submission', messageId, session, peerAddress, sender: login } as const
@@ -125,13 +127,15 @@ async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
   return answer
 }
 
-async function submit(
-  deps: OutboundDeps,
-  mail: ReceivedMail,
-  login: Address,
-  head: Head,
-  nowMs: number,
-): Promise<Reply> {
+interface Submission {
+  readonly mail: ReceivedMail
+  readonly login: Address
+  readonly nowMs: number
+  readonly watch: Stopwatch
+}
+
+async function submit(deps: OutboundDeps, { mail, login, nowMs, watch }: Submission, head: Head): Promise<Reply> {
+  const headMs = watch.stepMs()
   const id = randomUUID()
   const recipients = mail.envelope.rcptTo.map(({ address }) => address)
   const wrong = headerFault(head.part, { hostname: deps.hostname, recipients }) ?? checkAuthor(head.part, login)
@@ -163,11 +167,13 @@ async function submit(
       copy.recipients.every((each) => deps.domains.includes(domainOf(each))) ? [] : dkim,
     ),
   }
-  const body = counted(head.rest)
-  const copies = await protectCopies(deps.pool, deps.store.bytes, job, body.chunks)
+  const body = new Counted(head.rest)
+  const planMs = watch.stepMs()
+  const copies = await protectCopies(deps.pool, deps.store.bytes, job, body)
   if ('code' in copies) return copies
+  const protectMs = watch.stepMs() - body.waitedMs
   const facts = { messageId, session: mail.session.id }
-  events.messageReceived({ ...facts, ...receivedFacts(mail, login, job.header.length + body.sizeBytes()) })
+  events.messageReceived({ ...facts, ...receivedFacts(mail, login, job.header.length + body.sizeBytes) })
   const queued = mailEvents.queued({ ...facts, ...(await queuedFacts(deps, plan, login)) })
   const { refused } = plan
   const { hostname, store } = deps
@@ -190,6 +196,8 @@ async function submit(
     return notice === undefined ? handed : { ...handed, more: true }
   })
   events.say(queued)
+  const tookMs = { receive: headMs + body.waitedMs, plan: planMs, protect: protectMs, commit: watch.stepMs() }
+  events.took({ ...facts, by: 'submission', tookMs })
   deps.queue.take(handedOver)
   return reply(250, '2.0.0', queuedText(plan))
 }
@@ -333,13 +341,24 @@ function receivedFacts(mail: ReceivedMail, mailFrom: string, sizeBytes: number) 
   return { by: 'submission' as const, mailFrom, rcptTo, peerAddress: mail.session.peerAddress, sizeBytes }
 }
 
-function counted(chunks: AsyncIterable<Uint8Array>): { chunks: AsyncIterable<Uint8Array>; sizeBytes(): number } {
-  let sizeBytes = 0
-  async function* count(): AsyncIterable<Uint8Array> {
-    for await (const chunk of chunks) {
-      sizeBytes += chunk.length
-      yield chunk
-    }
+/** Counts what goes through it, and how long it had to be waited for. */
+class Counted implements AsyncIterable<Uint8Array> {
+  sizeBytes = 0
+  waitedMs = 0
+  readonly #chunks: AsyncIterable<Uint8Array>
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.#chunks = chunks
   }
-  return { chunks: count(), sizeBytes: () => sizeBytes }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const watch = new Stopwatch()
+    for await (const chunk of this.#chunks) {
+      this.waitedMs += watch.stepMs()
+      this.sizeBytes += chunk.length
+      yield chunk
+      watch.stepMs()
+    }
+    this.waitedMs += watch.stepMs()
+  }
 }

@@ -1,8 +1,11 @@
 /** Counts what is said in base/events.ts: each row of the table is an event and what it adds to. */
 import diagnostics from 'node:diagnostics_channel'
-import { EVENT, EVENT_CHANNEL, type EventName, type SealpostEvent } from '../base/events.ts'
+import { EVENT, EVENT_CHANNEL, type EventName, type SealpostEvent, type StageTimes } from '../base/events.ts'
 import type { CopyFacts } from '../base/mail-events.ts'
-import { Counter, type Metric } from './registry.ts'
+import { Counter, Histogram, type Metric } from './registry.ts'
+
+/** A thread's moment, a disk's, a slow peer's. */
+const STAGE_BOUNDS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 const makeCounters = () => ({
   received: new Counter('sealpost_messages_received_total', 'Mails whose last byte has come.', ['by']),
@@ -22,6 +25,14 @@ const makeCounters = () => ({
   stored: new Counter('sealpost_messages_stored_total', 'Mails put into mailboxes.'),
   deliveries: new Counter('sealpost_deliveries_total', 'What came of deliveries from the queue, for each recipient.', [
     'outcome',
+  ]),
+  deliveredOver: new Counter('sealpost_delivered_over_total', 'Recipients whose mail a next hop took, by TLS.', [
+    'tls',
+    'verified',
+  ]),
+  stages: new Histogram('sealpost_stage_seconds', 'Time that the steps of a mail took.', STAGE_BOUNDS_SECONDS, [
+    'stage',
+    'by',
   ]),
   hostsFailed: new Counter('sealpost_hosts_failed_total', 'Mail hosts that could not be used.', ['stage']),
   refused: new Counter('sealpost_refused_total', 'Mails, commands and connections that were refused.', ['by', 'code']),
@@ -62,7 +73,14 @@ const COUNTS: Readonly<Partial<Record<EventName, Count>>> = {
       counters.protected.add([protection, standard], readers.length)
   },
   [EVENT.stored]: (counters) => counters.stored.add(),
-  [EVENT.delivered]: (counters) => counters.deliveries.add(['delivered']),
+  [EVENT.delivered]: (counters, { tls, verified }) => {
+    counters.deliveries.add(['delivered'])
+    if (tls !== undefined) counters.deliveredOver.add([word(tls), word(verified)])
+  },
+  [EVENT.took]: (counters, { by, tookMs }) => {
+    for (const [stage, ms] of Object.entries(tookMs as StageTimes))
+      counters.stages.observe(ms / 1000, [stage, word(by)])
+  },
   [EVENT.deferred]: (counters) => counters.deliveries.add(['deferred']),
   [EVENT.returned]: (counters, { action }) => {
     if (action === 'delayed') counters.deliveries.add(['delay-told'])

@@ -2,6 +2,7 @@
  * Handing a message on: what is asked, and what came of it for each recipient. Spoken between queue/, relay/, deliver/
  * and gateway/, which do not know each other (docs/architecture.md, "Who may know whom").
  */
+import type { HopFacts } from '../base/mail-events.ts'
 import type { Address, Domain } from '../message/address.ts'
 import type { ForwardPath, TlsWish } from './smtp-envelope.ts'
 import type { Reply } from './smtp-reply.ts'
@@ -41,6 +42,8 @@ export interface RecipientResult {
   readonly reply: Reply
   /** Name of the host whose reply this is. */
   readonly remote?: string
+  /** The session it came over. */
+  readonly hop?: HopFacts
   /** The next hop took over the duty to notify the sender (RFC 3461 §5.2.1): it knows DSN, and was told. */
   readonly dsnPassedOn: boolean
 }

@@ -165,6 +165,7 @@ function eventsOf(verdict: ItemVerdict): mailEvents.MailEvent[] {
     messageId,
     recipient,
     ...(result.remote !== undefined && { remote: result.remote }),
+    ...result.hop,
     reply: replyText(result.reply),
   }
   const told = notify === undefined ? [] : [mailEvents.returned({ ...facts, action: notify, sender: mailFrom })]

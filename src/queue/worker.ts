@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
+import { Stopwatch } from '../base/stopwatch.ts'
 import type { Address, Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import type { ForwardPath, TlsWish } from '../protocol/smtp-envelope.ts'
@@ -213,8 +214,12 @@ export class QueueWorker implements QueueTaker {
     const { store, isOwnDomain, deliverLocally, relay } = this.#deps
     try {
       const mail = outgoingMail(batch)
-      const deliver = isOwnDomain(batch.domain) ? deliverLocally : relay
+      const isLocal = isOwnDomain(batch.domain)
+      const deliver = isLocal ? deliverLocally : relay
+      const watch = new Stopwatch()
       const results = await deliver(mail, batch.content ?? (() => store.bytes.stream(batch.bytesId)))
+      const by = isLocal ? 'local' : 'relay'
+      events.took({ messageId: mail.messageId, by, tookMs: { deliver: watch.stepMs() } })
       return new Map(results.map((one) => [one.recipient, one]))
     } catch (error) {
       events.trouble({ during: `delivering to ${batch.domain}`, error })

@@ -2,10 +2,12 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import type { HopFacts } from '../base/mail-events.ts'
 import { fail, ok, type Result } from '../base/result.ts'
 import type { TlsFacts } from '../protocol/smtp-session.ts'
 import type { ConnectTo } from './connection.ts'
 import { matchChain } from './dane.ts'
+import type { TlsVerdict } from './tls-policy.ts'
 
 export interface HopTlsFacts extends TlsFacts {
   readonly verified: boolean
@@ -22,6 +24,13 @@ export function tlsOf(socket: Socket | undefined, proven: boolean): HopTlsFacts 
     verified: proven || socket.authorized,
     resumed: socket.isSessionReused(),
   }
+}
+
+/** What is told of a session with `address` that `verdict` has asked for. */
+export function hopFacts(address: string, { by, verify }: TlsVerdict, tls: HopTlsFacts | undefined): HopFacts {
+  if (tls === undefined) return { address, tls: 'none', verified: 'none' }
+  const verified = verify === 'nothing' || by === 'nobody' ? 'opportunistic' : by
+  return { address, tls: tls.protocol, cipher: tls.cipher, verified }
 }
 
 /** The server's ticket comes after the handshake, before its next reply (RFC 8446 §4.6.1); it is good for many times. */

@@ -75,6 +75,7 @@ for (const [what, script, outcome, says, why] of one)
     const [result] = await deliver(server.port, mail(), undefined, { timeouts })
     assert.equal(result?.outcome, outcome)
     assert.match(text(result), says)
+    if (outcome === 'delivered') assert.deepEqual(result?.hop, { address: '127.0.0.1', tls: 'none', verified: 'none' })
   })
 
 test('what is sent is what crosses the wire, dots stuffed, CRLF kept', async () => {

@@ -4,6 +4,7 @@ import type { TlsaRecord } from '../base/dns-client.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import type { ForwardPath } from '../protocol/smtp-envelope.ts'
 import { reply, replyText, type Reply } from '../protocol/smtp-reply.ts'
+import { hopFacts } from './hop-tls-facts.ts'
 import { openConnection, type Credentials, type Opened, type RelayConnection } from './connection.ts'
 import { addressesOf, type HostList, type HostListDeps, hostsFor } from './host-list.ts'
 import type { MxResolver } from './mx.ts'
@@ -43,6 +44,8 @@ export interface RelayEvents {
     readonly address: string
     readonly stage: string
     readonly reply: Reply
+    /** Of the mail that would have gone there. */
+    readonly messageId: string
   }): void
   /** A host that the DNS names was asked for TLS, or could not be; for reports. */
   hopTried?(hop: HopTried): void
@@ -128,7 +131,8 @@ export class Relay {
       const { configured } = hosts
       const recipientDomain = mail.domain
       const domain = hosts.secure ? recipientDomain : host
-      const more = { domain, recipientDomain, configured, tlsRequired: mail.tls === 'required' }
+      const { messageId } = mail
+      const more = { domain, recipientDomain, configured, messageId, tlsRequired: mail.tls === 'required' }
       for (const address of found.addresses) {
         const isSilent = this.#silent.has(address, port, Date.now())
         if (isSilent) silent.push({ ...hop, ...more, address })
@@ -189,12 +193,12 @@ export class Relay {
       ...(this.#deps.anchorsPem && { anchorsPem: this.#deps.anchorsPem }),
       timeouts: this.#timeouts,
     })
-    const { host, address } = hop
+    const { host, address, messageId } = hop
     if (opened.kind === 'closed' && opened.stage === 'connect') this.#silent.add(address, hop.port, Date.now())
     // what the server no longer likes must not be tried for an hour
     if (opened.kind === 'closed' && opened.stage === 'tls') this.#tlsSessions.forget(key)
     if (opened.kind === 'open') this.#deps.events.sessionOpened({ host, address, tls: opened.connection.tls })
-    else this.#deps.events.hostFailed({ host, address, stage: opened.stage, reply: opened.reply })
+    else this.#deps.events.hostFailed({ host, address, messageId, stage: opened.stage, reply: opened.reply })
     this.#tried(hop, hop.verdict.by, tlsResultOf(opened, tls))
     return opened
   }
@@ -234,7 +238,10 @@ export class Relay {
       const again = new Set(
         report.results.filter((one) => onward && one.outcome === 'deferred' && isTooManyRecipients(one.reply)),
       )
-      results.push(...report.results.filter((one) => !again.has(one)))
+      const { hop, connection } = current
+      const over = hopFacts(hop.address, hop.verdict, connection.tls)
+      for (const one of report.results)
+        if (!again.has(one)) results.push(one.remote === undefined ? one : { ...one, hop: over })
       const addresses = new Set(Array.from(again, (one) => one.recipient))
       waiting = [...now.filter((path) => addresses.has(path.address)), ...waiting.slice(now.length)]
       if (waiting.length > 0 && !(await current.connection.ready())) {
@@ -268,6 +275,7 @@ interface Hop {
   readonly port: number
   readonly verdict: TlsVerdict
   readonly credentials?: Credentials
+  readonly messageId: string
   /** By the sender: a failure of TLS is final (RFC 8689). */
   readonly tlsRequired: boolean
 }

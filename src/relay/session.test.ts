@@ -105,6 +105,8 @@ test('STARTTLS is used when it is offered, whatever the certificate', async () =
   const [result] = await deliver(server.port, mail(), content, { events: sessions })
   assert.equal(result?.outcome, 'delivered')
   assert.deepEqual(sessions.tls, ['TLSv1.3 unverified'])
+  const { address, tls: version, verified } = result.hop ?? {}
+  assert.deepEqual([address, version, verified], ['127.0.0.1', 'TLSv1.3', 'opportunistic'])
   assert.deepEqual(server.sessions[0]?.slice(0, 3), ['EHLO a.example', 'STARTTLS', 'EHLO a.example'])
   assert.match(server.sessions[0]?.[3] ?? '', /SIZE=21/, 'what was offered in the clear is forgotten (RFC 3207 §4.2)')
 })
@@ -122,6 +124,7 @@ for (const [script, anchorsPem, outcome, why] of forced)
     const changes = { hopTls: () => 'verified' as const, ...(anchorsPem && { anchorsPem }) }
     const [result] = await deliver(server.port, mail({ sealed: true }), content, changes)
     assert.equal(result?.outcome, outcome, text(result))
+    assert.equal(result?.hop?.verified, outcome === 'delivered' ? 'operator' : undefined)
     assert.equal(server.messages.length, outcome === 'delivered' ? 1 : 0)
   })
 
@@ -144,6 +147,7 @@ for (const [script, anchorsPem, says, why] of demanding)
     const mailLines = server.sessions.flat().filter((line) => line.startsWith('MAIL'))
     if (result?.outcome !== 'delivered') assert.deepEqual(mailLines, [])
     else assert.match(mailLines.join('\n'), /^MAIL FROM:.* REQUIRETLS$/)
+    if (result?.outcome === 'delivered') assert.equal(result.hop?.verified, 'sender')
   })
 
 test('a TLS session is taken up again, and a certificate that proved nothing proves nothing then', async () => {

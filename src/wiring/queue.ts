@@ -83,8 +83,8 @@ export function relayOf(
     events: {
       sessionOpened: () => undefined,
       hopTried,
-      hostFailed: ({ host, address, stage, reply: { code, lines } }) =>
-        events.hostFailed({ host, address, stage, reply: [code, ...lines].join(' ') }),
+      hostFailed: ({ reply: { code, lines }, ...facts }) =>
+        events.hostFailed({ ...facts, reply: [code, ...lines].join(' ') }),
     },
   })
 }

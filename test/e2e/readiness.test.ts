@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, rm, statfs, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
@@ -130,8 +130,14 @@ describe('a server that is watched', { timeout: 120_000 }, () => {
           .at(-1),
       )
     assert.equal(value('sealpost_messages_received_total{by="submission"}'), 1)
-    assert.equal(value('sealpost_recipients_protected_total{protection="encrypted"}'), 1)
-    assert.equal(value('sealpost_verdicts_total{outcome="accept",rule="valid",signature="valid",encrypted="yes"}'), 1)
+    assert.equal(value('sealpost_recipients_protected_total{protection="encrypted",standard="smime"}'), 1)
+    const found = 'outcome="accept",rule="valid",signature="valid",encrypted="yes",standard="smime"'
+    assert.equal(value(`sealpost_verdicts_total{${found}}`), 1)
+    const stages = [
+      ...['receive', 'plan', 'protect', 'commit'].map((stage) => `stage="${stage}",by="submission"`),
+      ...['receive', 'open', 'commit', 'deliver'].map((stage) => `stage="${stage}",by="local"`),
+    ]
+    for (const stage of stages) assert.equal(value(`sealpost_stage_seconds_count{${stage}}`), 1, stage)
     assert.equal(value('sealpost_deliveries_total{outcome="delivered"}'), 1)
     assert.equal(value('sealpost_queue_recipients{state="ready"}'), 0)
     assert.ok(value('sealpost_commits_total') > 2)
@@ -145,6 +151,18 @@ describe('a server that is watched', { timeout: 120_000 }, () => {
     checked.child.stdin?.end(metrics)
     const { stdout, stderr } = await checked
     assert.equal(`${stdout}${stderr}`, '')
+  })
+
+  test('nor with the alerts that the manual begins with, which ask for numbers that there are', PROMTOOL, async () => {
+    const manual = await readFile(new URL('../../docs/operating/monitoring.md', import.meta.url), 'utf8')
+    const [rules = ''] = /^groups:\n[^`]+/m.exec(manual) ?? []
+    const file = join(provider.dir, 'alerts.yml')
+    await writeFile(file, rules)
+    const { stdout } = await run('promtool', ['check', 'rules', file])
+    assert.match(stdout, new RegExp(`SUCCESS: ${rules.match(/- alert:/g)?.length} rules found`))
+    const metrics = await (await fetch(url('/metrics'))).text()
+    for (const [name] of rules.matchAll(/sealpost_\w+/g))
+      assert.ok(metrics.includes(`# TYPE ${name.replace(/_bucket$/, '')} `), name)
   })
 
   test('the database is locked by another process', async () => {

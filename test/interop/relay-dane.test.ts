@@ -154,6 +154,7 @@ async function attempt(
     events: { sessionOpened: (session) => void (proven = session.tls?.verified === true), hostFailed: () => {} },
   })
   assert.equal(server.messages.length, result?.outcome === 'delivered' ? 1 : 0)
+  if (result?.outcome === 'delivered') assert.equal(result.hop?.verified === 'dane', proven)
   return result?.outcome === 'delivered' ? `delivered${proven ? ', proven' : ''}` : text(result)
 }
 

@@ -102,6 +102,7 @@ async function attempt(server: ScriptedSmtp, resolverAddress: string, opened: Op
     events: { sessionOpened: (session) => void (proven = session.tls?.verified === true), hostFailed: () => {} },
   })
   assert.equal(server.messages.length - before, result?.outcome === 'delivered' ? 1 : 0)
+  if (result?.outcome === 'delivered') assert.equal(result.hop?.verified === 'mta-sts', proven)
   return result?.outcome === 'delivered' ? `delivered${proven ? ', proven' : ''}` : text(result)
 }
 
