@@ -29,16 +29,21 @@ export interface DnsRecords {
   TXT: string
   /** Lower-case, without the root dot. */
   PTR: string
+  /** Lower-case, without the root dot. */
+  CNAME: string
 }
 
 /** Types that the library knows by number only. */
 const WIRE_TYPE: Readonly<Partial<Record<keyof DnsRecords, string>>> = { OPENPGPKEY: 'UNKNOWN_61' }
 const wireType = (type: keyof DnsRecords): string => WIRE_TYPE[type] ?? type
 
-/** `secure`: validated by a name server that we believe. `none`: the name has no such record. */
+/**
+ * `secure`: validated by a name server that we believe, aliases included. `none`: the name has no such record. `aliasOf`: where
+ * CNAME records led, when the name asked for is an alias.
+ */
 export type DnsAnswer<T> =
-  | { readonly kind: 'records'; readonly records: readonly T[]; readonly secure: boolean }
-  | { readonly kind: 'none' | 'no-domain'; readonly secure: boolean }
+  | { readonly kind: 'records'; readonly records: readonly T[]; readonly secure: boolean; readonly aliasOf?: string }
+  | { readonly kind: 'none' | 'no-domain'; readonly secure: boolean; readonly aliasOf?: string }
   | { readonly kind: 'trouble'; readonly why: string }
 
 export type DnsAsk = <Type extends keyof DnsRecords>(name: string, type: Type) => Promise<DnsAnswer<DnsRecords[Type]>>
@@ -83,7 +88,9 @@ export function createDnsClient({ server, trustValidation, timeoutMs = TIMEOUT_M
         continue
       }
       const records = recordsOf(answer, type)
-      return records.length > 0 ? { kind: 'records', records, secure } : { kind: 'none', secure }
+      const aliasOf = type === 'CNAME' ? undefined : aliasTarget(answer, ascii)
+      const found = records.length > 0 ? { kind: 'records' as const, records } : { kind: 'none' as const }
+      return { ...found, secure, ...(aliasOf !== undefined && { aliasOf }) }
     }
     return { kind: 'trouble', why }
   }
@@ -186,6 +193,18 @@ function recordsOf<Type extends keyof DnsRecords>(answer: Answer, type: Type): D
   return rows.flatMap((row) => (row.type === wireType(type) && 'data' in row ? [READERS[type](row.data as never)] : []))
 }
 
+/** A chain that goes in circles ends where it began: no alias. */
+function aliasTarget({ answers = [] }: Answer, asked: string): string | undefined {
+  const aliases = new Map(
+    answers.flatMap((row) => (row.type === 'CNAME' ? [[hostName(row.name), hostName(row.data)] as const] : [])),
+  )
+  const first = hostName(asked)
+  const seen = new Set<string>()
+  let at = first
+  for (let next = aliases.get(at); next !== undefined && !seen.has(next); next = aliases.get(at)) seen.add((at = next))
+  return at === first ? undefined : at
+}
+
 const hostName = (name: string): string => name.toLowerCase().replace(/\.$/, '')
 
 const READERS: { readonly [Type in keyof DnsRecords]: (data: never) => DnsRecords[Type] } = {
@@ -210,6 +229,7 @@ const READERS: { readonly [Type in keyof DnsRecords]: (data: never) => DnsRecord
   TXT: (data: string | Buffer | readonly (string | Buffer)[]) =>
     (Array.isArray(data) ? data : [data]).map((each: string | Buffer) => each.toString('latin1')).join(''),
   PTR: hostName,
+  CNAME: hostName,
 }
 
 /** RFC 1035 §2.3.4; a mail domain is made of labels with something in them. */

@@ -87,6 +87,7 @@ export async function openConnection(to: ConnectTo): Promise<Opened> {
       minVersion: 'TLSv1.2',
       ...(to.anchorsPem && { ca: [...to.anchorsPem] }),
       ...(to.session && { session: to.session }),
+      ...(typeof to.verify === 'object' && to.verify.base !== undefined && { servername: to.verify.base }),
     },
   })
   const failure = await new Promise<Failure | undefined>((resolve) => {

@@ -46,5 +46,5 @@ export function provesItself(socket: Socket | undefined, { verify, hostName, dom
   if (socket.isSessionReused()) return ok(undefined) // it did when that session began
   const chain: X509Certificate[] = []
   for (let at = socket.getPeerX509Certificate(); at && !chain.includes(at); at = at.issuerCertificate) chain.push(at)
-  return matchChain(chain, verify.tlsa, [...new Set([hostName, domain])], Date.now())
+  return matchChain(chain, verify.tlsa, [...new Set([verify.base ?? hostName, domain])], Date.now())
 }

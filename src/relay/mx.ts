@@ -12,8 +12,19 @@ export type MailHosts =
   | { readonly kind: 'failed' | 'deferred'; readonly reply: Reply }
 
 export type HostAddresses =
-  | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly secure: boolean }
+  | ({ readonly kind: 'addresses'; readonly addresses: readonly string[] } & HowFound)
   | { readonly kind: 'failed' | 'deferred' | 'ourselves'; readonly reply: Reply }
+
+/** How the addresses of a host were found. */
+export interface HowFound {
+  /** Signed DNS says so, from the host's name to its addresses. */
+  readonly secure: boolean
+  /** The name that CNAME records led to. */
+  readonly aliasOf?: string
+}
+
+/** TLSA records, and the name of the host that has them: its certificate may bear that one (RFC 7672 §2.2.2). */
+export type TlsaOfHost = DnsAnswer<TlsaRecord> & { readonly base?: string }
 
 export interface MxOptions {
   /** Our own names: an MX list that holds one of them is cut there (RFC 5321 §5.1). */
@@ -58,10 +69,10 @@ export class MxResolver {
 
   /** Addresses of a host, IPv6 and IPv4 in turn. An IP address, which some write into MX records, is its own. */
   async addresses(host: string): Promise<HostAddresses> {
-    const { found, secure, trouble } = isIP(host) === 0 ? await this.#fromDns(host) : { found: [host], secure: false }
+    const { found, trouble, ...how } = isIP(host) === 0 ? await this.#fromDns(host) : literal(host)
     const usable = found.filter((address) => this.#options.allowLocalAddresses || !isLocalAddress(address))
     if (usable.some(this.#options.isOwnAddress)) return { kind: 'ourselves', reply: loopsBack(host) }
-    if (usable.length > 0) return { kind: 'addresses', addresses: usable.slice(0, HOST_ADDRESSES_MAX), secure }
+    if (usable.length > 0) return { kind: 'addresses', addresses: usable.slice(0, HOST_ADDRESSES_MAX), ...how }
     if (trouble !== undefined)
       return { kind: 'deferred', reply: reply(451, '4.4.3', `DNS does not answer for ${host}: ${trouble}`) }
     const why = found.length > 0 ? 'has only addresses that mean "this host"' : 'has no address'
@@ -75,9 +86,12 @@ export class MxResolver {
   async nextHopAddresses(host: string): Promise<HostAddresses> {
     if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host], secure: false }
     const { hostsFile } = this.#options
-    const { found, secure } =
-      hostsFile || !host.includes('.') ? await this.#fromSystem(host) : await this.#fromDns(host)
-    if (found.length > 0) return { kind: 'addresses', addresses: found.slice(0, HOST_ADDRESSES_MAX), secure }
+    const {
+      found,
+      trouble: _,
+      ...how
+    } = hostsFile || !host.includes('.') ? await this.#fromSystem(host) : await this.#fromDns(host)
+    if (found.length > 0) return { kind: 'addresses', addresses: found.slice(0, HOST_ADDRESSES_MAX), ...how }
     return { kind: 'deferred', reply: reply(451, '4.4.4', `The configured next hop ${host} has no address`) }
   }
 
@@ -85,9 +99,11 @@ export class MxResolver {
     const { ask } = this.#options
     const [v6, v4] = await Promise.all([ask(host, 'AAAA'), ask(host, 'A')])
     const trouble = [v6, v4].find((answer) => answer.kind === 'trouble')
+    const alias = [v6, v4].find((answer) => answer.kind !== 'trouble' && answer.aliasOf !== undefined)
     return {
       found: interleave(v6.kind === 'records' ? v6.records : [], v4.kind === 'records' ? v4.records : []),
       secure: [v6, v4].every((answer) => answer.kind !== 'trouble' && answer.secure),
+      ...(alias?.kind !== 'trouble' && alias?.aliasOf !== undefined && { aliasOf: alias.aliasOf }),
       ...(trouble !== undefined && { trouble: trouble.why }),
     }
   }
@@ -97,15 +113,33 @@ export class MxResolver {
     return { found: all.map((one) => one.address), secure: false }
   }
 
-  /** What signed DNS says of the host's certificate (RFC 7672 §2.2.3). */
-  tlsaRecords(host: string, port: number): Promise<DnsAnswer<TlsaRecord>> {
-    return this.#options.ask(`_${port}._tcp.${host}`, 'TLSA')
+  /**
+   * What signed DNS says of the host's certificate (RFC 7672 §2.2.3): under the name that signed aliases lead to, else under its
+   * own. Where only the first alias is signed, and not what it leads to, its own name alone counts (§2.2.2).
+   */
+  async tlsaRecords(host: string, port: number, { secure, aliasOf }: HowFound): Promise<TlsaOfHost> {
+    const { ask } = this.#options
+    const bases = aliasOf !== undefined && secure ? [aliasOf, host] : [host]
+    if (!secure) {
+      const alias = aliasOf === undefined ? undefined : await ask(host, 'CNAME')
+      if (alias?.kind === 'trouble') return alias
+      if (alias?.kind !== 'records' || !alias.secure) return { kind: 'none', secure: false }
+    }
+    for (const base of bases) {
+      const answer = await ask(`_${port}._tcp.${base}`, 'TLSA')
+      // an answer that cannot be had must not lead on to another name (§2.2)
+      if (answer.kind === 'trouble') return answer
+      if (answer.kind === 'records' && answer.secure) return { ...answer, base }
+    }
+    return { kind: 'none', secure: false }
   }
 }
 
-interface Found {
+/** An address that stands where a name should be. */
+const literal = (address: string): Found => ({ found: [address], secure: false })
+
+interface Found extends HowFound {
   readonly found: readonly string[]
-  readonly secure: boolean
   /** Why there may be more. */
   readonly trouble?: string
 }

@@ -7,7 +7,7 @@ import { reply, replyText, type Reply } from '../protocol/smtp-reply.ts'
 import { hopFacts } from './hop-tls-facts.ts'
 import { openConnection, type Credentials, type Opened, type RelayConnection } from './connection.ts'
 import { addressesOf, type HostList, type HostListDeps, hostsFor } from './host-list.ts'
-import type { MxResolver } from './mx.ts'
+import type { HowFound, MxResolver } from './mx.ts'
 import { namesHost, type StsPolicy } from './mta-sts.ts'
 import { ConnectionPool, POOL_LIMITS, type PoolLimits } from './pool.ts'
 import { isTooManyRecipients, outcomeOf } from './remote-reply.ts'
@@ -142,16 +142,11 @@ export class Relay {
     yield* silent
   }
 
-  /** Only a host whose addresses are signed is asked for its TLSA records (RFC 7672 §2.2.1). */
-  async #tlsFacts(
-    hosts: HostList,
-    host: string,
-    { secure }: { readonly secure: boolean },
-    mail: OutgoingMail,
-  ): Promise<TlsFactsOfHost> {
+  /** What is known of one of them, to judge by. */
+  async #tlsFacts(hosts: HostList, host: string, found: HowFound, mail: OutgoingMail): Promise<TlsFactsOfHost> {
     const { hopTls, resolver, stsPolicy } = this.#deps
     const configured = hopTls(mail.domain)
-    const tlsa = secure && mail.tls !== 'unimportant' ? await resolver.tlsaRecords(host, hosts.port) : undefined
+    const tlsa = mail.tls === 'unimportant' ? undefined : await resolver.tlsaRecords(host, hosts.port, found)
     const facts = { configured, ...(tlsa && { tlsa }) }
     if (hosts.configured) return { ...facts, nameProven: true, ...(hosts.credentials && { signIn: true }) }
     const policy = await stsPolicy(mail.domain)
@@ -313,7 +308,7 @@ function tlsResultOf(opened: Opened, tls: 'off' | 'if-offered' | 'always'): TlsR
 
 /** Sessions that were opened under the same demands are alike. */
 function poolKey({ host, domain, address, port, verdict: { use, verify } }: Hop): string {
-  const proven = typeof verify === 'string' ? verify : `${domain} ${verify.tlsa.map(tlsaText).join(' ')}`
+  const proven = typeof verify === 'string' ? verify : `${domain} ${verify.base} ${verify.tlsa.map(tlsaText).join(' ')}`
   return [host, address, port, use, proven].join(' ')
 }
 

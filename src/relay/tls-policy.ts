@@ -1,7 +1,8 @@
 /** Whether a hop uses TLS, and what happens when it cannot (docs/decisions/0010-relay-tls.md). Pure. */
-import type { DnsAnswer, TlsaRecord } from '../base/dns-client.ts'
+import type { TlsaRecord } from '../base/dns-client.ts'
 import type { TlsWish } from '../protocol/smtp-envelope.ts'
 import { usableRecords } from './dane.ts'
+import type { TlsaOfHost } from './mx.ts'
 
 /** What the operator wants for a next hop: `relay.tls`. */
 export type HopTls = 'opportunistic' | 'verified'
@@ -20,14 +21,20 @@ export interface TlsFactsOfHost {
   readonly signIn?: boolean
   /** Nobody on the way can have made its name up: the operator named it, or signed DNS, or it is the domain itself. */
   readonly nameProven?: boolean
-  /** Its TLSA records; missing when its addresses are not signed (RFC 7672 §2.2). */
-  readonly tlsa?: DnsAnswer<TlsaRecord>
+  /** Its TLSA records; missing when nobody is to ask for them. */
+  readonly tlsa?: TlsaOfHost
   /** Its domain says, by MTA-STS, which hosts it has, and that their certificates name them (RFC 8461 §4). */
   readonly sts?: 'named' | 'not-named'
 }
 
 /** What the server's certificate has to prove: nothing, its name by a trust anchor, or what its domain says in signed DNS. */
-export type Verify = 'nothing' | 'name' | { readonly tlsa: readonly TlsaRecord[] }
+export type Verify = 'nothing' | 'name' | TlsaDemand
+
+/** `base`: the name that has the records, which the server is asked for (RFC 7672 §3.2.1); missing: the host's own. */
+export interface TlsaDemand {
+  readonly tlsa: readonly TlsaRecord[]
+  readonly base?: string
+}
 
 export interface TlsVerdict {
   /** `if-offered`: STARTTLS where the server offers it. `always`: no mail without TLS. */
@@ -72,7 +79,7 @@ export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllo
   })
   if (tlsa?.kind === 'records' && tlsa.secure) {
     const records = usableRecords(tlsa.records)
-    if (records.length > 0) return must({ tlsa: records }, 'dane')
+    if (records.length > 0) return must({ tlsa: records, ...(tlsa.base !== undefined && { base: tlsa.base }) }, 'dane')
     // RFC 7672 §2.2: none of them usable
     const isMore = mail.tls === 'required' || configured === 'verified' || signIn === true || sts !== undefined
     if (!isMore) return must('nothing', 'dane')

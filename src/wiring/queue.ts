@@ -1,6 +1,7 @@
 /** The queue's worker and the relay that it hands mail to. */
 import { networkInterfaces } from 'node:os'
 import type { Desk } from '../admin/desk.ts'
+import { cachedDns } from '../base/dns-cache.ts'
 import * as events from '../base/events.ts'
 import type { LiveConfig } from '../config/live.ts'
 import type { Config } from '../config/load.ts'
@@ -69,7 +70,7 @@ export function relayOf(
     resolver: new MxResolver({
       ownNames: [hostname],
       isOwnAddress: ownAddresses(live.current.listeners.mx),
-      ask,
+      ask: cachedDns(ask, clock),
       hostsFile: dns.resolver === null,
       random: Math.random,
       allowLocalAddresses: relay.allowLocalAddresses,

@@ -120,11 +120,84 @@ test('DANE: a configured next hop is held to what its own domain has signed', UN
   assert.match(await through(`2 0 1 ${AUTHORITY}`, issued('b.example')), /does not name mx\.b\.example/)
 })
 
+const ALIAS = 'real.c.example'
+const aliases: readonly [why: string, zones: readonly ZoneOrder[], tls: SmtpScript['tls'], expected: string][] = [
+  [
+    'where signed aliases lead comes first',
+    aliased(`_PORT._tcp.mx TLSA 3 1 1 ${NOBODY}`, `_PORT._tcp.real TLSA 3 1 1 ${OWN_KEY}`),
+    own,
+    'delivered, proven',
+  ],
+  [
+    'and alone counts',
+    aliased(`_PORT._tcp.mx TLSA 3 1 1 ${OWN_KEY}`, `_PORT._tcp.real TLSA 3 1 1 ${NOBODY}`),
+    own,
+    'none that its domain has signed for',
+  ],
+  ['else the name itself', aliased(`_PORT._tcp.mx TLSA 3 1 1 ${OWN_KEY}`), own, 'delivered, proven'],
+  [
+    'else the name itself, and nothing less',
+    aliased(`_PORT._tcp.mx TLSA 3 1 1 ${NOBODY}`),
+    own,
+    'none that its domain',
+  ],
+  ['neither has records', aliased(), own, 'delivered'],
+  [
+    'usage 2, the name that has the records',
+    aliased(undefined, `_PORT._tcp.real TLSA 2 0 1 ${AUTHORITY}`),
+    issued(ALIAS),
+    'delivered, proven',
+  ],
+  [
+    'usage 2, not the alias that has none',
+    aliased(undefined, `_PORT._tcp.real TLSA 2 0 1 ${AUTHORITY}`),
+    issued('mx.b.example'),
+    `does not name ${ALIAS} or b.example`,
+  ],
+  [
+    'a signed alias to what nobody signed: the name itself',
+    aliased(`_PORT._tcp.mx TLSA 3 1 1 ${NOBODY}`, undefined, 'unsigned'),
+    own,
+    'none that its domain has signed for',
+  ],
+  [
+    'a signed alias to what nobody signed, whose records are anybody’s',
+    aliased(undefined, `_PORT._tcp.real TLSA 3 1 1 ${NOBODY}`, 'unsigned'),
+    own,
+    'delivered',
+  ],
+]
+
+for (const [why, zones, tls, expected] of aliases)
+  test(`DANE, the mail host is an alias: ${why}: ${expected}`, UNBOUND, async () => {
+    const said = await attemptIn(zones, tls)
+    if (expected.startsWith('delivered')) assert.equal(said, expected)
+    else assert.ok(said.includes(expected), said)
+  })
+
+test('DANE: the server is asked for by the name that has the records (RFC 7672 §3.2.1)', UNBOUND, async () => {
+  const asked: string[] = []
+  const tls = { ...own, onServerName: (name: string) => void asked.push(name) }
+  await attemptIn(aliased(undefined, `_PORT._tcp.real TLSA 3 1 1 ${OWN_KEY}`), tls)
+  await attemptIn(aliased(`_PORT._tcp.mx TLSA 3 1 1 ${OWN_KEY}`), tls)
+  assert.deepEqual(asked, [ALIAS, 'mx.b.example'])
+})
+
+/** mx.b.example is an alias of real.c.example, in another zone. */
+function aliased(of?: string, ofTarget?: string, state: 'signed' | 'unsigned' = 'signed'): ZoneOrder[] {
+  const records = ['@ MX 10 mx', `mx CNAME ${ALIAS}.`, ...(of === undefined ? [] : [of])]
+  const target = ['real A 127.0.0.1', ...(ofTarget === undefined ? [] : [ofTarget])]
+  return [
+    { name: 'b.example', records },
+    { name: 'c.example', records: target, state },
+  ]
+}
+
 /** A domain that has its mail hosted, and signs nothing itself. */
 const UNSIGNED: ZoneOrder = { name: 'hosted.example', records: ['@ MX 10 mx.b.example.'], state: 'unsigned' }
 
-/** `delivered`, `proven` when the server's certificate was, or what was said. */
-async function attempt(
+/** One attempt at mx.b.example, whose zone has `tlsa`. */
+function attempt(
   tlsa: string | undefined,
   tls: SmtpScript['tls'],
   zone: Partial<ZoneOrder>,
@@ -132,11 +205,30 @@ async function attempt(
   route?: string,
   what: Partial<OutgoingMail> = {},
 ): Promise<string> {
+  const records = ['@ MX 10 mx', 'mx A 127.0.0.1', ...(tlsa === undefined ? [] : [`_PORT._tcp.mx TLSA ${tlsa}`])]
+  return attemptIn([{ name: 'b.example', records, ...zone }, UNSIGNED], tls, { trustValidation, route, what })
+}
+
+/** `delivered`, `proven` when the server's certificate was, or what was said. */
+async function attemptIn(
+  zones: readonly ZoneOrder[],
+  tls: SmtpScript['tls'],
+  {
+    trustValidation,
+    route,
+    what = {},
+  }: {
+    readonly trustValidation?: boolean | undefined
+    readonly route?: string | undefined
+    readonly what?: Partial<OutgoingMail>
+  } = {},
+): Promise<string> {
   await using server = await startScriptedSmtp(tls === undefined ? {} : { ehlo: ['STARTTLS'], tls })
-  const port = String(server.port)
-  const records = ['@ MX 10 mx', 'mx A 127.0.0.1']
-  if (tlsa !== undefined) records.push(`_PORT._tcp.mx TLSA ${tlsa}`.replaceAll('PORT', port))
-  await using dns = await startSignedDns([{ name: 'b.example', records, ...zone }, UNSIGNED])
+  const ported = zones.map((zone) => ({
+    ...zone,
+    records: zone.records.map((record) => record.replaceAll('PORT', String(server.port))),
+  }))
+  await using dns = await startSignedDns(ported)
   const ask = createDnsClient({ server: dns.resolver, ...(trustValidation !== undefined && { trustValidation }) })
   const resolver = new MxResolver({
     ownNames: [],

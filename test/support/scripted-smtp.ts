@@ -42,7 +42,7 @@ export interface SmtpScript {
   readonly rset?: Step
   readonly quit?: Step
   /** Makes STARTTLS work when it is among the keywords. */
-  readonly tls?: { readonly key: string; readonly cert: string }
+  readonly tls?: { readonly key: string; readonly cert: string; readonly onServerName?: (name: string) => void }
 }
 
 export interface ScriptedSmtp extends AsyncDisposable {
@@ -230,7 +230,9 @@ class ScriptedSession {
       this.#plain.once('data', () => this.#act('500 5.5.1 What?'))
       return
     }
-    this.#socket = new TLSSocket(this.#plain, { isServer: true, secureContext })
+    const { onServerName } = this.#script.tls ?? {}
+    const SNICallback = (name: string, done: (error: null) => void): void => (onServerName?.(name), done(null))
+    this.#socket = new TLSSocket(this.#plain, { isServer: true, secureContext, SNICallback })
     this.#socket.on('data', this.#onData)
     this.#socket.on('error', () => this.#plain.destroy())
   }
