@@ -144,9 +144,12 @@ function overDatagram({ server, timeoutMs }: Hop, query: Buffer, read: Read): Pr
       const answer = read(bytes)
       if (answer !== undefined) settle(answer)
     })
-    socket.connect(server.port, server.address, () => {
-      if (open) socket.send(query)
-    })
+    // an unreachable network is told to the callback, not as an 'error'
+    const connected = (error?: Error): void => {
+      if (error !== undefined) settle(error.message)
+      else if (open) socket.send(query)
+    }
+    socket.connect(server.port, server.address, connected)
   })
 }
 
