@@ -1,5 +1,6 @@
 /** The mail's way through the gateway, and the threads that protect it. */
 import { availableParallelism } from 'node:os'
+import { extname } from 'node:path'
 import type { Desk } from '../admin/desk.ts'
 import { cachedDns } from '../base/dns-cache.ts'
 import * as events from '../base/events.ts'
@@ -23,7 +24,7 @@ const STREAM_TIMEOUT_FACTOR = 20
 export function protectionPool({ protection }: Config): ProtectionPool {
   const size = protection.threads === 0 ? availableParallelism() : protection.threads
   return new WorkerPool({
-    script: new URL('../gateway/protection-worker.ts', import.meta.url),
+    script: new URL(`../gateway/protection-worker${extname(import.meta.url)}`, import.meta.url),
     size,
     timeoutMs: protection.timeoutSeconds * 1000,
     streamTimeoutMs: protection.timeoutSeconds * 1000 * STREAM_TIMEOUT_FACTOR,
