@@ -119,6 +119,11 @@ export class ActiveList {
     return { batches, untilMs }
   }
 
+  /** Whoever rests is asked again. */
+  endRests(): void {
+    this.#destinations.endRests()
+  }
+
   /** Takes out everything that has not started. */
   takeWaiting(): QueueBatch[] {
     return this.#waiting.splice(0)

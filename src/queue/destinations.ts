@@ -43,6 +43,11 @@ export class Destinations {
     return [...this.#restUntilMs.keys()]
   }
 
+  /** Somebody says that they can be reached: each is asked again, and rests longer when it cannot. */
+  endRests(): void {
+    this.#restUntilMs.clear()
+  }
+
   /** It took mail, or refused it in words. */
   answered(domain: Domain, placesMax: number): void {
     const { places } = this.#know(domain)

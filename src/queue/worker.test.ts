@@ -19,7 +19,8 @@ import { type MailEvent, sentenceOf } from '../base/mail-events.ts'
 import { type Address, domainOf } from '../message/address.ts'
 import type { RecipientResult } from '../protocol/delivery.ts'
 import { reply } from '../protocol/smtp-reply.ts'
-import { leaseBatches } from '../store/queue.ts'
+import { noteChange } from '../store/changes.ts'
+import { leaseBatches, releaseItems } from '../store/queue.ts'
 import { eventOf, traceOf } from '../store/trace.ts'
 import { PLACES_FIRST, REST_FIRST_MS } from './destinations.ts'
 
@@ -229,6 +230,28 @@ test('a domain that cannot be reached is asked once after each rest, and each re
   assert.deepEqual(asks, [1, 3, 7], 'after 1, 2 and 4 minutes')
   isUp = true
   await bench.goOn(HOUR_MS)
+  await bench.empty()
+})
+
+test('an administrator who has mail tried again ends the rest of its domain', async () => {
+  let isUp = false
+  await using bench = await start((_mail, to) => (isUp ? delivered(to) : unreachable(to)))
+  await bench.queue([item(BOB)])
+  await bench.until(async () => (await bench.rows())[0]?.attempts === 1)
+  isUp = true
+  const { store, clock } = bench
+  const retry = (note: boolean): Promise<void> =>
+    store.commit(async (tx) => {
+      const ids = (await bench.rows()).map(({ id }) => id)
+      await releaseItems(tx, ids, clock.ms)
+      if (note) await noteChange(tx, 'queue-retries')
+    })
+  await retry(false)
+  await bench.goOn(0)
+  await sleep(50)
+  assert.equal((await bench.rows()).length, 1, 'what is only due waits until the rest is over')
+  await retry(true)
+  await bench.goOn(0)
   await bench.empty()
 })
 

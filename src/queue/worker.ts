@@ -65,6 +65,8 @@ export class QueueWorker implements QueueTaker {
   #timer: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout | undefined
   #stopping = false
+  /** How often an administrator had something tried again. */
+  #retries = 0
   #lookedMs = performance.now()
   /** How far the wall clock is ahead of the one that nobody can set, when it was looked at last. */
   #clockAheadMs = Infinity
@@ -143,6 +145,7 @@ export class QueueWorker implements QueueTaker {
     clearTimeout(this.#timer)
     try {
       await this.#heedClock()
+      await this.#heedRetries()
       while (this.#mayHoldMore && this.#active.room > 0 && !this.#stopping) {
         this.#mayHoldMore = false
         await this.#lease()
@@ -166,6 +169,13 @@ export class QueueWorker implements QueueTaker {
     const latestMs = afterMs + schedule.pauseMaxMs
     await store.commit((tx) => endWaitsOfWrongClock(tx, { nowMs, afterMs, latestMs }))
     this.#clockAheadMs = aheadMs
+  }
+
+  /** An administrator who has something tried again knows of the next hop what we do not. */
+  async #heedRetries(): Promise<void> {
+    const retries = await this.#deps.store.changes.of('queue-retries')
+    if (retries !== this.#retries) this.#active.endRests()
+    this.#retries = retries
   }
 
   async #lease(): Promise<void> {

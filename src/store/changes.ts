@@ -3,8 +3,9 @@ import type { Dialect } from './dialect/dialect.ts'
 import type { Tx } from './schema.ts'
 import { aftermathOf } from './transaction.ts'
 
-/** What is cached in memory somewhere. */
-export type CachedNoun = 'accounts' | 'certificates' | 'anchors' | 'private-keys' | 'dkim-keys' | 'abilities'
+/** What is cached in memory somewhere. `queue-retries`: which domains are to be left alone for a while. */
+export type CachedNoun =
+  'accounts' | 'certificates' | 'anchors' | 'private-keys' | 'dkim-keys' | 'abilities' | 'queue-retries'
 
 /** Makes caches of `noun` forget, in this process and in others, once the transaction is committed. */
 export async function noteChange(tx: Tx, noun: CachedNoun): Promise<void> {

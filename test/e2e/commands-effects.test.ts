@@ -8,23 +8,34 @@ import { writeCertificatePem } from '../../src/protection/smime/key-files/pem.ts
 import { mailboxName, subjectAltName } from '../../src/protection/smime/x509/write-certificate.ts'
 import { fetchAll, fetchWhenThere } from '../support/pop3-client.ts'
 import { protectedMail } from '../support/protected-mail.ts'
+import { freePort } from '../support/free-port.ts'
 import { type Provider, makeProvider, runSealpost } from '../support/provider.ts'
 import { runCommand } from '../support/run-command.ts'
+import { startScriptedSmtp } from '../support/scripted-smtp.ts'
 import { sendUnauthenticated, submit } from '../support/smtp-client.ts'
 import { type SmimeIdentity, smimeIdentity } from '../support/smime-identity.ts'
 import { makeAuthority, makeCertificate } from '../support/x509-maker.ts'
 
 const EVENT_TIMEOUT_MS = 60_000
 const CHANGE_TIMEOUT_MS = 30_000
+/** Shorter than the shortest rest of a domain. */
+const RETRY_TIMEOUT_MS = 30_000
 const dir = mkdtempSync(join(tmpdir(), 'sealpost-effects-'))
 let provider: Provider
 const passwords = new Map<string, string>()
 let mails = 0
+/** Of the next hop for e.example, where nobody listens yet. */
+let deadPort = 0
 
 before(async () => {
+  deadPort = await freePort()
   provider = await makeProvider({
     domains: ['a.example'],
-    config: { relay: { routes: { 'c.example': '127.0.0.1:1', 'd.example': '127.0.0.1:1' } } },
+    config: {
+      relay: {
+        routes: { 'c.example': '127.0.0.1:1', 'd.example': '127.0.0.1:1', 'e.example': `127.0.0.1:${deadPort}` },
+      },
+    },
   })
   for (const name of ['ann', 'ben', 'cara']) {
     const [user] = await provider.cli(['user', 'add', `${name}@a.example`])
@@ -240,6 +251,26 @@ test('the queue is listed and changed by domain, sender and state; people see ag
   await assert.rejects(queue('remove', '99999'), /There is no queue entry 99999/)
   assert.deepEqual(await queue('remove', '--state', 'held', '--domain', 'c.example'), [{ change: 'remove', count: 0 }])
   assert.deepEqual(await queue('remove', '--all'), [{ change: 'remove', count: 2 }])
+})
+
+test('a next hop that was down is back: queue retry ends the rest of its domain', async () => {
+  assert.match(await submitAs('ann', 'eva@e.example'), /^250/)
+  const tried = await soon(
+    () => provider.cli(['queue', 'list', '--domain', 'e.example']),
+    ([item]) => Number(item?.['attempts']) > 0,
+  )
+  assert.match(String(tried[0]?.['reply']), /^451 4\.4\.1 No connection/)
+  await using hop = await startScriptedSmtp({}, { port: deadPort })
+  await provider.cli(['queue', 'retry', '--domain', 'e.example'])
+  const about = `<${mails}@test.example>`
+  const delivered = await provider.event('delivered', ({ messageId }) => messageId === about, RETRY_TIMEOUT_MS)
+  assert.deepEqual([delivered['address'], delivered['tls'], hop.messages.length], ['127.0.0.1', 'none', 1])
+  const [deferred, ...rest] = (await provider.cli(['trace', about])).slice(1)
+  assert.match(String(deferred?.['detail']), /^not delivered yet to eva@e\.example: 451 4\.4\.1 No connection/)
+  assert.deepEqual(
+    rest.map(({ detail }) => String(detail).replace(/: 250 .*/, '')),
+    ['delivered to eva@e.example at 127.0.0.1 [127.0.0.1] (no TLS)'],
+  )
 })
 
 test('what one command changes, another terminal of the same user sees', async () => {

@@ -3,6 +3,7 @@ import { foreignText } from '../../base/limits.ts'
 import { type MailEvent, sentenceOf } from '../../base/mail-events.ts'
 import { parseDomain } from '../../message/address.ts'
 import { audit } from '../../store/audit.ts'
+import { noteChange } from '../../store/changes.ts'
 import { type QueueFilter, type QueueItem, holdItems, listQueue, releaseItems, removeItems } from '../../store/queue.ts'
 import type { Tx } from '../../store/schema.ts'
 import { type TraceEntry, eventOf, traceOf } from '../../store/trace.ts'
@@ -51,10 +52,15 @@ export async function changeQueue(
 }
 
 const CHANGES: Readonly<Record<QueueChange, (tx: Tx, ids: readonly number[], nowMs: number) => Promise<unknown>>> = {
-  retry: releaseItems,
+  retry: retryNow,
   hold: (tx, ids) => holdItems(tx, ids, 'held by an administrator'),
-  release: releaseItems,
+  release: retryNow,
   remove: removeItems,
+}
+
+async function retryNow(tx: Tx, ids: readonly number[], nowMs: number): Promise<void> {
+  await releaseItems(tx, ids, nowMs)
+  await noteChange(tx, 'queue-retries')
 }
 
 const isIds = (which: readonly number[] | QueueWish): which is readonly number[] => Array.isArray(which)
