@@ -75,7 +75,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     if (roles.includes('receive')) await startReceive(desk, tls, guards, { inbound, outbound, users }, parts)
     if (roles.includes('access')) await startAccess(desk, tls, guards, parts)
     if (roles.includes('access')) await startDirectory(desk, live, tls, parts)
-    if (workQueue) await worker.start({ alone: true })
+    if (workQueue) await worker.start()
     const watched = { pool, network, parts, load: guards.load, worker: workQueue ? worker : undefined }
     const observe = await startObserve(desk, watched)
     if (observe !== undefined) parts.push(observe)

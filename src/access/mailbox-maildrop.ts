@@ -1,5 +1,5 @@
 /** A mailbox of the store as the maildrop of one POP3 session. */
-import { BytesMissing } from '../store/bytes/message-bytes.ts'
+import { BytesMissing } from '../store/bytes/sealing.ts'
 import type { Store } from '../store/database.ts'
 import { deleteFromMailbox, listMailbox } from '../store/mailboxes.ts'
 import { type Maildrop, MessageGone } from './pop3/maildrop.ts'

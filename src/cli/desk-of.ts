@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import type { Desk } from '../admin/desk.ts'
-import { systemClock } from '../base/clock.ts'
 import { type Config, loadConfig } from '../config/load.ts'
 import { TrustAnchors } from '../keys/anchors.ts'
 import { Correspondents } from '../keys/correspondents.ts'
@@ -12,7 +11,7 @@ import { Passwords } from '../keys/password.ts'
 import { PrivateKeys } from '../keys/private-keys.ts'
 import { PublicKeys } from '../keys/public-keys.ts'
 import { parseDomain } from '../message/address.ts'
-import { openStore } from '../store/database.ts'
+import { openStore, type StoreOptions } from '../store/database.ts'
 
 /** The configuration or the master key cannot be used; the message says why. */
 export class ConfigRefused extends Error {
@@ -26,10 +25,8 @@ export async function configOf(file: string): Promise<Config> {
 }
 
 export async function openDesk(config: Config, actor = `cli:${userInfo().username}`): Promise<Desk> {
-  const masterKey = await loadMasterKey(config.dataDir, process.env)
-  if (!masterKey.ok) throw new ConfigRefused(masterKey.error)
-  const clock = systemClock
-  const store = await openStore({ dir: config.dataDir, masterKey: masterKey.value, clock })
+  const store = await openStore(await placeOf(config))
+  const { clock } = store
   const publicKeys = new PublicKeys(store)
   return {
     config,
@@ -44,6 +41,13 @@ export async function openDesk(config: Config, actor = `cli:${userInfo().usernam
     passwords: new Passwords(),
     domains: config.domains.flatMap((domain) => parseDomain(domain) ?? []),
   }
+}
+
+/** Of the store, and what opens it. */
+export async function placeOf({ dataDir, store }: Config): Promise<StoreOptions> {
+  const masterKey = await loadMasterKey(dataDir, process.env)
+  if (!masterKey.ok) throw new ConfigRefused(masterKey.error)
+  return { dir: dataDir, url: store.url, masterKey: masterKey.value }
 }
 
 /** Runs one operation on the desk of a configuration file. */

@@ -1,7 +1,8 @@
 /** `sealpost init` */
 import type { Command } from 'commander'
 import { establishAuthorities, layFoundations } from '../admin/operations/init.ts'
-import { atDesk } from './desk-of.ts'
+import { migrateStore } from '../store/database.ts'
+import { atDesk, configOf, placeOf } from './desk-of.ts'
 import { type CommonOptions, command, note, say } from './output.ts'
 
 export function initCommand(): Command {
@@ -11,6 +12,7 @@ export function initCommand(): Command {
   ])
     .requiredOption('--dir <dir>', 'new or empty folder for configuration, database and keys')
     .requiredOption('--domain <domain>', 'a domain of ours; may be given several times', collect)
+    .option('--store <url>', 'a PostgreSQL database, whose tables are made; without it SQLite in the folder')
     .option('--high-ports', 'listen on 2525, 2587, 2465, 2110 and 2995, which need no root; for a first try')
     .action(init)
 }
@@ -20,12 +22,14 @@ const collect = (value: string, before: readonly string[] = []): readonly string
 interface InitOptions extends CommonOptions {
   readonly dir: string
   readonly domain: readonly string[]
+  readonly store?: string
   readonly highPorts?: boolean
 }
 
 async function init(options: InitOptions): Promise<void> {
-  const { dir, domain: domains, highPorts } = options
-  const config = await layFoundations({ dir, domains, highPorts, nowMs: Date.now() })
+  const { dir, domain: domains, store, highPorts } = options
+  const config = await layFoundations({ dir, domains, store, highPorts, nowMs: Date.now() })
+  await migrateStore(await placeOf(await configOf(config)))
   const authorities = await atDesk({ config }, establishAuthorities)
   const lines = authorities.map(({ domain, fingerprint }) => `authority of ${domain}: ${fingerprint}`)
   say(options, { config, authorities }, [config, ...lines].join('\n'))

@@ -7,6 +7,7 @@ import { correspondentCommand } from './correspondent.ts'
 import { dkimCommand } from './dkim.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
+import { migrateCommand } from './migrate.ts'
 import { openCommand } from './open.ts'
 import { quarantineCommand } from './quarantine.ts'
 import { queueCommand, traceCommand } from './queue.ts'
@@ -42,6 +43,7 @@ export function program(): Command {
     traceCommand,
     backupCommand,
     restoreCommand,
+    migrateCommand,
     benchCommand,
   ]
   for (const make of commands) sealpost.addCommand(make())

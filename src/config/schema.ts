@@ -16,6 +16,7 @@ import {
   routedDomainField,
 } from './fields.ts'
 import { policyField } from './policy-schema.ts'
+import { storeField } from './store-schema.ts'
 
 const address = (port: number, host = '::') =>
   z.strictObject({
@@ -261,6 +262,7 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('.')
     .describe('Folder of database, messages and master key; relative to this file.'),
+  store: storeField.prefault({}).describe('Where everything is kept.'),
   listeners: listeners.prefault({}).describe('Where we listen.'),
   accounts: accountsField
     .prefault({})

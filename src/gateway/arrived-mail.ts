@@ -134,6 +134,8 @@ class LargeMail implements ArrivedMail {
       await opening[Symbol.asyncDispose]()
       if (error instanceof OpeningFailed) return workerReply(error.outcome)
       throw error
+    } finally {
+      await this.#bytes.releaseFile(file) // the thread has opened it
     }
   }
 

@@ -159,8 +159,8 @@ test('a deliverer that throws or forgets a recipient puts the mail off', async (
 test('a lease that a crash left behind ends at the start', async () => {
   await using bench = await start((_mail, to) => delivered(to), { started: false })
   await bench.queue([item(BOB)])
-  await bench.store.commit((tx) => leaseBatches(tx, { nowMs: bench.clock.ms, leaseMs: HOUR_MS, limit: 9 }))
-  await bench.worker.start({ alone: true })
+  await bench.store.commit((tx) => leaseBatches(tx, { nowMs: bench.clock.ms, leaseMs: HOUR_MS, limit: 9, node: '' }))
+  await bench.worker.start()
   await bench.empty()
 })
 
@@ -180,7 +180,9 @@ test('stop: what runs is finished, what has not started stays', async () => {
     (await bench.rows()).map((row) => row.recipient),
     [EVE],
   )
-  const again = await bench.store.commit((tx) => leaseBatches(tx, { nowMs: bench.clock.ms, leaseMs: 1, limit: 9 }))
+  const again = await bench.store.commit((tx) =>
+    leaseBatches(tx, { nowMs: bench.clock.ms, leaseMs: 1, limit: 9, node: '' }),
+  )
   assert.equal(again.length, 1, 'and may be leased by the next one at once')
 })
 
@@ -203,7 +205,7 @@ test('mail for a host that is down rests instead of queueing up for it; other ma
   })
   for (let i = 0; i < 10; i++) await bench.queue([item(BOB)], false)
   await bench.queue([item(address('carol@third.example'))])
-  await bench.worker.start({ alone: true })
+  await bench.worker.start()
   await bench.until(async () => (await bench.rows()).length === 10)
   await bench.until(async () => (await bench.rows()).some((row) => row.attempts === 1))
   await sleep(50)

@@ -78,9 +78,15 @@ export class QueueWorker implements QueueTaker {
     this.#active = new ActiveList(this.#limits)
   }
 
-  /** Begins to work. `alone`: no other process works on this queue, so leases that a crash left behind end at once. */
-  async start(options: { readonly alone: boolean }): Promise<void> {
-    if (options.alone) await this.#deps.store.commit((tx) => endLeases(tx))
+  get node(): string {
+    return this.#deps.store.node
+  }
+
+  /** Begins to work. Leases that a crash of this node left behind end at once; those of others run out. */
+  async start(): Promise<void> {
+    const { store } = this.#deps
+    await store.commit((tx) => (store.isShared ? endLeases(tx, store.node) : endLeases(tx)))
+    store.onQueued(() => this.notify())
     this.#heartbeat = setInterval(() => void this.#renewLeases(), LEASE_MS / 3)
     this.#heartbeat.unref()
     this.notify()
@@ -183,7 +189,9 @@ export class QueueWorker implements QueueTaker {
     const limit = this.#active.room
     const nowMs = clock.nowMs()
     const excludeDomains = this.#active.domainsToLeaveOut(nowMs)
-    const leased = await store.commit((tx) => leaseBatches(tx, { nowMs, leaseMs: LEASE_MS, limit, excludeDomains }))
+    const leased = await store.commit((tx) =>
+      leaseBatches(tx, { nowMs, leaseMs: LEASE_MS, limit, node: store.node, excludeDomains }),
+    )
     this.#active.add(leased)
     if (leased.length === limit) this.#mayHoldMore = true
   }

@@ -3,16 +3,21 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { DataKeys, type MasterKey } from './bytes/data-keys.ts'
-import { MessageBytes, removeFiles } from './bytes/message-bytes.ts'
+import { LargeFiles } from './bytes/large-files.ts'
+import { MessageBytes } from './bytes/message-bytes.ts'
 import { Changes } from './changes.ts'
+import { isPostgresUrl, openPostgres } from './dialect/postgres.ts'
 import { openSqlite } from './dialect/sqlite.ts'
 import type { Dialect } from './dialect/dialect.ts'
-import { migrate } from './migrations/list.ts'
+import { migrate, type Migrated, refuseOtherVersion } from './migrations/list.ts'
+import { nodeName } from './node-name.ts'
 import type { Db, Tx } from './schema.ts'
 import { type CommitCounts, Committer } from './transaction.ts'
 
 export const DATABASE_FILE = 'sealpost.db'
 export const BYTES_FOLDER = 'bytes'
+/** A database in the folder of the store. */
+export const SQLITE_URL = 'sqlite:'
 
 export interface Store extends AsyncDisposable {
   /** For reading: the last committed state. */
@@ -23,54 +28,98 @@ export interface Store extends AsyncDisposable {
   readonly dataKeys: DataKeys
   readonly changes: Changes
   readonly commits: CommitCounts
+  readonly clock: Clock
+  /** What this node goes by. */
+  readonly node: string
+  /** Several nodes may work on it at once. */
+  readonly isShared: boolean
+  /** Calls `listener` when another node has queued mail that is for whoever comes first. */
+  onQueued(listener: () => void): void
+  /** Runs `work` unless another node is in the middle of what goes by the same name. */
+  unlessBusy(name: string, work: () => Promise<void>): Promise<void>
   /** Finishes the commits that wait, then closes the database. */
   close(): Promise<void>
 }
 
-/**
- * Opens the store in folder `dir`, making folder, database and tables when they are not there yet.
- * Throws when a newer program has written the database, or when its data is sealed under another master key.
- */
-export async function openStore(options: {
+export interface StoreOptions {
+  /** Of what lies in files: the database, unless it is a server, and large messages. Made at need. */
   readonly dir: string
+  /** `sqlite:` is a database in `dir`; or `postgres://…`. */
+  readonly url?: string
   readonly masterKey: MasterKey
-  readonly clock: Clock
-}): Promise<Store> {
-  await mkdir(options.dir, { recursive: true, mode: 0o700 })
-  const dialect = await openSqlite(join(options.dir, DATABASE_FILE))
+  /** Missing: the one that all who share the database go by. */
+  readonly clock?: Clock
+  /** On a server, which others may be using: bring the tables to this program's version. Elsewhere that is always done. */
+  readonly migrate?: boolean
+}
+
+/**
+ * Opens the store, making folder, database and tables when they are not there yet. Throws when the database is of another
+ * version than this program can work with, or when its data is sealed under another master key.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const dialect = await openDialect(options)
   try {
-    await migrate(dialect, options.clock.nowMs())
-    return await assemble(dialect, options)
+    const clock = options.clock ?? dialect.clock
+    if (dialect.name === 'sqlite' || options.migrate === true) await migrate(dialect, clock.nowMs())
+    else await refuseOtherVersion(dialect)
+    return await assemble(dialect, { ...options, clock })
   } catch (error) {
     await dialect.close()
     throw error
   }
 }
 
+/** Brings the tables to this program's version, making them at need. Throws when a newer program has been there. */
+export async function migrateStore(options: Pick<StoreOptions, 'dir' | 'url'>): Promise<Migrated> {
+  const dialect = await openDialect({ ...options, migrate: true })
+  try {
+    return await migrate(dialect, dialect.clock.nowMs())
+  } finally {
+    await dialect.close()
+  }
+}
+
+async function openDialect({
+  dir,
+  url = SQLITE_URL,
+  migrate: patient = false,
+}: Pick<StoreOptions, 'dir' | 'url' | 'migrate'>): Promise<Dialect> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  return isPostgresUrl(url)
+    ? openPostgres(url, join(dir, BYTES_FOLDER), { patient })
+    : openSqlite(join(dir, DATABASE_FILE))
+}
+
 async function assemble(
   dialect: Dialect,
-  { dir, masterKey, clock }: { readonly dir: string; readonly masterKey: MasterKey; readonly clock: Clock },
+  { dir, masterKey, clock }: Pick<StoreOptions, 'dir' | 'masterKey'> & { readonly clock: Clock },
 ): Promise<Store> {
-  const folder = join(dir, BYTES_FOLDER)
   const changes = new Changes(dialect)
+  const largeObjects = dialect.largeObjects ?? new LargeFiles(join(dir, BYTES_FOLDER), dialect.reader)
   const committer = new Committer({
     dialect,
-    removeFiles: (files) => removeFiles(folder, files),
+    removeFiles: (files) => largeObjects.remove(files),
     noted: () => changes.noted(),
   })
   const dataKeys = await DataKeys.open(dialect.reader, committer, masterKey, clock)
-  const bytes = new MessageBytes({ folder, db: dialect.reader, committer, dataKeys, clock })
+  const bytes = new MessageBytes({ largeObjects, db: dialect.reader, committer, dataKeys, clock })
   const close = async (): Promise<void> => {
     await committer.close()
     await dialect.close()
   }
   return {
     db: dialect.reader,
+    clock,
     commit: (work) => committer.commit(work),
     bytes,
     dataKeys,
     changes,
     commits: committer.counts,
+    node: await nodeName(dir),
+    isShared: dialect.name !== 'sqlite',
+    onQueued: (listener) => dialect.onQueued(listener),
+    unlessBusy: (name, work) => dialect.unlessBusy(name, work),
     close,
     [Symbol.asyncDispose]: close,
   }

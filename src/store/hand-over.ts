@@ -10,6 +10,8 @@ import { batchesOf, enqueue, type NewQueueItem, type QueueBatch, type QueueItem 
 import type { Tx } from './schema.ts'
 
 export interface QueueTaker {
+  /** The node whose leases these are. */
+  readonly node: string
   /** Until when new rows for `domain` are leased to it. `undefined`: it has enough, and looks for them later. */
   leaseUntilMs(domain: Domain): number | undefined
   /** To be called when the rows are durable. */
@@ -23,7 +25,7 @@ export interface HandedOver {
 }
 
 /** Where no queue is worked off. */
-export const NOBODY: QueueTaker = { leaseUntilMs: () => undefined, take: () => undefined }
+export const NOBODY: QueueTaker = { node: '', leaseUntilMs: () => undefined, take: () => undefined }
 
 /** Queues one message, for `taker` where it wants it. `items` are all of the same bytes. */
 export async function enqueueFor(
@@ -36,7 +38,7 @@ export async function enqueueFor(
   for (const { domain } of items) if (!leases.has(domain)) leases.set(domain, taker.leaseUntilMs(domain))
   const ids = await enqueue(
     tx,
-    items.map((item) => ({ ...item, leasedUntilMs: leases.get(item.domain) })),
+    items.map((item) => ({ ...item, leasedUntilMs: leases.get(item.domain), leasedBy: taker.node })),
   )
   const leased = items.flatMap((item, at) =>
     leases.get(item.domain) === undefined

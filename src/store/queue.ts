@@ -1,10 +1,12 @@
 /** The durable list of work: one row for each recipient that still waits for its copy. */
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Address, Domain } from '../message/address.ts'
 import type { ContentSource } from '../protocol/delivery.ts'
 import { inSlices, releaseBytes } from './bytes/release.ts'
+import { hasManyWriters } from './dialect/dialect.ts'
 import type { TlsWish } from '../protocol/smtp-envelope.ts'
 import { type Param, prepared } from './prepared.ts'
+import { aftermathOf } from './transaction.ts'
 import type { BytesId, Db, QueueTable, Tx } from './schema.ts'
 
 /** Recipients in one batch at most: what every SMTP server must take in one transaction (RFC 5321 §4.5.3.1.8). */
@@ -37,6 +39,8 @@ export interface NewQueueItem {
   readonly nextAttemptMs?: number
   /** Somebody has it already, as if by `leaseBatches`. */
   readonly leasedUntilMs?: number | undefined
+  /** The node that has it. */
+  readonly leasedBy?: string | undefined
   readonly state?: 'ready' | 'held'
   /** The Message-ID field, as trace.ts keys it. */
   readonly messageId: string
@@ -48,7 +52,7 @@ export interface NewQueueItem {
   readonly bodyKind: 'sealed' | 'plain' | 'dsn'
 }
 
-export interface QueueItem extends Required<Omit<NewQueueItem, 'leasedUntilMs'>> {
+export interface QueueItem extends Required<Omit<NewQueueItem, 'leasedUntilMs' | 'leasedBy'>> {
   readonly id: number
   /** Attempts that have failed. */
   readonly attempts: number
@@ -72,6 +76,7 @@ export interface QueueBatch {
 
 /** Returns the new ids in the order of `items`. */
 export async function enqueue(tx: Tx, items: readonly NewQueueItem[]): Promise<number[]> {
+  if (items.some(({ leasedUntilMs }) => leasedUntilMs === undefined)) aftermathOf(tx).queued = true
   const ids: number[] = []
   for (const item of items) ids.push(...(await insertItem(tx, toRow(item))).map(({ id }) => id))
   return ids
@@ -88,11 +93,13 @@ export async function leaseBatches(
     readonly leaseMs: number
     /** Batches at most. */
     readonly limit: number
+    /** Who takes them. */
+    readonly node: string
     /** Domains that have enough connections already. */
     readonly excludeDomains?: readonly Domain[]
   },
 ): Promise<QueueBatch[]> {
-  const { nowMs, limit, excludeDomains = [] } = options
+  const { nowMs, limit, node, excludeDomains = [] } = options
   let query = tx
     .selectFrom('queue')
     .innerJoin('bytes', 'bytes.id', 'queue.bytes_id')
@@ -101,17 +108,15 @@ export async function leaseBatches(
     .where('state', '=', 'ready')
     .where('due_ms', '<=', nowMs)
   if (excludeDomains.length > 0) query = query.where('domain', 'not in', excludeDomains)
-  const rows = await query
+  query = query
     .orderBy('due_ms')
     .orderBy('queue.id')
     .limit(BATCH_RECIPIENTS_MAX + limit * ROWS_PER_BATCH)
-    .execute()
+  if (hasManyWriters(tx)) query = query.modifyEnd(sql`for update of queue skip locked`)
+  const rows = await query.execute()
   const batches = batchesOf(rows.map((row) => ({ item: toItem(row), sizeBytes: row.size_bytes }))).slice(0, limit)
-  await renewLease(
-    tx,
-    batches.flatMap((batch) => batch.items.map((item) => item.id)),
-    nowMs + options.leaseMs,
-  )
+  const untilMs = nowMs + options.leaseMs
+  for (const { items } of batches) for (const { id } of items) await takeLease(tx, { id, untilMs, node })
   return batches
 }
 
@@ -120,13 +125,16 @@ export async function renewLease(tx: Tx, ids: readonly number[], untilMs: number
   for (const id of ids) await setDue(tx, { id, untilMs })
 }
 
-/** Ends all leases at once: for the start of the only server, so that what a crash interrupted goes on without delay. */
-export async function endLeases(tx: Tx): Promise<void> {
-  await tx
+/**
+ * Ends leases at once, for the start of a server, so that what a crash interrupted goes on without delay: all of them, where
+ * it is the only one, or those of `node`.
+ */
+export async function endLeases(tx: Tx, node?: string): Promise<void> {
+  const leased = tx
     .updateTable('queue')
     .set((eb) => ({ due_ms: eb.ref('next_attempt_ms') }))
     .whereRef('due_ms', '<>', 'next_attempt_ms')
-    .execute()
+  await (node === undefined ? leased : leased.where('leased_by', '=', node)).execute()
 }
 
 /**
@@ -208,6 +216,7 @@ export async function holdItems(tx: Tx, ids: readonly number[], reply?: string):
 
 /** Held or waiting items are tried at `nowMs`; returns the ids that there are. Does not touch the time they were queued. */
 export async function releaseItems(tx: Tx, ids: readonly number[], nowMs: number): Promise<number[]> {
+  aftermathOf(tx).queued = true
   return changeState(tx, ids, { state: 'ready', next_attempt_ms: nowMs, due_ms: nowMs })
 }
 
@@ -304,6 +313,7 @@ function toRow(item: NewQueueItem): NewRow {
     smtp_utf8: Number(item.smtpUtf8),
     eight_bit: Number(item.eightBit),
     body_kind: item.bodyKind,
+    leased_by: item.leasedBy ?? null,
   }
 }
 
@@ -358,6 +368,7 @@ const insertItem = prepared((db, row: Param<NewRow>) =>
       smtp_utf8: row('smtp_utf8'),
       eight_bit: row('eight_bit'),
       body_kind: row('body_kind'),
+      leased_by: row('leased_by'),
     })
     .returning('id'),
 )
@@ -371,6 +382,14 @@ const setDue = prepared((db, param: Param<{ readonly id: number; readonly untilM
     .updateTable('queue')
     .set({ due_ms: param('untilMs') })
     .where('id', '=', param('id')),
+)
+
+const takeLease = prepared(
+  (db, param: Param<{ readonly id: number; readonly untilMs: number; readonly node: string }>) =>
+    db
+      .updateTable('queue')
+      .set({ due_ms: param('untilMs'), leased_by: param('node') })
+      .where('id', '=', param('id')),
 )
 
 const firstDue = prepared((db) =>

@@ -21,6 +21,7 @@ export interface Schema {
   changes: ChangesTable
   data_keys: DataKeysTable
   bytes: BytesTable
+  pieces: PiecesTable
   accounts: AccountsTable
   queue: QueueTable
   mailbox: MailboxTable
@@ -67,6 +68,15 @@ export interface BytesTable {
   front: Uint8Array | null
 }
 
+/** Of large messages, where they lie in the database: `bytes.file` names the object. */
+export interface PiecesTable {
+  object: string
+  /** From 0. */
+  number: number
+  created_ms: number
+  sealed: Uint8Array
+}
+
 export interface AccountsTable {
   id: Generated<number>
   address: Address
@@ -100,6 +110,8 @@ export interface QueueTable {
   smtp_utf8: number
   eight_bit: number
   body_kind: 'sealed' | 'plain' | 'dsn'
+  /** The node that has it, or had it last. */
+  leased_by: string | null
 }
 
 export interface MailboxTable {

@@ -6,7 +6,11 @@ import type { Tx } from './schema.ts'
 /** Works in one transaction at most, so that the first does not wait too long for the last. */
 const GROUP_MAX = 256
 
+/** How often a work is done again that met another node's at the same moment. */
+const TRIES_MAX = 4
+
 interface Waiting {
+  tries: number
   readonly work: (tx: Tx) => Promise<unknown>
   readonly resolve: (value: unknown) => void
   readonly reject: (reason: unknown) => void
@@ -18,6 +22,8 @@ export interface Aftermath {
   readonly files: string[]
   /** Something that is cached in memory may have changed. */
   noted: boolean
+  /** There may be mail in the queue that nobody has leased. */
+  queued: boolean
 }
 
 export interface CommitterDeps {
@@ -62,13 +68,14 @@ export class Committer {
    * Runs `work` in a transaction that it shares with all other works waiting at that moment, each under a savepoint of its
    * own. Resolves with what `work` returned, after the transaction is durable. Rejects when `work` throws (then only its
    * own changes are undone) or when the commit fails: then nothing of the whole group has happened, unless the disk would
-   * not sync for long, when it may have, and whoever repeats it does it twice.
-   * `work` must await nothing but calls on `tx`: everybody else's commit waits for it.
+   * not sync for long or the answer of the database was lost, when it may have, and whoever repeats it does it twice.
+   * `work` must await nothing but calls on `tx`: everybody else's commit waits for it. Where several nodes share the
+   * database it may run more than once, the earlier runs undone.
    */
   commit<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new Error('The store is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    this.#waiting.push({ work, resolve: (value) => resolve(value as T), reject })
+    this.#waiting.push({ tries: 1, work, resolve: (value) => resolve(value as T), reject })
     this.#running ??= this.#drain()
     return promise
   }
@@ -95,14 +102,14 @@ export class Committer {
 
   async #commitGroup(group: readonly Waiting[]): Promise<void> {
     const tx = this.#dialect.writer as Tx
-    const aftermath: Aftermath = { files: [], noted: false }
+    const aftermath: Aftermath = { files: [], noted: false, queued: false }
     const done: (() => void)[] = []
     const beganMs = performance.now()
     await this.#dialect.begin()
     aftermaths.set(tx, aftermath)
     try {
       for (const job of group) await this.#runOne(tx, job, aftermath, done)
-      await this.#dialect.commit()
+      await this.#dialect.commit(aftermath)
     } catch (error) {
       await this.#dialect.rollback()
       throw error
@@ -127,7 +134,8 @@ export class Committer {
     } catch (error) {
       files.length = filesBefore
       await this.#dialect.rollbackToSavepoint() // throws when the database gave up the transaction (disk full): then all fail
-      job.reject(error)
+      if (job.tries++ < TRIES_MAX && this.#dialect.isWorthAgain(error)) this.#waiting.push(job)
+      else job.reject(error)
       return
     }
     await this.#dialect.releaseSavepoint()

@@ -30,7 +30,10 @@ export function startKeeping(
     const rules = { openpgp: keys.openpgp, validityDays: keys.certificateValidityDays }
     await keepUpKeys({ store, ...desk }, rules, nowMs, () => isStopping)
   }
-  const end = startHousekeeping(keep, (error) => events.trouble({ during: 'housekeeping', error }))
+  const end = startHousekeeping(
+    () => store.unlessBusy('housekeeping', keep),
+    (error) => events.trouble({ during: 'housekeeping', error }),
+  )
   return async () => {
     isStopping = true
     await Promise.race([end(), sleep(GRACE_MS, undefined, { ref: false })])

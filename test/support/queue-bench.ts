@@ -35,7 +35,7 @@ export async function start(answer: Answer, options: StartOptions = {}): Promise
   const clock = { ms: Date.UTC(2026, 10, 1), nowMs: (): number => clock.ms }
   const store = await openStore({ dir, masterKey: { id, key: createSecretKey(secret) }, clock })
   const bench = new Bench(dir, store, clock, answer, options)
-  if (options.started !== false) await bench.worker.start({ alone: true })
+  if (options.started !== false) await bench.worker.start()
   return bench
 }
 

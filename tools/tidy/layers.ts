@@ -43,6 +43,7 @@ const DOORS: Readonly<Record<string, string | readonly string[]>> = {
   commander: 'src/cli/',
   'node:http': ['src/keys/http-fetch.ts', 'src/publish/https-listener.ts', 'src/observe/http-listener.ts'],
   'node:https': ['src/keys/http-fetch.ts', 'src/publish/https-listener.ts'],
+  pg: 'src/store/dialect/',
   'node:sqlite': 'src/store/dialect/',
   'node:worker_threads': 'src/base/',
 }

@@ -39,6 +39,10 @@ export async function makeBackup(
   input: { readonly to: string; readonly masterKey: MasterKeyInBackup; readonly progress: BackupProgress },
 ): Promise<BackupMade> {
   const { config, store, clock, actor } = desk
+  if (store.isShared)
+    throw new OperationRefused(
+      'The database is on a server: copy it with pg_dump, and keep master.key apart from the copy',
+    )
   const to = resolve(input.to)
   const { masterKey } = store.dataKeys
   await needEmptyFolder(to)

@@ -15,6 +15,8 @@ export const CONFIG_FILE = 'sealpost.yaml'
 export async function layFoundations(input: {
   dir: string
   domains: readonly string[]
+  /** URL of the database; missing: in the folder. */
+  store?: string | undefined
   /** Listen where no privilege is needed: for a first try. */
   highPorts?: boolean | undefined
   nowMs: number
@@ -32,7 +34,7 @@ export async function layFoundations(input: {
   await writeFile(join(dir, 'tls-certificate.pem'), tls.certificatePem)
   await writeFile(join(dir, 'tls-key.pem'), tls.keyPem, { mode: 0o600 })
   const file = join(dir, CONFIG_FILE)
-  await writeFile(file, firstConfig(domains, input.highPorts === true))
+  await writeFile(file, firstConfig(domains, input))
   return file
 }
 
@@ -52,8 +54,15 @@ function needDomain(text: string): Domain {
   return domain
 }
 
-function firstConfig(domains: readonly Domain[], highPorts: boolean): string {
-  return initialConfigText({ domains: [...domains], ...(highPorts ? { listeners: HIGH_PORTS } : {}) })
+function firstConfig(
+  domains: readonly Domain[],
+  { store, highPorts }: { readonly store?: string | undefined; readonly highPorts?: boolean | undefined },
+): string {
+  return initialConfigText({
+    domains: [...domains],
+    ...(store !== undefined && { store: { url: store } }),
+    ...(highPorts === true && { listeners: HIGH_PORTS }),
+  })
 }
 
 /** Ports that need neither root nor CAP_NET_BIND_SERVICE, and look like the standard ones. */

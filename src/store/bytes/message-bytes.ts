@@ -1,6 +1,4 @@
 /** Message bytes: written once, sealed at rest, read whole or as a stream, removed when nobody refers to them any more. */
-import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Buffer } from 'node:buffer'
 import { concatBytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -10,11 +8,11 @@ import type { BytesId, Db, Tx } from '../schema.ts'
 import type { Committer } from '../transaction.ts'
 import { BytesWriter, type FinishedBytes } from './bytes-writer.ts'
 import type { DataKeys } from './data-keys.ts'
-import { inSlices, releaseBytes } from './release.ts'
-import { ShardFolders } from './shard-folders.ts'
+import type { LargeObjects, ObjectReader } from './large-objects.ts'
+import { releaseBytes } from './release.ts'
 import type { SealedFile } from './spill-file.ts'
 import {
-  BytesDamaged,
+  BytesMissing,
   dataKeyIdOf,
   FRAME_BYTES,
   HEADER_BYTES,
@@ -23,21 +21,15 @@ import {
   TAG_BYTES,
 } from './sealing.ts'
 
-/** Younger than this, a file without a row may belong to a mail that is just arriving. */
+/** Younger than this, a large object without a row may belong to a mail that is just arriving. */
 export const SWEEP_MIN_AGE_MS = 6 * 60 * 60_000
-/** Frames read from a file at once: what a stream holds in memory. */
+/** Frames read from a large object at once: what a stream holds in memory. */
 const FRAMES_PER_READ = 4
 /** Of a large message in memory, so that it is not there a second time in ciphertext. */
 const SEALED_AT_ONCE_BYTES = 16 * FRAME_BYTES
 
-/** There is no such message (any more): another terminal has deleted it. */
-export class BytesMissing extends Error {
-  override readonly name = 'BytesMissing'
-}
-
 export interface MessageBytesDeps {
-  /** Of the sealed files; made at need. */
-  readonly folder: string
+  readonly largeObjects: LargeObjects
   readonly db: Db
   readonly committer: Committer
   readonly dataKeys: DataKeys
@@ -46,15 +38,13 @@ export interface MessageBytesDeps {
 
 export class MessageBytes {
   readonly #deps: MessageBytesDeps
-  readonly #shards: ShardFolders
 
   constructor(deps: MessageBytesDeps) {
     this.#deps = deps
-    this.#shards = new ShardFolders(deps.folder)
   }
 
   writer(): BytesWriter {
-    return new BytesWriter(this.#deps.folder, this.#shards, this.#deps.dataKeys)
+    return new BytesWriter(this.#deps.largeObjects, this.#deps.dataKeys)
   }
 
   /** Seals bytes that are in memory already, one piece after the other. */
@@ -82,7 +72,7 @@ export class MessageBytes {
 
   /** For finished bytes that will get no row after all. */
   async discard(finished: FinishedBytes): Promise<void> {
-    if (finished.place.kind === 'file') await removeFiles(this.#deps.folder, [finished.place.file])
+    if (finished.place.kind === 'file') await this.#deps.largeObjects.remove([finished.place.file])
   }
 
   /** The whole message. Throws BytesMissing, BytesDamaged. */
@@ -108,10 +98,16 @@ export class MessageBytes {
       : this.#chunksOf(sizeBytes, { inline: null, file: place.file, front })
   }
 
-  /** Where a worker thread reads finished bytes; only for those that are in a file. */
+  /** Where a worker thread reads finished bytes, until `releaseFile`; only for those that are a large object. */
   async sealedFile({ sizeBytes, dataKeyId, place }: FinishedBytes): Promise<SealedFile> {
-    if (place.kind !== 'file') throw new Error('bytes that are not in a file have no path')
-    return { path: join(this.#deps.folder, place.file), dataKey: await this.#deps.dataKeys.byId(dataKeyId), sizeBytes }
+    if (place.kind !== 'file') throw new Error('bytes that are in a row have no path')
+    const dataKey = await this.#deps.dataKeys.byId(dataKeyId)
+    return { path: await this.#deps.largeObjects.fileOf(place.file), dataKey, sizeBytes }
+  }
+
+  /** Whoever has opened it goes on reading. */
+  releaseFile({ path }: SealedFile): Promise<void> {
+    return this.#deps.largeObjects.releaseFile(path)
   }
 
   /** Of the plaintext; `undefined` when there is no such message. */
@@ -121,18 +117,13 @@ export class MessageBytes {
   }
 
   /**
-   * Removes what a crash has left behind: files without a row and rows that nobody refers to, when they are older than
+   * Removes what a crash has left behind: large objects without a row and rows that nobody refers to, when they are older than
    * `minAgeMs`. For the start of the server, and now and then.
    */
   async sweep(options: { readonly minAgeMs?: number } = {}): Promise<{ files: number; rows: number }> {
     const beforeMs = this.#deps.clock.nowMs() - (options.minAgeMs ?? SWEEP_MIN_AGE_MS)
     const rows = await this.#sweepRows(beforeMs)
-    let files = 0
-    for (const shard of await namesIn(this.#deps.folder)) {
-      const names = (await namesIn(join(this.#deps.folder, shard))).map((name) => `${shard}/${name}`)
-      for (const some of inSlices(names)) files += await this.#sweepFiles(some, beforeMs)
-    }
-    return { files, rows }
+    return { files: await this.#deps.largeObjects.sweep(beforeMs), rows }
   }
 
   async #sweepRows(beforeMs: number): Promise<number> {
@@ -164,34 +155,12 @@ export class MessageBytes {
     )
   }
 
-  async #sweepFiles(files: readonly string[], beforeMs: number): Promise<number> {
-    const old: string[] = []
-    for (const file of files) {
-      const found = await stat(join(this.#deps.folder, file)).catch(() => undefined) // a spill, gone as soon as it was there
-      if (found !== undefined && found.mtimeMs <= beforeMs) old.push(file)
-    }
-    if (old.length === 0) return 0
-    const rows = await this.#deps.db.selectFrom('bytes').select('file').where('file', 'in', old).execute()
-    const known = new Set(rows.map((row) => row.file))
-    const orphans = old.filter((file) => !known.has(file))
-    await removeFiles(this.#deps.folder, orphans)
-    return orphans.length
-  }
-
   async #opener(sealed: Uint8Array): Promise<Opener> {
     return new Opener(sealed, await this.#deps.dataKeys.byId(dataKeyIdOf(sealed)), 'message')
   }
 
   async #openWhole(sealed: Uint8Array): Promise<Uint8Array> {
     return (await this.#opener(sealed)).frame(sealed.subarray(HEADER_BYTES), true)
-  }
-
-  async #openFile(file: string): Promise<FileHandle> {
-    try {
-      return await open(join(this.#deps.folder, file), 'r')
-    } catch (error) {
-      throw new BytesMissing(`The file ${file} of a message is gone`, { cause: error })
-    }
   }
 
   async *#chunksOf(
@@ -203,17 +172,17 @@ export class MessageBytes {
     if (inline !== null) {
       yield await this.#openWhole(inline)
     } else if (file !== null) {
-      await using handle = await this.#openFile(file)
-      yield* this.#framesOf(handle, sizeBytes - (before?.length ?? 0))
+      await using reader = await this.#deps.largeObjects.open(file)
+      yield* this.#framesOf(reader, sizeBytes - (before?.length ?? 0))
     }
   }
 
-  async *#framesOf(handle: FileHandle, sizeBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
-    const opener = await this.#opener(await fill(handle, Buffer.allocUnsafe(HEADER_BYTES)))
+  async *#framesOf(reader: ObjectReader, sizeBytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const opener = await this.#opener(await reader.fill(Buffer.allocUnsafe(HEADER_BYTES)))
     let leftBytes = sizeBytes + Math.max(1, Math.ceil(sizeBytes / FRAME_BYTES)) * TAG_BYTES
     const buffer = Buffer.allocUnsafe(Math.min(leftBytes, FRAMES_PER_READ * SEALED_FRAME_BYTES))
     while (leftBytes > 0) {
-      const sealed = await fill(handle, buffer.subarray(0, leftBytes))
+      const sealed = await reader.fill(buffer.subarray(0, leftBytes))
       leftBytes -= sealed.length
       buffersPassed(sealed.length)
       for (let at = 0; at < sealed.length; at += SEALED_FRAME_BYTES) {
@@ -250,27 +219,3 @@ const insertBytes = prepared((db, bytes: Param<NewBytes>) =>
 const selectBytes = prepared((db, param: Param<{ readonly id: BytesId }>) =>
   db.selectFrom('bytes').select(['size_bytes', 'file', 'inline', 'front']).where('id', '=', param('id')),
 )
-
-/** For files whose row is gone for good. One that cannot be removed now is left to `sweep`. */
-export async function removeFiles(folder: string, files: readonly string[]): Promise<void> {
-  await Promise.allSettled(files.map((file) => rm(join(folder, file), { force: true })))
-}
-
-/** Reads the next bytes of a file, as many as the buffer has room for. */
-async function fill(handle: FileHandle, buffer: Uint8Array): Promise<Uint8Array> {
-  let filled = 0
-  while (filled < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled)
-    if (bytesRead === 0) throw new BytesDamaged('The file of a message is cut off')
-    filled += bytesRead
-  }
-  return buffer
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch {
-    return [] // not made yet
-  }
-}

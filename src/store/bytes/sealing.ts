@@ -26,6 +26,11 @@ export interface DataKey {
   readonly key: KeyObject
 }
 
+/** There is no such message (any more): another terminal has deleted it. */
+export class BytesMissing extends Error {
+  override readonly name = 'BytesMissing'
+}
+
 /** What was read from disk is not what was written: damaged, cut off, or changed by somebody. */
 export class BytesDamaged extends Error {
   override readonly name = 'BytesDamaged'

@@ -1,14 +1,10 @@
 /** Message bytes: sealed, whole, damaged, swept. */
 import assert from 'node:assert/strict'
 import { createSecretKey, randomBytes } from 'node:crypto'
-import { readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { BytesMissing } from '../bytes/message-bytes.ts'
-import { BytesDamaged, FRAME_BYTES, HEADER_BYTES, SEALED_FRAME_BYTES } from '../bytes/sealing.ts'
+import { BytesDamaged, BytesMissing, FRAME_BYTES, HEADER_BYTES, SEALED_FRAME_BYTES } from '../bytes/sealing.ts'
 import { INLINE_MAX_BYTES, type FinishedBytes } from '../bytes/bytes-writer.ts'
-import { openStore } from '../database.ts'
 import { enqueue, removeItems } from '../queue.ts'
 import type { BytesId } from '../schema.ts'
 import { queueItem, type Open, type Opened } from './fixture.ts'
@@ -36,14 +32,9 @@ async function stored(opened: Opened, plain: Uint8Array, chunkBytes = plain.leng
   return [id, finished]
 }
 
-const pathOf = (opened: Opened, finished: FinishedBytes): string => {
+const nameOf = (finished: FinishedBytes): string => {
   assert.ok(finished.place.kind === 'file')
-  return join(opened.dir, 'bytes', finished.place.file)
-}
-
-async function filesOf({ dir }: Opened): Promise<string[]> {
-  const all = await readdir(join(dir, 'bytes'), { recursive: true, withFileTypes: true }).catch(() => [])
-  return all.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return finished.place.file
 }
 
 function reading(open: Open): void {
@@ -97,29 +88,30 @@ function reading(open: Open): void {
     await stored(opened, Buffer.alloc(200 * secret.length, secret))
     await stored(opened, Buffer.alloc(5_000 * secret.length, secret), 10_000)
     await opened.store.commit((tx) => tx.selectFrom('bytes').select('id').execute())
-    for (const file of [...(await filesOf(opened)), ...(await databaseFiles(opened))])
-      assert.equal((await readFile(file)).indexOf(secret.subarray(0, 20)), -1, file)
+    const kept = await opened.atRest()
+    assert.ok(kept.reduce((sum, bytes) => sum + bytes.length, 0) > 5_000 * secret.length)
+    for (const bytes of kept) assert.equal(Buffer.from(bytes).indexOf(secret.subarray(0, 20)), -1)
   })
 
   test('bytes: aborted, or left by an exception, nothing remains', async (t) => {
     const opened = await open(t)
     const leave = async (): Promise<void> => {
       await using writer = opened.store.bytes.writer()
-      await writer.write(randomBytes(5 * FRAME_BYTES))
-      assert.equal((await filesOf(opened)).length, 1)
+      await writer.write(randomBytes(20 * FRAME_BYTES))
+      assert.equal((await opened.large.names()).length, 1)
       throw new Error('the client hung up')
     }
     await assert.rejects(leave, /hung up/)
-    assert.deepEqual(await filesOf(opened), [])
+    assert.deepEqual(await opened.large.names(), [])
     const writer = opened.store.bytes.writer()
     const writing = writer.write(randomBytes(5 * FRAME_BYTES))
-    await writer.abort() // while the file is being opened
+    await writer.abort() // while the object is being made
     await writing
-    assert.deepEqual(await filesOf(opened), [])
+    assert.deepEqual(await opened.large.names(), [])
     assert.throws(() => writer.write(randomBytes(1)))
     const finished = await opened.store.bytes.seal(randomBytes(2 * FRAME_BYTES))
     await opened.store.bytes.discard(finished)
-    assert.deepEqual(await filesOf(opened), [])
+    assert.deepEqual(await opened.large.names(), [])
   })
 
   test('bytes: the file goes after the commit, and only if it was one', async (t) => {
@@ -136,14 +128,11 @@ function reading(open: Open): void {
     )
     assert.equal((await store.bytes.read(id)).length, 2 * FRAME_BYTES)
     await store.commit((tx) => removeItems(tx, ids))
-    for (let turn = 0; turn < 100 && (await filesOf(opened)).length > 0; turn++) await setTimeout(5)
-    await assert.rejects(readFile(pathOf(opened, finished)), /ENOENT/)
+    for (let turn = 0; turn < 100 && (await opened.large.names()).length > 0; turn++) await setTimeout(5)
+    assert.equal((await opened.large.names()).includes(nameOf(finished)), false)
     await assert.rejects(store.bytes.read(id), BytesMissing)
   })
 }
-
-const databaseFiles = async ({ dir }: Opened): Promise<string[]> =>
-  (await readdir(dir)).filter((name) => name.startsWith('sealpost.db')).map((name) => join(dir, name))
 
 function damage(open: Open): void {
   const cases: readonly [why: string, spoil: (sealed: Buffer) => Buffer][] = [
@@ -172,8 +161,8 @@ function damage(open: Open): void {
       const opened = await open(t)
       const plain = randomBytes(2 * FRAME_BYTES + 100)
       const [id, finished] = await stored(opened, plain)
-      const path = pathOf(opened, finished)
-      await writeFile(path, spoil(await readFile(path)))
+      const name = nameOf(finished)
+      await opened.large.replace(name, spoil(await opened.large.read(name)))
       const read: Uint8Array[] = []
       await assert.rejects(async () => {
         for await (const chunk of opened.store.bytes.stream(id)) read.push(chunk)
@@ -184,7 +173,8 @@ function damage(open: Open): void {
   test('bytes: a file that was cut at a frame is not taken for a shorter mail, whatever its row says', async (t) => {
     const opened = await open(t)
     const [id, finished] = await stored(opened, randomBytes(3 * FRAME_BYTES))
-    await truncate(pathOf(opened, finished), HEADER_BYTES + 2 * SEALED_FRAME_BYTES)
+    const sealed = await opened.large.read(nameOf(finished))
+    await opened.large.replace(nameOf(finished), sealed.subarray(0, HEADER_BYTES + 2 * SEALED_FRAME_BYTES))
     await opened.store.commit((tx) =>
       tx
         .updateTable('bytes')
@@ -224,10 +214,8 @@ function sweeping(open: Open): void {
     for (const [finished, ageMs] of [
       [orphan, 10 * 60 * 60_000],
       [young, 60_000],
-    ] as const) {
-      const at = new Date(clock.now - ageMs)
-      await utimes(pathOf(opened, finished), at, at)
-    }
+    ] as const)
+      await opened.large.date(nameOf(finished), clock.now - ageMs)
     const small = await store.bytes.seal(randomBytes(10))
     const unused = await store.commit((tx) => store.bytes.insert(tx, small))
     assert.deepEqual(await store.bytes.sweep({ minAgeMs: 60 * 60_000 }), { files: 1, rows: 0 })
@@ -235,14 +223,14 @@ function sweeping(open: Open): void {
     assert.deepEqual(await store.bytes.sweep({ minAgeMs: 60 * 60_000 }), { files: 1, rows: 1 })
     await assert.rejects(store.bytes.read(unused), BytesMissing)
     assert.equal((await store.bytes.read(kept)).length, 2 * FRAME_BYTES)
-    assert.equal((await filesOf(opened)).length, 1)
+    assert.equal((await opened.large.names()).length, 1)
   })
 }
 
 function dataKeys(open: Open): void {
   test('data keys: a new one each day; old mail stays readable, after a restart too', async (t) => {
     const opened = await open(t)
-    const { store, clock, dir, masterKey } = opened
+    const { store, clock } = opened
     const ids = new Set<number>()
     const mails: BytesId[] = []
     for (let day = 0; day < 3; day++) {
@@ -253,7 +241,7 @@ function dataKeys(open: Open): void {
       await renewed(opened, day + 2)
     }
     assert.equal(ids.size, 3)
-    await using again = await openStore({ dir, masterKey, clock })
+    await using again = await opened.again()
     for (const id of mails) assert.equal((await again.bytes.read(id)).length, 100)
     assert.equal(store.dataKeys.current().id, again.dataKeys.current().id, 'shared by processes')
   })
@@ -274,15 +262,15 @@ function dataKeys(open: Open): void {
 
   test('data keys: another master key opens nothing, and is told so; rewrapped, the new one does', async (t) => {
     const opened = await open(t)
-    const { store, dir, clock } = opened
+    const { store } = opened
     const [id] = await stored(opened, randomBytes(100))
     const next = { id: 'fedcba9876543210', key: createSecretKey(randomBytes(32)) }
-    await assert.rejects(openStore({ dir, masterKey: next, clock }), /0123456789abcdef.*fedcba9876543210/)
+    await assert.rejects(opened.again({ masterKey: next }), /0123456789abcdef.*fedcba9876543210/)
     assert.equal(await store.commit((tx) => store.dataKeys.rewrap(tx, next)), 1)
-    await using again = await openStore({ dir, masterKey: next, clock })
+    await using again = await opened.again({ masterKey: next })
     assert.equal((await again.bytes.read(id)).length, 100)
     const impostor = { id: next.id, key: createSecretKey(randomBytes(32)) }
-    await assert.rejects(openStore({ dir, masterKey: impostor, clock }))
+    await assert.rejects(opened.again({ masterKey: impostor }))
   })
 }
 

@@ -203,7 +203,7 @@ function privateKeys(open: Open): void {
     const broken = { ...row('x', 1), dataKeyId: 999 }
     await assert.rejects(
       store.commit((tx) => addPrivateKeyRow(tx, broken)),
-      /FOREIGN KEY/,
+      /foreign key/i,
     )
   })
 }

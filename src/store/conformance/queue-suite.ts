@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Domain } from '../../message/address.ts'
 import { INLINE_MAX_BYTES } from '../bytes/bytes-writer.ts'
-import { BytesMissing } from '../bytes/message-bytes.ts'
+import { BytesMissing } from '../bytes/sealing.ts'
 import { enqueueFor } from '../hand-over.ts'
 import {
   BATCH_RECIPIENTS_MAX,
@@ -51,7 +51,7 @@ async function queued(
 }
 
 function lease({ store, clock }: Opened, limit = 100, excludeDomains: string[] = []): Promise<QueueBatch[]> {
-  const options = { nowMs: clock.now, leaseMs: LEASE_MS, limit, excludeDomains: excludeDomains as never }
+  const options = { nowMs: clock.now, leaseMs: LEASE_MS, limit, node: 'here', excludeDomains: excludeDomains as never }
   return store.commit((tx) => leaseBatches(tx, options))
 }
 
@@ -283,7 +283,7 @@ function handingOver(open: Open): void {
     const { batches, more } = await store.commit(async (tx) => {
       const bytesId = await store.bytes.insert(tx, sealed)
       const items = ['a@abc.com', 'x@else.example', 'b@abc.com'].map((one) => queueItem(bytesId, one))
-      return enqueueFor({ leaseUntilMs, take: () => undefined }, tx, items, sealed)
+      return enqueueFor({ node: 'here', leaseUntilMs, take: () => undefined }, tx, items, sealed)
     })
     assert.equal(more, true)
     const others = await lease(opened)
@@ -303,7 +303,7 @@ function handingOver(open: Open): void {
   test('queue: what is too large for memory is handed over without its bytes', async (t) => {
     const { store } = await open(t)
     const sealed = await store.bytes.seal(Buffer.alloc(INLINE_MAX_BYTES + 1))
-    const taker = { leaseUntilMs: () => START_MS + LEASE_MS, take: () => undefined }
+    const taker = { node: 'here', leaseUntilMs: () => START_MS + LEASE_MS, take: () => undefined }
     const { batches, more } = await store.commit(async (tx) =>
       enqueueFor(taker, tx, [queueItem(await store.bytes.insert(tx, sealed), 'a@abc.com')], sealed),
     )

@@ -131,6 +131,9 @@ test('opened again, nothing is migrated twice', async (t) => {
 
 /** What the migrations since then have made. */
 const TO_VERSION_4 = [
+  'drop table pieces',
+  'alter table queue drop column leased_by',
+  'alter table accounts drop column source',
   'drop table tls_results',
   'alter table bytes drop column front',
   'drop table dkim_keys',

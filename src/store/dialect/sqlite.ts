@@ -11,6 +11,7 @@ import {
   type SqliteDatabase,
   type SqliteStatement,
 } from 'kysely'
+import { systemClock } from '../../base/clock.ts'
 import * as events from '../../base/events.ts'
 import type { Schema } from '../schema.ts'
 import type { Dialect } from './dialect.ts'
@@ -42,6 +43,7 @@ export async function openSqlite(path: string): Promise<Dialect> {
     name: 'sqlite',
     reader,
     writer,
+    clock: systemClock,
     columns: { integer: 'integer', bytes: 'blob', id: (column) => column.primaryKey().autoIncrement() },
     begin: () => begin(write),
     commit: async () => {
@@ -57,7 +59,10 @@ export async function openSqlite(path: string): Promise<Dialect> {
       write.run('ROLLBACK TO work')
       write.run('RELEASE work')
     },
+    isWorthAgain: () => false, // whoever writes, writes alone
     othersMark: () => write.number('PRAGMA data_version'),
+    onQueued: () => undefined,
+    unlessBusy: (_name, work) => work(),
     close: async () => {
       await log.close()
       await reader.destroy()

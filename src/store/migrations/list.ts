@@ -1,6 +1,7 @@
 /** All migrations in order, and how they are applied. */
 import type { SchemaModule } from 'kysely'
 import type { ColumnTypes, Dialect } from '../dialect/dialect.ts'
+import type { Db } from '../schema.ts'
 import { first } from './001-first.ts'
 import { abilities } from './002-abilities.ts'
 import { confidentialMails } from './003-confidential-mails.ts'
@@ -9,6 +10,7 @@ import { revocationCertificates } from './005-revocation-certificates.ts'
 import { dkim } from './006-dkim.ts'
 import { tlsResults } from './007-tls-results.ts'
 import { accountSources } from './008-account-sources.ts'
+import { nodes } from './009-nodes.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -25,16 +27,20 @@ const MIGRATIONS: readonly Migration[] = [
   dkim,
   tlsResults,
   accountSources,
+  nodes,
 ]
 
 /** The version of the schema this program speaks. */
 export const SCHEMA_VERSION = MIGRATIONS.length
 
+/** How the tables of a database on a server are made, and brought to this program's version. */
+const ADVICE = 'run "sealpost migrate"'
+
 /**
  * Brings the database to `SCHEMA_VERSION`, all steps in one transaction, so that a crash leaves the old version.
  * Throws when a newer program has written it: an older one would damage what it does not know.
  */
-export async function migrate(dialect: Dialect, nowMs: number): Promise<void> {
+export async function migrate(dialect: Dialect, nowMs: number): Promise<Migrated> {
   await dialect.begin()
   try {
     await dialect.writer.schema
@@ -43,12 +49,8 @@ export async function migrate(dialect: Dialect, nowMs: number): Promise<void> {
       .addColumn('version', dialect.columns.integer, (column) => column.primaryKey())
       .addColumn('applied_ms', dialect.columns.integer, (column) => column.notNull())
       .execute()
-    const versions = await dialect.writer.selectFrom('schema_version').select('version').execute()
-    const current = Math.max(0, ...versions.map((row) => row.version))
-    if (current > SCHEMA_VERSION)
-      throw new Error(
-        `The database is at schema version ${current}, this program knows ${SCHEMA_VERSION}: it was written by a newer Sealpost; run that one`,
-      )
+    const current = await versionOf(dialect.writer)
+    refuseNewer(current)
     for (const migration of MIGRATIONS.slice(current)) {
       await migration.up(dialect.writer.schema, dialect.columns)
       await dialect.writer
@@ -56,9 +58,38 @@ export async function migrate(dialect: Dialect, nowMs: number): Promise<void> {
         .values({ version: migration.version, applied_ms: nowMs })
         .execute()
     }
-    await dialect.commit()
+    await dialect.commit({ noted: false, queued: false })
+    return { from: current, to: SCHEMA_VERSION }
   } catch (error) {
     await dialect.rollback()
     throw error
   }
+}
+
+/** Versions of the schema; 0 is an empty database. */
+export interface Migrated {
+  readonly from: number
+  readonly to: number
+}
+
+/** For a database that others may be using: nothing is changed. Throws with what to do. */
+export async function refuseOtherVersion({ reader }: Dialect): Promise<void> {
+  const tables = await reader.introspection.getTables()
+  const current = tables.some(({ name }) => name === 'schema_version') ? await versionOf(reader) : 0
+  refuseNewer(current)
+  if (current === 0) throw new Error(`The database is empty: ${ADVICE}`)
+  if (current < SCHEMA_VERSION)
+    throw new Error(`The database is at schema version ${current}, this program needs ${SCHEMA_VERSION}: ${ADVICE}`)
+}
+
+async function versionOf(db: Db): Promise<number> {
+  const versions = await db.selectFrom('schema_version').select('version').execute()
+  return Math.max(0, ...versions.map((row) => row.version))
+}
+
+function refuseNewer(current: number): void {
+  if (current > SCHEMA_VERSION)
+    throw new Error(
+      `The database is at schema version ${current}, this program knows ${SCHEMA_VERSION}: it was written by a newer Sealpost; run that one`,
+    )
 }
