@@ -32,7 +32,7 @@ export interface FetchRequest {
   readonly redirectsMax?: number
 }
 
-/** The whole body of a 200, or one sentence why there is none. Never rejects. */
+/** The whole body of a 200, to a POST of any 2xx; or one sentence why there is none. Never rejects. */
 export type Fetch = (request: FetchRequest, signal: AbortSignal) => Promise<Result<Uint8Array>>
 
 export interface FetchOptions {
@@ -74,7 +74,8 @@ async function follow(wanted: FetchRequest, reach: Reach): Promise<Result<Uint8A
     if (url === null || refusal !== undefined) return fail(refusal ?? 'it is no URL')
     const response = await send(url, wanted, reach)
     const status = response.statusCode ?? 0
-    if (status === 200) return readBody(response, wanted.sizeMaxBytes)
+    const isTaken = wanted.body !== undefined && status >= 200 && status <= 299
+    if (status === 200 || isTaken) return readBody(response, wanted.sizeMaxBytes)
     response.destroy()
     if (wanted.emptyWhenAbsent === true && (status === 404 || status === 410)) return ok(new Uint8Array(0))
     const again = status === 307 || status === 308 || (wanted.body === undefined && status >= 301 && status <= 303)

@@ -49,9 +49,11 @@ export interface Credentials {
 
 /** How far opening came. `reply` is the host's when `remoteSaid`, else our own words. */
 export type Opened =
-  | { readonly kind: 'open'; readonly connection: RelayConnection }
+  | { readonly kind: 'open'; readonly connection: RelayConnection; readonly sendingAddress?: string }
   | {
       readonly kind: 'closed'
+      /** Ours; missing when there was no connection. */
+      readonly sendingAddress?: string
       readonly stage: 'connect' | 'hello' | 'tls' | 'sign-in'
       readonly reply: Reply
       readonly remoteSaid: boolean
@@ -68,8 +70,14 @@ export async function openConnection(to: ConnectTo): Promise<Opened> {
   const socket = await connectSocket(to.address, to.port, to.timeouts.connectMs)
   if (!('socket' in socket))
     return { kind: 'closed', stage: 'connect', reply: noConnection(to, socket.why), remoteSaid: false }
+  const sendingAddress = socket.socket.localAddress ?? ''
+  return { ...(await openSession(socket.socket, to)), sendingAddress }
+}
+
+/** Hears the greeting, says EHLO, starts TLS, signs in. */
+async function openSession(socket: Socket, to: ConnectTo): Promise<Opened> {
   const smtp = new SMTPConnection({
-    connection: socket.socket,
+    connection: socket,
     host: to.hostName,
     port: to.port,
     secure: false,

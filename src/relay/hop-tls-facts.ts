@@ -11,6 +11,8 @@ import type { TlsVerdict } from './tls-policy.ts'
 
 export interface HopTlsFacts extends TlsFacts {
   readonly verified: boolean
+  /** Why its certificate does not prove its name, when nobody asked it to. */
+  readonly distrust?: string
   /** An earlier session was taken up again. */
   readonly resumed: boolean
 }
@@ -22,6 +24,7 @@ export function tlsOf(socket: Socket | undefined, proven: boolean): HopTlsFacts 
     protocol: socket.getProtocol() ?? 'unknown',
     cipher: cipher.standardName,
     verified: proven || socket.authorized,
+    ...(socket.authorizationError && { distrust: String(socket.authorizationError) }),
     resumed: socket.isSessionReused(),
   }
 }

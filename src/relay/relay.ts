@@ -150,11 +150,12 @@ export class Relay {
     const facts = { configured, ...(tlsa && { tlsa }) }
     if (hosts.configured) return { ...facts, nameProven: true, ...(hosts.credentials && { signIn: true }) }
     const policy = await stsPolicy(mail.domain)
-    const enforced = policy?.mode === 'enforce' ? policy : undefined
+    const named = policy && (namesHost(policy, host) ? 'named' : 'not-named')
     return {
       ...facts,
       nameProven: hosts.secure || host === mail.domain,
-      ...(enforced !== undefined && { sts: namesHost(enforced, host) ? 'named' : 'not-named' }),
+      ...(policy?.mode === 'enforce' && named && { sts: named }),
+      ...(policy?.mode === 'testing' && named && { stsTested: named }),
     }
   }
 
@@ -173,7 +174,8 @@ export class Relay {
 
   async #open(hop: Hop, tls: 'off' | 'if-offered' | 'always'): Promise<Opened> {
     const key = poolKey(hop)
-    const session = this.#tlsSessions.of(key, Date.now())
+    // a session that is taken up again shows no certificate to judge
+    const session = hop.verdict.stsTested === undefined ? this.#tlsSessions.of(key, Date.now()) : undefined
     const opened = await openConnection({
       address: hop.address,
       port: hop.port,
@@ -194,22 +196,26 @@ export class Relay {
     if (opened.kind === 'closed' && opened.stage === 'tls') this.#tlsSessions.forget(key)
     if (opened.kind === 'open') this.#deps.events.sessionOpened({ host, address, tls: opened.connection.tls })
     else this.#deps.events.hostFailed({ host, address, messageId, stage: opened.stage, reply: opened.reply })
-    this.#tried(hop, hop.verdict.by, tlsResultOf(opened, tls))
+    const { sendingAddress } = opened
+    const tested = { ...hop, ...(sendingAddress && { sendingAddress }) }
+    this.#tried(tested, hop.verdict.by, tlsResultOf(opened, tls, hop.verdict.stsTested))
     return opened
   }
 
   /** Nothing is reported of what the operator or the sender chose. */
   #tried(
-    hop: Pick<Hop, 'recipientDomain' | 'host' | 'configured'> & Partial<Pick<Hop, 'address' | 'verdict'>>,
+    hop: Pick<Hop, 'recipientDomain' | 'host' | 'configured'> &
+      Partial<Pick<Hop, 'address' | 'verdict'> & Pick<HopTried, 'sendingAddress'>>,
     by: TlsVerdict['by'],
     result: TlsResult | undefined,
   ): void {
-    const type = POLICY_TYPE[by]
+    const type = hop.verdict?.stsTested === undefined ? POLICY_TYPE[by] : 'sts'
     if (result === undefined || type === undefined || hop.configured) return
     const verify = hop.verdict?.verify
     const strings = typeof verify === 'object' ? { strings: verify.tlsa.map(tlsaText) } : {}
-    const { recipientDomain, host, address } = hop
-    const where = { domain: recipientDomain, host, ...(address !== undefined && { address }) }
+    const { recipientDomain, host, address, sendingAddress } = hop
+    const ends = { ...(address !== undefined && { address }), ...(sendingAddress !== undefined && { sendingAddress }) }
+    const where = { domain: recipientDomain, host, ...ends }
     this.#deps.events.hopTried?.({ ...where, policy: { type, ...strings }, result })
   }
 
@@ -298,9 +304,18 @@ const POLICY_TYPE: Readonly<Partial<Record<TlsVerdict['by'], HopTried['policy'][
 }
 
 /** `undefined`: it says nothing of TLS. */
-function tlsResultOf(opened: Opened, tls: 'off' | 'if-offered' | 'always'): TlsResult | undefined {
+function tlsResultOf(
+  opened: Opened,
+  tls: 'off' | 'if-offered' | 'always',
+  stsTested: TlsVerdict['stsTested'],
+): TlsResult | undefined {
   if (tls === 'off') return undefined
-  if (opened.kind === 'open') return opened.connection.tls === undefined ? 'starttls-not-supported' : 'success'
+  if (stsTested === 'not-named') return 'validation-failure'
+  if (opened.kind === 'open') {
+    const { tls: facts } = opened.connection
+    if (facts === undefined) return 'starttls-not-supported'
+    return stsTested === undefined || facts.distrust === undefined ? 'success' : failureOf(facts.distrust)
+  }
   if (opened.stage !== 'tls') return undefined
   // what the server itself answers is about STARTTLS; all else is ours about the handshake
   return opened.remoteSaid ? 'starttls-not-supported' : failureOf(opened.reply.lines.join(' '))

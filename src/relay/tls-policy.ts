@@ -25,6 +25,8 @@ export interface TlsFactsOfHost {
   readonly tlsa?: TlsaOfHost
   /** Its domain says, by MTA-STS, which hosts it has, and that their certificates name them (RFC 8461 §4). */
   readonly sts?: 'named' | 'not-named'
+  /** The same where it only wants to be told what would come of it (RFC 8461 §5). */
+  readonly stsTested?: 'named' | 'not-named'
 }
 
 /** What the server's certificate has to prove: nothing, its name by a trust anchor, or what its domain says in signed DNS. */
@@ -44,6 +46,8 @@ export interface TlsVerdict {
   readonly clearAfterFailure: boolean
   /** Who asked for it, for logs and reports. */
   readonly by: 'nobody' | 'operator' | 'sender' | 'dane' | 'mta-sts'
+  /** What an MTA-STS policy in testing mode, which changes nothing, says of the host. */
+  readonly stsTested?: 'named' | 'not-named'
 }
 
 /** Why a host is not asked, now or `forGood`. */
@@ -90,5 +94,6 @@ export function tlsVerdict(mail: TlsFactsOfMail, host: TlsFactsOfHost, clearAllo
   if (mail.tls === 'required') return must('name', 'sender')
   if (configured === 'verified' || signIn === true) return must('name', 'operator')
   const clearAfterFailure = mail.sealed || clearAllowed || mail.tls === 'unimportant'
-  return { use: 'if-offered', verify: 'nothing', clearAfterFailure, by: 'nobody' }
+  const tested = mail.tls === 'unimportant' || host.stsTested === undefined ? {} : { stsTested: host.stsTested }
+  return { use: 'if-offered', verify: 'nothing', clearAfterFailure, by: 'nobody', ...tested }
 }

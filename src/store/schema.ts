@@ -216,6 +216,8 @@ export interface TlsResultsTable {
   host: string
   address: string
   count: number
+  /** Ours, when it was asked last. */
+  sending_address: string
 }
 
 export interface AuditTable {

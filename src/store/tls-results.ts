@@ -12,19 +12,22 @@ export interface TlsResultRow {
   readonly result: string
   readonly host: string
   readonly address: string
+  /** Ours. */
+  readonly sendingAddress: string
   readonly count: number
 }
 
 /** Adds to what is counted already. */
 export async function addTlsResults(tx: Tx, rows: readonly TlsResultRow[]): Promise<void> {
-  for (const row of rows)
+  for (const { sendingAddress, ...row } of rows)
     await tx
       .insertInto('tls_results')
-      .values(row)
+      .values({ ...row, sending_address: sendingAddress })
       .onConflict((conflict) =>
-        conflict
-          .columns(['day', 'domain', 'policy', 'result', 'host', 'address'])
-          .doUpdateSet((eb) => ({ count: eb('tls_results.count', '+', row.count) })),
+        conflict.columns(['day', 'domain', 'policy', 'result', 'host', 'address']).doUpdateSet((eb) => ({
+          count: eb('tls_results.count', '+', row.count),
+          sending_address: sendingAddress,
+        })),
       )
       .execute()
 }
@@ -44,7 +47,7 @@ export function tlsReportsDue(db: Db, today: string): Promise<{ day: string; dom
 export function tlsResultsOf(db: Db, day: string, domain: string): Promise<TlsResultRow[]> {
   return db
     .selectFrom('tls_results')
-    .select(['day', 'domain', 'policy', 'result', 'host', 'address', 'count'])
+    .select(['day', 'domain', 'policy', 'result', 'host', 'address', 'sending_address as sendingAddress', 'count'])
     .where('day', '=', day)
     .where('domain', '=', domain)
     .orderBy('id')

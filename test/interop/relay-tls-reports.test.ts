@@ -30,6 +30,8 @@ const over = ({ certificatePem, keyPem }: typeof good): SmtpScript => ({
 })
 const enforced: StsPolicy = { mode: 'enforce', mx: ['mx.b.example'], maxAgeMs: 86_400_000 }
 const elsewhere: StsPolicy = { ...enforced, mx: ['mx.c.example'] }
+const tested: StsPolicy = { ...enforced, mode: 'testing' }
+const testedElsewhere: StsPolicy = { ...elsewhere, mode: 'testing' }
 
 /** One attempt at mx.b.example, found by MX. */
 async function tried(script: SmtpScript, sts: StsPolicy | undefined, anchors: readonly string[]): Promise<HopTried[]> {
@@ -41,7 +43,7 @@ async function tried(script: SmtpScript, sts: StsPolicy | undefined, anchors: re
     nextHopAddresses: () => Promise.reject(new Error('not by route')),
     tlsaRecords: () => Promise.resolve({ kind: 'none', secure: false }),
   }
-  await deliver(server.port, mail(), () => pieces(BODY, 100), {
+  const [result] = await deliver(server.port, mail(), () => pieces(BODY, 100), {
     routes: new Map(),
     resolver,
     stsPolicy: () => Promise.resolve(sts),
@@ -49,6 +51,7 @@ async function tried(script: SmtpScript, sts: StsPolicy | undefined, anchors: re
     mxPort: server.port,
     events: { sessionOpened: () => {}, hostFailed: () => {}, hopTried: (hop) => hops.push(hop) },
   })
+  if (sts?.mode === 'testing') assert.equal(result?.outcome, 'delivered', 'RFC 8461 §5: as if there were no failure')
   return hops
 }
 
@@ -64,6 +67,11 @@ const cases: readonly [
   ['a certificate that nobody vouches for', over(good), enforced, false, 'sts certificate-not-trusted'],
   ['no STARTTLS, though a policy asks for it', {}, enforced, true, 'sts starttls-not-supported'],
   ['a host that the policy does not name', over(good), elsewhere, true, 'sts validation-failure'],
+  ['testing mode: a policy that is met', over(good), tested, true, 'sts success'],
+  ['testing mode: a certificate of somebody else', over(wrong), tested, true, 'sts certificate-host-mismatch'],
+  ['testing mode: nobody vouches for it', over(good), tested, false, 'sts certificate-not-trusted'],
+  ['testing mode: no STARTTLS', {}, tested, true, 'sts starttls-not-supported'],
+  ['testing mode: a host that is not named', over(good), testedElsewhere, true, 'sts validation-failure'],
   ['no policy, TLS', over(wrong), undefined, false, 'no-policy-found success'],
   ['no policy, no TLS', {}, undefined, false, 'no-policy-found starttls-not-supported'],
 ]
@@ -78,11 +86,12 @@ for (const [why, script, sts, trusted, expected] of cases)
     )
     assert.equal(hops[0]?.domain, 'b.example')
     assert.equal(hops[0]?.host, 'mx.b.example')
+    assert.equal(hops[0]?.sendingAddress, why === 'a host that the policy does not name' ? undefined : '127.0.0.1')
   })
 
 const submitter = 'a.example' as Domain
 
-async function reporting({ store, clock }: Opened, records: readonly string[] | 'trouble') {
+async function reporting({ store, clock }: Opened, records: readonly string[] | 'trouble', isTaken = () => true) {
   const counts = new TlsCounts(store, clock)
   const dkimKeys = new DkimKeys(store)
   const posted: FetchRequest[] = []
@@ -101,7 +110,11 @@ async function reporting({ store, clock }: Opened, records: readonly string[] | 
       ask,
       dkimKeys,
       submitter,
-      fetch: (request) => (posted.push(request), Promise.resolve({ ok: true, value: new Uint8Array() })),
+      fetch: (request) => {
+        posted.push(request)
+        const no = { ok: false, error: 'the server answered 503' } as const
+        return Promise.resolve(isTaken() ? { ok: true, value: new Uint8Array() } : no)
+      },
       postmaster: address('postmaster@a.example'),
       stsPolicy: () => Promise.resolve(enforced),
       wakeQueue: () => {},
@@ -122,7 +135,13 @@ async function reporting({ store, clock }: Opened, records: readonly string[] | 
   return { add, send, queued, posted, dkimKeys }
 }
 
-const sts = { domain: 'b.example', host: 'mx.b.example', address: '192.0.2.9', policy: { type: 'sts' } } as const
+const sts = {
+  domain: 'b.example',
+  host: 'mx.b.example',
+  address: '192.0.2.9',
+  sendingAddress: '192.0.2.1',
+  policy: { type: 'sts' },
+} as const
 const DAY_MS = 86_400_000
 
 test('the day after, a domain that asks for it has its report by mail, signed, and by HTTPS; once', async (t) => {
@@ -170,6 +189,7 @@ test('the day after, a domain that asks for it has its report by mail, signed, a
         'failure-details': [
           {
             'result-type': 'certificate-expired',
+            'sending-mta-ip': '192.0.2.1',
             'receiving-mx-hostname': 'mx.b.example',
             'receiving-ip': '192.0.2.9',
             'failed-session-count': 1,
@@ -215,4 +235,26 @@ test('without a DKIM key no mail goes out; a name server in trouble is asked aga
   opened.clock.now += 4 * DAY_MS
   await troubled.send()
   assert.deepEqual(await left(), [])
+})
+
+test('a report that its server does not take is sent again for a day, the same each time; then it is dropped', async (t) => {
+  const opened = await openSqliteStore(t)
+  let up = false
+  const { add, send, posted } = await reporting(opened, ['v=TLSRPTv1;rua=https://reports.example/v1'], () => up)
+  const left = async (): Promise<number> =>
+    (await opened.store.db.selectFrom('tls_results').selectAll().execute()).length
+  await add({ ...sts, result: 'success' })
+  opened.clock.now += DAY_MS
+  await send()
+  assert.deepEqual([posted.length, await left()], [1, 1])
+  up = true
+  await send()
+  assert.deepEqual([posted.length, await left()], [2, 0])
+  const reports = posted.map(({ body }) => JSON.parse(gunzipSync(body?.bytes ?? '').toString()) as object)
+  assert.deepEqual(reports[0], reports[1])
+  up = false
+  await add({ ...sts, result: 'success' })
+  opened.clock.now += 2 * DAY_MS
+  await send()
+  assert.deepEqual([posted.length, await left()], [3, 0])
 })

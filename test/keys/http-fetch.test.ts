@@ -44,6 +44,7 @@ describe('a fetch', () => {
     }
     if (path === '/silent') return
     if (path === '/missing') return send(404, {}, 'no')
+    if (path === '/created' || path === '/none') return send(path === '/none' ? 204 : 201, {})
     if (request.method === 'POST') return void request.pipe(response.writeHead(200))
     send(200, {}, 'body')
   }
@@ -70,6 +71,13 @@ describe('a fetch', () => {
     ['/to?ftp://example.org/', 'it is no http URL', 'a redirect to another protocol'],
     ['/to?file:///etc/passwd', 'it is no http URL', 'a redirect to a file'],
   ]
+  for (const path of ['/created', '/none'])
+    test(`${path}: an answer to a POST, and not to a GET`, async () => {
+      const body = { type: 'a/b', bytes: Buffer.from('x') }
+      assert.equal(await fetchIt({ url: `${origin}${path}`, body }), 'ok ')
+      assert.match(await fetchIt({ url: `${origin}${path}` }), /the server answered 20[14]/)
+    })
+
   for (const [path, outcome, why] of cases)
     test(why, async () => assert.equal(await fetchIt({ url: `${origin}${path}` }), outcome))
 

@@ -19,8 +19,16 @@ export class TlsCounts {
     this.#clock = clock
   }
 
-  add({ domain, host, address = '', policy, result }: HopTried): void {
-    const row = { day: dayOf(this.#clock.nowMs()), domain, policy: JSON.stringify(policy), result, host, address }
+  add({ domain, host, address = '', sendingAddress = '', policy, result }: HopTried): void {
+    const row = {
+      day: dayOf(this.#clock.nowMs()),
+      domain,
+      policy: JSON.stringify(policy),
+      result,
+      host,
+      address,
+      sendingAddress,
+    }
     const key = Object.values(row).join('\n')
     const known = this.#rows.get(key)
     if (known === undefined && this.#rows.size >= ROWS_MAX) return

@@ -45,8 +45,9 @@ export function tlsReport({ domain, day, rows, sts, organization, contact, repor
           'total-successful-session-count': sum(own) - sum(failures),
           'total-failure-session-count': sum(failures),
         },
-        'failure-details': failures.map(({ result, host, address, count }) => ({
+        'failure-details': failures.map(({ result, host, address, sendingAddress, count }) => ({
           'result-type': result,
+          ...(sendingAddress !== '' && { 'sending-mta-ip': sendingAddress }),
           'receiving-mx-hostname': host,
           ...(address !== '' && { 'receiving-ip': address }),
           'failed-session-count': count,

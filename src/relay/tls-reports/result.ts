@@ -23,16 +23,18 @@ export interface HopTried {
   readonly host: string
   /** Missing: it was not asked at all. */
   readonly address?: string
+  /** Ours, from where it was asked. */
+  readonly sendingAddress?: string
   readonly policy: TlsPolicyApplied
   readonly result: TlsResult
 }
 
-/** What our own words about a failed handshake say, the first that fits. */
+/** What is said of a failed handshake, in our words or OpenSSL's codes; the first that fits. */
 const FAILURES: readonly (readonly [words: RegExp, result: TlsResult])[] = [
   [/STARTTLS|does not offer|not support/i, 'starttls-not-supported'],
   [/altname|does not name/i, 'certificate-host-mismatch'],
   [/expired|not yet valid/i, 'certificate-expired'],
-  [/self[- ]signed|unable to (?:get|verify)|issuer|unknown ca/i, 'certificate-not-trusted'],
+  [/self[-_ ]signed|unable[_ ]to[_ ](?:get|verify)|issuer|unknown[_ ]ca/i, 'certificate-not-trusted'],
 ]
 
 export const failureOf = (words: string): TlsResult =>

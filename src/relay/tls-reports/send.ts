@@ -17,8 +17,11 @@ import { dayOf } from './counts.ts'
 import { type ReportPlace, readReportRecord } from './record.ts'
 import { type ReportFacts, packReport, reportMail, tlsReport } from './report.ts'
 
+const DAY_MS = 24 * 60 * 60_000
 /** As long as the name server is in trouble, a report waits; then nobody wants it any more. */
-const KEPT_MS = 3 * 24 * 60 * 60_000
+const KEPT_MS = 3 * DAY_MS
+/** A report that no place takes is tried again for a day (RFC 8460 §5.5), which follows the day that it is about. */
+const TRIED_MS = 2 * DAY_MS
 const ANSWER_MAX_BYTES = 64 * 1024
 
 export interface ReportDeps {
@@ -57,21 +60,36 @@ async function report(deps: ReportDeps, day: string, domain: string, places: rea
     ...(sts !== undefined && { sts: { strings: policyLines(sts), mx: sts.mx } }),
     organization: submitter,
     contact: postmaster,
-    reportId: `${day}_${domain}_${randomBytes(6).toString('hex')}@${submitter}`,
+    // the same when it is sent again: who has it knows it
+    reportId: `${day}_${domain}@${submitter}`,
   }
   const packed = packReport(tlsReport(facts))
   const signers = await deps.dkimKeys.signersOf(submitter)
   const mails = signers.length === 0 ? [] : places.filter((place) => place.kind === 'mail')
+  const posted = await postReport(deps, packed, places)
+  const to = [...mails.map((place) => place.to), ...posted]
+  const mayTryAgain = places.some(({ kind }) => kind === 'https') && day > dayOf(deps.clock.nowMs() - TRIED_MS)
+  if (to.length === 0 && mayTryAgain) return
   await queueReports(deps, { facts, packed, signers }, mails)
   if (mails.length > 0) deps.wakeQueue()
-  const posted = places.filter((place) => place.kind === 'https')
+  if (to.length > 0) events.tlsReported({ domain, day, to })
+}
+
+/** Who has taken it (RFC 8460 §5.4). */
+async function postReport(
+  { fetch }: ReportDeps,
+  packed: Uint8Array,
+  places: readonly ReportPlace[],
+): Promise<string[]> {
   const body = { type: 'application/tlsrpt+gzip', bytes: packed }
-  for (const { url } of posted) {
+  const taken: string[] = []
+  for (const { url } of places.filter((place) => place.kind === 'https')) {
     const wanted = { url, body, sizeMaxBytes: ANSWER_MAX_BYTES, httpsOnly: true }
-    const answer = await deps.fetch(wanted, new AbortController().signal)
-    if (!answer.ok) events.fetchFailed({ url, why: answer.error })
+    const answer = await fetch(wanted, new AbortController().signal)
+    if (answer.ok) taken.push(url)
+    else events.fetchFailed({ url, why: answer.error })
   }
-  events.tlsReported({ domain, day, to: [...mails.map(({ to }) => to), ...posted.map(({ url }) => url)] })
+  return taken
 }
 
 interface MadeReport {

@@ -11,6 +11,7 @@ import { dkim } from './006-dkim.ts'
 import { tlsResults } from './007-tls-results.ts'
 import { accountSources } from './008-account-sources.ts'
 import { nodes } from './009-nodes.ts'
+import { tlsSender } from './010-tls-sender.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly Migration[] = [
   tlsResults,
   accountSources,
   nodes,
+  tlsSender,
 ]
 
 /** The version of the schema this program speaks. */
