@@ -55,17 +55,17 @@ export async function copyStore(
   try {
     const linked = new Links(join(dataDir, BYTES_FOLDER), links)
     await linked.take(await filesOf(store.db)) // most of them, while nobody waits
+    using snapshots = new DisposableStack() // a work may run twice
     const { names, rows, snapshot } = await store.commit(async (tx) => {
       // nobody else can write now: what a row speaks of is there, and is linked before it can go
       const wanted = await filesOf(tx)
       await linked.take(wanted)
-      const moment = new Snapshot(join(dataDir, DATABASE_FILE))
+      const moment = snapshots.use(new Snapshot(join(dataDir, DATABASE_FILE)))
       const counts = await countRows(tx)
       await note(tx)
       return { names: wanted, rows: counts, snapshot: moment }
     })
-    using held = snapshot
-    await held.copyTo(join(to, DATABASE_FILE), (share) => progress('database', share))
+    await snapshot.copyTo(join(to, DATABASE_FILE), (share) => progress('database', share))
     const files = [await hashFile(to, DATABASE_FILE)]
     for (const [index, name] of names.entries()) {
       if (linked.has(name)) files.push(await copyMessage(links, name, to))

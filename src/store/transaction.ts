@@ -65,12 +65,12 @@ export class Committer {
   }
 
   /**
-   * Runs `work` in a transaction that it shares with all other works waiting at that moment, each under a savepoint of its
-   * own. Resolves with what `work` returned, after the transaction is durable. Rejects when `work` throws (then only its
-   * own changes are undone) or when the commit fails: then nothing of the whole group has happened, unless the disk would
-   * not sync for long or the answer of the database was lost, when it may have, and whoever repeats it does it twice.
-   * `work` must await nothing but calls on `tx`: everybody else's commit waits for it. Where several nodes share the
-   * database it may run more than once, the earlier runs undone.
+   * Runs `work` in a transaction that it shares with all other works waiting at that moment. Resolves with what `work`
+   * returned, after the transaction is durable. Rejects when `work` throws (then only its own changes are undone) or when
+   * the commit fails: then nothing of the whole group has happened, unless the disk would not sync for long or the answer of
+   * the database was lost, when it may have, and whoever repeats it does it twice.
+   * `work` must await nothing but calls on `tx`: everybody else's commit waits for it. It may run more than once, the
+   * earlier runs undone, so it leaves its mark in `tx` and in what it returns only.
    */
   commit<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new Error('The store is closed'))
@@ -103,12 +103,12 @@ export class Committer {
   async #commitGroup(group: readonly Waiting[]): Promise<void> {
     const tx = this.#dialect.writer as Tx
     const aftermath: Aftermath = { files: [], noted: false, queued: false }
-    const done: (() => void)[] = []
     const beganMs = performance.now()
+    let done: (() => void)[]
     await this.#dialect.begin()
     aftermaths.set(tx, aftermath)
     try {
-      for (const job of group) await this.#runOne(tx, job, aftermath, done)
+      done = await this.#runGroup(tx, group, aftermath)
       await this.#dialect.commit(aftermath)
     } catch (error) {
       await this.#dialect.rollback()
@@ -125,7 +125,26 @@ export class Committer {
     if (files.length > 0) this.#removing = Promise.all([this.#removing, this.#deps.removeFiles(files)])
   }
 
-  async #runOne(tx: Tx, job: Waiting, { files }: Aftermath, done: (() => void)[]): Promise<void> {
+  /** Without savepoints at first: one for each work costs a copy of every page that it changes, and hardly a work throws. */
+  async #runGroup(tx: Tx, group: readonly Waiting[], aftermath: Aftermath): Promise<(() => void)[]> {
+    try {
+      const done: (() => void)[] = []
+      for (const { work, resolve } of group) {
+        const value = await work(tx)
+        done.push(() => resolve(value))
+      }
+      return done
+    } catch {
+      await this.#dialect.rollback()
+    }
+    await this.#dialect.begin()
+    aftermath.files.length = 0
+    const done: (() => void)[] = []
+    for (const job of group) await this.#runAlone(tx, job, aftermath, done)
+    return done
+  }
+
+  async #runAlone(tx: Tx, job: Waiting, { files }: Aftermath, done: (() => void)[]): Promise<void> {
     const filesBefore = files.length
     await this.#dialect.savepoint()
     try {

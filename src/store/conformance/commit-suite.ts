@@ -12,53 +12,7 @@ const note = (store: Store, event: string) =>
 const events = async (store: Store): Promise<string[]> => (await traceOf(store.db, '<1@x>')).map(({ event }) => event)
 
 export function commitSuite(open: Open): void {
-  test('commit: one that throws is undone alone', async (t) => {
-    const { store } = await open(t)
-    const boom = new Error('boom')
-    const results = await Promise.allSettled([
-      note(store, 'a'),
-      store.commit(async (tx) => {
-        await addTrace(tx, { atMs: START_MS, messageId: '<1@x>', event: 'undone', detail: '' })
-        throw boom
-      }),
-      note(store, 'c'),
-    ])
-    assert.deepEqual(
-      results.map(({ status }) => status),
-      ['fulfilled', 'rejected', 'fulfilled'],
-    )
-    assert.equal(results[1]?.status === 'rejected' && results[1].reason, boom)
-    assert.deepEqual(await events(store), ['a', 'c'])
-  })
-
-  test('commit: a constraint that fails in the middle hurts nobody else', async (t) => {
-    const { store } = await open(t)
-    const add = (text: string) =>
-      store.commit((tx) => addAccount(tx, { address: address(text), passwordHash: 'x', nowMs: START_MS }))
-    const results = await Promise.allSettled([
-      add('a@abc.com'),
-      store.commit((tx) => tx.deleteFrom('data_keys').where('id', '=', 1).execute()),
-      store.commit((tx) =>
-        tx
-          .insertInto('mailbox')
-          .values({
-            account_id: 99,
-            uidl: 'u',
-            size_bytes: 1,
-            received_ms: 1,
-            bytes_id: 1 as never,
-            evidence_bytes_id: null,
-          })
-          .execute(),
-      ),
-      add('b@abc.com'),
-    ])
-    assert.deepEqual(
-      results.map(({ status }) => status),
-      ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
-    )
-    assert.equal((await listAccounts(store.db)).length, 2)
-  })
+  throwingSuite(open)
 
   test('commit: returns what the work returned, and reads its own writes before others do', async (t) => {
     const { store } = await open(t)
@@ -102,5 +56,75 @@ export function commitSuite(open: Open): void {
   test('commit: nothing is written outside a transaction', async (t) => {
     const { store } = await open(t)
     await assert.rejects(store.db.insertInto('changes').values({ noun: 'x', count: 1 }).execute(), /readonly|read-only/)
+  })
+}
+
+function throwingSuite(open: Open): void {
+  test('commit: one that throws is undone alone', async (t) => {
+    const { store } = await open(t)
+    const boom = new Error('boom')
+    const results = await Promise.allSettled([
+      note(store, 'a'),
+      store.commit(async (tx) => {
+        await addTrace(tx, { atMs: START_MS, messageId: '<1@x>', event: 'undone', detail: '' })
+        throw boom
+      }),
+      note(store, 'c'),
+    ])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    assert.equal(results[1]?.status === 'rejected' && results[1].reason, boom)
+    assert.deepEqual(await events(store), ['a', 'c'])
+  })
+
+  test('commit: what ran before one that throws runs again, and is answered once', async (t) => {
+    const { store } = await open(t)
+    const runs = { a: 0, c: 0 }
+    const count = (name: 'a' | 'c') =>
+      store.commit(async (tx) => {
+        await addTrace(tx, { atMs: START_MS, messageId: '<1@x>', event: name, detail: '' })
+        return ++runs[name]
+      })
+    const before = store.commits.works
+    const boom = store.commit(() => Promise.reject(new Error('boom')))
+    const [a, c] = await Promise.all([count('a'), count('c'), assert.rejects(boom, /boom/)])
+    assert.deepEqual([a, c, runs], [1, 1, { a: 1, c: 1 }])
+    const [again] = await Promise.all([
+      count('a'),
+      assert.rejects(store.commit(() => Promise.reject(new Error('boom')))),
+    ])
+    assert.deepEqual([again, runs.a], [3, 3])
+    assert.deepEqual([await events(store), store.commits.works - before], [['a', 'c', 'a'], 3])
+  })
+
+  test('commit: a constraint that fails in the middle hurts nobody else', async (t) => {
+    const { store } = await open(t)
+    const add = (text: string) =>
+      store.commit((tx) => addAccount(tx, { address: address(text), passwordHash: 'x', nowMs: START_MS }))
+    const results = await Promise.allSettled([
+      add('a@abc.com'),
+      store.commit((tx) => tx.deleteFrom('data_keys').where('id', '=', 1).execute()),
+      store.commit((tx) =>
+        tx
+          .insertInto('mailbox')
+          .values({
+            account_id: 99,
+            uidl: 'u',
+            size_bytes: 1,
+            received_ms: 1,
+            bytes_id: 1 as never,
+            evidence_bytes_id: null,
+          })
+          .execute(),
+      ),
+      add('b@abc.com'),
+    ])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+    )
+    assert.equal((await listAccounts(store.db)).length, 2)
   })
 }
