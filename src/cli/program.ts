@@ -5,6 +5,7 @@ import { backupCommand, restoreCommand } from './backup.ts'
 import { benchCommand } from './bench.ts'
 import { correspondentCommand } from './correspondent.ts'
 import { dkimCommand } from './dkim.ts'
+import { doctorCommand } from './doctor.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { migrateCommand } from './migrate.ts'
@@ -44,6 +45,7 @@ export function program(): Command {
     backupCommand,
     restoreCommand,
     migrateCommand,
+    doctorCommand,
     benchCommand,
   ]
   for (const make of commands) sealpost.addCommand(make())

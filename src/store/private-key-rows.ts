@@ -74,6 +74,22 @@ export async function listPrivateKeyRows(db: Db): Promise<readonly PrivateKeyRow
   return rows.map(toRow)
 }
 
+/** Certificates of keys that still sign, `limit` after the one with this id; for whoever looks at all of them. */
+export async function signingCertificatesAfter(
+  db: Db,
+  id: number,
+  limit: number,
+): Promise<readonly Pick<PrivateKeyRow, 'id' | 'owner' | 'purpose' | 'standard' | 'certificate'>[]> {
+  return db
+    .selectFrom('private_keys')
+    .select(['id', 'owner', 'purpose', 'standard', 'certificate'])
+    .where('id', '>', id)
+    .where('retired_ms', 'is', null)
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+}
+
 /** The certificate has been renewed, or revoked, and is now this. */
 export async function renewPrivateKeyRow(tx: Tx, fingerprint: string, certificate: Uint8Array): Promise<void> {
   const rows = await tx

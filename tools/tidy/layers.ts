@@ -23,6 +23,7 @@ const RANKS: Readonly<Record<string, number>> = {
   observe: 6,
   admin: 6,
   wiring: 7,
+  doctor: 7,
   'main.ts': 8,
   cli: 9,
 }

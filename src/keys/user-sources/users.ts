@@ -74,6 +74,11 @@ export class Users {
     }
   }
 
+  /** Asks all sources about somebody, and does nothing with the answer; rejects with `SourceDown` when one has none. */
+  async reach(address: Address): Promise<void> {
+    for (const source of this.#deps.sources) await this.#asked(source, () => source.find(address))
+  }
+
   close(): void {
     for (const source of this.#deps.sources) source.close()
   }

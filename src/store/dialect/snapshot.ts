@@ -28,6 +28,11 @@ export class Snapshot implements Disposable {
     await file.sync()
   }
 
+  /** Why it is damaged, if it is; indexes are not compared with their tables, which would take much longer. */
+  damage(): string | undefined {
+    return firstFault(this.#database.prepare('PRAGMA quick_check(1)').all())
+  }
+
   [Symbol.dispose](): void {
     this.#database.close()
   }
@@ -38,7 +43,10 @@ export function damageOf(path: string): string | undefined {
   const immutable = pathToFileURL(path)
   immutable.searchParams.set('immutable', '1')
   using database = new DatabaseSync(immutable, { readOnly: true })
-  const [row] = database.prepare('PRAGMA integrity_check(1)').all()
+  return firstFault(database.prepare('PRAGMA integrity_check(1)').all())
+}
+
+function firstFault([row]: readonly Record<string, unknown>[]): string | undefined {
   const said = String(Object.values(row ?? {})[0])
   return said === 'ok' ? undefined : said
 }
