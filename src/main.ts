@@ -26,8 +26,11 @@ import { tlsReports } from './wiring/tls-reports.ts'
 import { readTls } from './wiring/tls-files.ts'
 import { usersOf } from './wiring/users.ts'
 
-/** `receive`: SMTP in. `relay`: works the queue. `access`: POP3, and the directory of our users' keys. */
-export const ROLES = ['receive', 'relay', 'access'] as const
+/**
+ * `receive`: SMTP in. `relay`: works the queue. `access`: POP3, and the directory of our users' keys. `admin`: what is done
+ * now and then. Every process says how it is over HTTP.
+ */
+export const ROLES = ['receive', 'relay', 'access', 'admin'] as const
 export type Role = (typeof ROLES)[number]
 
 export interface Running {
@@ -83,7 +86,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     await stop()
     throw error
   }
-  endHousekeeping = startKeeping(desk, live, workQueue ? () => reports.send(() => worker.notify()) : undefined)
+  if (roles.includes('admin')) endHousekeeping = startKeeping(desk, live, () => reports.send(() => worker.notify()))
   const listeners = Object.fromEntries(parts.map((part) => part.listening))
   events.ready({ listeners })
   return {

@@ -21,6 +21,7 @@ import {
   type QueueItem,
 } from '../store/queue.ts'
 import { ActiveList, idsOf, type ActiveLimits } from './active-list.ts'
+import { LEASE_MS, LeaseKeeper } from './lease-keeper.ts'
 import { RETRY_SCHEDULE, type RetrySchedule } from './retry.ts'
 import { prepareSettlement, Settler, type SettleDeps, type Settlement } from './settle.ts'
 import { verdictOn } from './verdict.ts'
@@ -43,8 +44,6 @@ export interface QueueWorkerDeps extends SettleDeps {
 }
 
 export const ACTIVE_LIMITS: ActiveLimits = { runningMax: 40, runningForMax: () => 20 }
-/** How long a lease lasts without a sign of life: so long waits what a crashed server had in its hands. */
-export const LEASE_MS = 2 * 60_000
 /** The queue is looked at this often at least: another process may have changed it. */
 export const LOOK_EVERY_MS = 5_000
 /** Between two tries to write down what became of a batch (disk full, database locked). */
@@ -57,13 +56,13 @@ export class QueueWorker implements QueueTaker {
   readonly #deps: QueueWorkerDeps
   readonly #active: ActiveList
   readonly #settler: Settler
+  readonly #leases: LeaseKeeper
   readonly #limits: ActiveLimits
   readonly #work = new Set<Promise<void>>()
   #looking: Promise<void> | undefined
   /** Somebody said so, or the last lease took as much as it could. */
   #mayHoldMore = false
   #timer: NodeJS.Timeout | undefined
-  #heartbeat: NodeJS.Timeout | undefined
   #stopping = false
   /** How often an administrator had something tried again. */
   #retries = 0
@@ -76,6 +75,8 @@ export class QueueWorker implements QueueTaker {
     this.#limits = deps.limits ?? ACTIVE_LIMITS
     this.#settler = new Settler(deps)
     this.#active = new ActiveList(this.#limits)
+    const idsToKeep = (): readonly number[] => this.#active.idsToKeep()
+    this.#leases = new LeaseKeeper({ ...deps, idsToKeep, letGo: () => this.#letGo() })
   }
 
   get node(): string {
@@ -87,8 +88,7 @@ export class QueueWorker implements QueueTaker {
     const { store } = this.#deps
     await store.commit((tx) => (store.isShared ? endLeases(tx, store.node) : endLeases(tx)))
     store.onQueued(() => this.notify())
-    this.#heartbeat = setInterval(() => void this.#renewLeases(), LEASE_MS / 3)
-    this.#heartbeat.unref()
+    this.#leases.start()
     this.notify()
   }
 
@@ -132,7 +132,7 @@ export class QueueWorker implements QueueTaker {
   }
 
   #stopped(): void {
-    clearInterval(this.#heartbeat)
+    this.#leases.stop()
   }
 
   /** Starts what may start; looks into the queue when that is worth while and nobody does already. */
@@ -291,15 +291,14 @@ export class QueueWorker implements QueueTaker {
     if (ids.length > 0) await this.#deps.store.commit((tx) => renewLease(tx, ids, dueMs))
   }
 
-  async #renewLeases(): Promise<void> {
-    if (this.#active.idsToKeep().length === 0) return
-    try {
-      const untilMs = this.#deps.clock.nowMs() + LEASE_MS
-      // which ids is asked inside the transaction: what is being recorded just before must keep the time it is given
-      await this.#deps.store.commit((tx) => renewLease(tx, this.#active.idsToKeep(), untilMs))
-    } catch (error) {
-      events.trouble({ during: 'renewing the leases of running deliveries', error })
-    }
+  /** The leases are about to run out, and cannot be renewed: what was not started is another node's now. */
+  #letGo(): void {
+    events.trouble({
+      during: 'keeping leases',
+      error: new Error('the database is away: running deliveries are broken off'),
+    })
+    this.#active.takeWaiting()
+    this.#deps.abortRelay()
   }
 
   async #sleepUntilDue(): Promise<void> {

@@ -1,4 +1,4 @@
-/** What is done now and then: by every process, and by the one that works the queue. */
+/** What is done now and then, by one process at a time of all that share the store. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Desk } from '../admin/desk.ts'
 import * as events from '../base/events.ts'
@@ -11,18 +11,17 @@ const GRACE_MS = 500
 /** The keys of a million users are not looked at every hour. */
 const KEYS_EVERY_MS = 24 * 60 * 60_000
 
-/** From now on, until the returned function is called. `sendReports`: what the process does besides that works the queue. */
+/** From now on, until the returned function is called. */
 export function startKeeping(
   { store, clock, ...desk }: Desk,
   live: LiveConfig,
-  sendReports: (() => Promise<void>) | undefined,
+  sendReports: () => Promise<void>,
 ): () => Promise<void> {
   let isStopping = false
   let keysAgainMs = 0
   const keep = async (): Promise<void> => {
     const { evidence, trace, keys } = live.current
     await keepHouse(store, clock, { evidenceDays: evidence.keepDays, traceDays: trace.keepDays })
-    if (sendReports === undefined) return // one process does what follows, or there are two of each
     await sendReports()
     const nowMs = clock.nowMs()
     if (nowMs < keysAgainMs) return

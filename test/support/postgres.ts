@@ -32,8 +32,8 @@ export function needsPostgres(): { skip: string | false } {
   return binFolder() === undefined ? needs('postgres', 'postgresql') : { skip: false }
 }
 
-/** `durable`: with fsync, for tests that pull the plug. */
-export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
+/** Without fsync: what a killed process has written stays in the memory of the machine. */
+export async function startPostgres(): Promise<PostgresServer> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-postgres-'))
   const owner = await ownerOf(dir)
   const data = join(dir, 'data')
@@ -46,7 +46,7 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
       cwd: dir,
     },
   )
-  const server = new Server(dir, join(bin, 'postgres'), data, await freePort(), owner, durable)
+  const server = new Server(dir, join(bin, 'postgres'), data, await freePort(), owner)
   await server.start()
   return server
 }
@@ -61,7 +61,7 @@ class Server implements PostgresServer {
   #process: ChildProcess | undefined
   #said = ''
 
-  constructor(dir: string, program: string, data: string, port: number, owner: Owner, durable: boolean) {
+  constructor(dir: string, program: string, data: string, port: number, owner: Owner) {
     const settings = [
       `port=${port}`,
       'listen_addresses=127.0.0.1',
@@ -70,7 +70,7 @@ class Server implements PostgresServer {
     ]
     this.#dir = dir
     this.#program = program
-    this.#arguments = ['-D', data, ...[...settings, `fsync=${durable ? 'on' : 'off'}`].flatMap((one) => ['-c', one])]
+    this.#arguments = ['-D', data, ...[...settings, 'fsync=off'].flatMap((one) => ['-c', one])]
     this.#owner = owner
     this.#base = `postgres://${SERVER_USER}@127.0.0.1:${port}`
     this.url = `${this.#base}/postgres`

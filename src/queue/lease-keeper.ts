@@ -1,0 +1,76 @@
+/**
+ * Makes the leases last of what this node has in its hands. When that cannot be done for so long that they are about to run
+ * out, it is let go: else another node, to whom it falls, would hand the same mail to the same next hop.
+ */
+import type { Clock } from '../base/clock.ts'
+import * as events from '../base/events.ts'
+import type { Store } from '../store/database.ts'
+import { renewLease } from '../store/queue.ts'
+
+/** How long a lease lasts without a sign of life: so long waits what a crashed server had in its hands. */
+export const LEASE_MS = 2 * 60_000
+const RENEW_EVERY_MS = LEASE_MS / 6
+/** What is running is broken off so long before: a connection needs a moment to end. */
+const LET_GO_BEFORE_MS = 15_000
+
+export interface LeaseKeeperDeps {
+  readonly store: Pick<Store, 'commit' | 'isShared'>
+  readonly clock: Clock
+  readonly idsToKeep: () => readonly number[]
+  /** Breaks off what runs, forgets what waits. */
+  readonly letGo: () => void
+  /** A clock that nobody can set, in milliseconds. */
+  readonly monotonicMs?: () => number
+}
+
+export class LeaseKeeper {
+  readonly #deps: LeaseKeeperDeps
+  readonly #monotonicMs: () => number
+  /** When all that is in our hands was leased for LEASE_MS at least. */
+  #renewedMs: number
+  #timer: NodeJS.Timeout | undefined
+  #renewing = false
+
+  constructor(deps: LeaseKeeperDeps) {
+    this.#deps = deps
+    this.#monotonicMs = deps.monotonicMs ?? (() => performance.now())
+    this.#renewedMs = this.#monotonicMs()
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.tick(), RENEW_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  /** Never rejects. */
+  async tick(): Promise<void> {
+    const { store, letGo } = this.#deps
+    const askedMs = this.#monotonicMs()
+    if (store.isShared && askedMs - this.#renewedMs >= LEASE_MS - LET_GO_BEFORE_MS - RENEW_EVERY_MS) {
+      letGo()
+      this.#renewedMs = askedMs // nothing is left whose lease could run out
+    }
+    if (this.#renewing) return
+    this.#renewing = true
+    try {
+      await this.#renew()
+      this.#renewedMs = Math.max(this.#renewedMs, askedMs)
+    } catch (error) {
+      events.trouble({ during: 'renewing the leases of running deliveries', error })
+    } finally {
+      this.#renewing = false
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { store, clock, idsToKeep } = this.#deps
+    if (idsToKeep().length === 0) return
+    const untilMs = clock.nowMs() + LEASE_MS
+    // which ids is asked inside the transaction: what is being recorded just before must keep the time it is given
+    await store.commit((tx) => renewLease(tx, idsToKeep(), untilMs))
+  }
+}
