@@ -11,41 +11,12 @@ import {
   mailKeysField,
   networkField,
   nextHopField,
-  portField,
   resolverField,
   routedDomainField,
 } from './fields.ts'
+import { listenersField } from './listener-schema.ts'
 import { policyField } from './policy-schema.ts'
 import { storeField } from './store-schema.ts'
-
-const address = (port: number, host = '::') =>
-  z.strictObject({
-    host: z.string().min(1).default(host).describe('Address to listen on; `::` is every address, IPv4 included.'),
-    port: portField.default(port).describe('0 picks a free one, which the `ready` line of the log names.'),
-  })
-
-const listener = (port: number, what: string) =>
-  address(port).nullable().prefault({}).describe(`${what} Write \`null\` to turn it off.`)
-
-const listeners = z.strictObject({
-  mx: listener(25, 'Mail from the Internet for our own domains (SMTP, STARTTLS).'),
-  submission: listener(587, "Mail from our users' programs (SMTP, STARTTLS)."),
-  submissions: listener(465, "Mail from our users' programs (SMTP in TLS)."),
-  pop3: listener(110, 'Users fetch their mail (POP3, STLS).'),
-  pop3s: listener(995, 'Users fetch their mail (POP3 in TLS).'),
-  https: address(443)
-    .nullable()
-    .prefault(null)
-    .describe(
-      "Our users' OpenPGP keys for everybody (Web Key Directory): see [publishing-keys.md](publishing-keys.md). Off as long as it is `null`; write `{}` to turn it on.",
-    ),
-  http: address(8080, '127.0.0.1')
-    .nullable()
-    .prefault({})
-    .describe(
-      'Health, readiness and metrics for those who watch the server, without TLS and without asking who it is: see [monitoring.md](monitoring.md). When the port is taken, mail goes on without it. Write `null` to turn it off.',
-    ),
-})
 
 const tls = z.strictObject({
   certificate: z
@@ -263,7 +234,7 @@ export const configSchema = z.strictObject({
     .default('.')
     .describe('Folder of database, messages and master key; relative to this file.'),
   store: storeField.prefault({}).describe('Where everything is kept.'),
-  listeners: listeners.prefault({}).describe('Where we listen.'),
+  listeners: listenersField.prefault({}).describe('Where we listen.'),
   accounts: accountsField
     .prefault({})
     .describe(

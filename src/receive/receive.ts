@@ -4,6 +4,7 @@ import type { Address, Domain } from '../message/address.ts'
 import type { Agent } from './agent.ts'
 import { type GuardDeps, Guards } from './guards.ts'
 import { RECEIVE_LIMITS, type ReceiveLimits } from './limits.ts'
+import { NO_TRUST, type Trust } from './trust.ts'
 import { SmtpListener } from './smtp-listener.ts'
 
 export interface ListenerOptions {
@@ -21,6 +22,8 @@ export interface ListenerOptions {
   readonly implicitTls?: boolean
   /** AUTH without TLS for clients on this machine. */
   readonly allowPlainAuthOnLoopback?: boolean
+  /** Default: nobody. */
+  readonly trust?: Partial<Trust>
   readonly limits?: Partial<ReceiveLimits>
   /** Rates and overload, which all listeners share; without it only `limits` hold. */
   readonly guards?: GuardDeps
@@ -37,10 +40,10 @@ export interface TlsKeys {
 export interface ReceiveEvents {
   loginSucceeded(facts: LoginFacts): void
   loginFailed(facts: LoginFacts): void
-  /** A command or a message was answered with 4yz or 5yz. */
+  /** A command or a message was answered with 4yz or 5yz; without a session: a connection that never became one. */
   refused(facts: {
     readonly by: 'mx' | 'submission'
-    readonly session: string
+    readonly session?: string
     readonly peerAddress: string
     readonly reply: string
   }): void
@@ -82,6 +85,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       guards: new Guards(options.guards),
       allowPlainAuthOnLoopback: options.allowPlainAuthOnLoopback ?? false,
       startTlsOffered: !implicitTls,
+      trust: { ...NO_TRUST, ...options.trust },
     },
     { implicitTls, tls: options.tls },
   )

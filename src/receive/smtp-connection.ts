@@ -10,10 +10,11 @@ import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp
 import type { Address, Domain } from '../message/address.ts'
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
 import { formatReply, reply, replyText, type Reply } from '../protocol/smtp-reply.ts'
-import type { SessionFacts, TlsFacts, TransmissionType } from '../protocol/smtp-session.ts'
+import type { SessionFacts, TlsFacts } from '../protocol/smtp-session.ts'
 import { isLoopback } from '../base/peer-address.ts'
 import { conductRefusal, endsSession, faultReply } from './admission.ts'
 import type { Agent } from './agent.ts'
+import { transmissionTypeOf } from './transmission-type.ts'
 import { runCommand, type Session, type Step, type Transaction } from './commands.ts'
 import { DataPhase } from './data-phase.ts'
 import type { Guards } from './guards.ts'
@@ -21,6 +22,7 @@ import type { ReceiveLimits } from './limits.ts'
 import { Pace } from './pace.ts'
 import type { ReceiveEvents } from './receive.ts'
 import type { SmtpListener } from './smtp-listener.ts'
+import type { Trust } from './trust.ts'
 import { StrictStream, type DataHandler, type LineFault } from './strict-stream.ts'
 
 /** What all connections of a listener share. */
@@ -32,6 +34,7 @@ export interface ListenerContext {
   readonly postmaster: Address
   readonly allowPlainAuthOnLoopback: boolean
   readonly startTlsOffered: boolean
+  readonly trust: Trust
   readonly events: ReceiveEvents
 }
 
@@ -77,7 +80,10 @@ export class SmtpConnection extends SMTPConnection implements Session {
   }
 
   get passwordsSafe(): boolean {
-    return this.secure || (this.#context.allowPlainAuthOnLoopback && isLoopback(this.remoteAddress))
+    if (this.secure) return true
+    // what a load balancer says of its client tells nothing of the line between it and us
+    const isHere = isLoopback(this.remoteAddress) && isLoopback(this._socket.remoteAddress ?? '')
+    return this.#context.allowPlainAuthOnLoopback && isHere
   }
 
   /** Nothing is under way: the session can be ended without harm. */
@@ -93,7 +99,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
       peerAddress: this.remoteAddress,
       helo: this.helo?.name ?? '',
       tls: this.#tlsFacts(),
-      protocol: this.#protocol(),
+      protocol: transmissionTypeOf(this),
       ...(login === undefined ? {} : { login }),
     }
   }
@@ -362,14 +368,6 @@ export class SmtpConnection extends SMTPConnection implements Session {
     if (!this.secure || !(socket instanceof TLSSocket)) return undefined
     this.#tls ??= { protocol: socket.getProtocol() ?? '', cipher: socket.getCipher().standardName }
     return this.#tls
-  }
-
-  /** RFC 3848 and, with SMTPUTF8, RFC 6531 §4.3. */
-  #protocol(): TransmissionType {
-    const utf8 = this.transaction?.mail.smtpUtf8 === true
-    if (this.helo?.extended !== true && !utf8) return 'SMTP'
-    const kind = utf8 ? 'UTF8SMTP' : 'ESMTP'
-    return `${kind}${this.secure ? 'S' : ''}${this.login === undefined ? '' : 'A'}`
   }
 }
 

@@ -5,13 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext, type TLSSocket } from 'node:tls'
 import { SMTPServer, type SMTPServerAuthentication, type SMTPServerSession } from 'smtp-server'
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
+import { readProxyHeader } from '../protocol/proxy-protocol.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import { peerGroup } from '../base/peer-address.ts'
+import { takePreamble } from '../base/preamble.ts'
 import { connectRefusal } from './admission.ts'
 import type { ReceiveLimits } from './limits.ts'
 import type { TlsKeys } from './receive.ts'
 import { SmtpConnection, type ListenerContext } from './smtp-connection.ts'
 
+type OnAccepted = Parameters<SMTPServer['_handleProxy']>[1]
 type AuthCallback = Parameters<SMTPServer['onAuth']>[2]
 
 export class SmtpListener extends SMTPServer {
@@ -47,6 +50,16 @@ export class SmtpListener extends SMTPServer {
 
   get connectionCount(): number {
     return this.#all.size
+  }
+
+  override _expectsProxyHeader(socket: Socket): boolean {
+    return this.#context.trust.sendsProxyHeader(socket.remoteAddress ?? '')
+  }
+
+  /** The library's own reader knows version 1 only, and lets through what is no header of it. */
+  override _handleProxy(socket: Socket, callback: OnAccepted): void {
+    if (this._expectsProxyHeader(socket)) void this.#takeProxyHeader(socket, callback)
+    else callback(null, NO_OPTIONS)
   }
 
   override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
@@ -112,6 +125,20 @@ export class SmtpListener extends SMTPServer {
     clearTimeout(timer)
   }
 
+  async #takeProxyHeader(socket: Socket, callback: OnAccepted): Promise<void> {
+    const balancer = socket.remoteAddress ?? ''
+    const header = await takePreamble(socket, readProxyHeader)
+    if (!header.ok) {
+      const { agent, events } = this.#context
+      const { why, silent } = header.error
+      if (!silent) events.refused({ by: agent.kind, peerAddress: balancer, reply: `no PROXY header: ${why}` })
+      return callback(new Error(why))
+    }
+    const client = header.value
+    const options = client && { remoteAddress: client.address, remotePort: client.port }
+    callback(null, { ...NO_OPTIONS, ...options })
+  }
+
   async #endAll(lastWords: Reply): Promise<void> {
     for (const connection of this.#all) connection.answerAndClose(lastWords)
     await sleep(LINGER_MS)
@@ -152,6 +179,9 @@ export class SmtpListener extends SMTPServer {
     connection.answerAndClose(reply(421, '4.7.0', 'Too many failed logins'))
   }
 }
+
+/** Without an id of ours, the connection makes its own. */
+const NO_OPTIONS = { id: '' }
 
 const WRONG = 'Wrong name or password'
 

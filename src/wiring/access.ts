@@ -6,6 +6,7 @@ import type { Desk } from '../admin/desk.ts'
 import * as events from '../base/events.ts'
 import type { Pop3Limits } from '../access/pop3/limits.ts'
 import type { Config } from '../config/load.ts'
+import { isWithin, networkList } from '../keys/public-address.ts'
 import type { SharedGuards } from './guards.ts'
 import { type Part, STOP_GRACE_MS } from './part.ts'
 import type { TlsFiles } from './tls-files.ts'
@@ -24,9 +25,12 @@ export async function startAccess(desk: Desk, tls: TlsFiles, guards: SharedGuard
   for (const name of ['pop3', 'pop3s'] as const) {
     const at = config.listeners[name]
     if (at === null) continue
+    const balancers = networkList(at.proxyProtocol)
     const server = await startPop3(
       {
-        ...at,
+        host: at.host,
+        port: at.port,
+        sendsProxyHeader: (address) => isWithin(balancers, address),
         implicitTls: name === 'pop3s',
         tls: { certificatePem: tls.cert, keyPem: tls.key },
         allowPlainOnLoopback: config.pop3.allowPlainAuthOnLoopback,

@@ -15,6 +15,7 @@ import type { ReceiveLimits } from '../receive/limits.ts'
 import { mxAgent } from '../receive/mx.ts'
 import { startListener } from '../receive/receive.ts'
 import { submissionAgent } from '../receive/submission.ts'
+import { isWithin, networkList } from '../keys/public-address.ts'
 import type { SharedGuards } from './guards.ts'
 import { type Part, STOP_GRACE_MS } from './part.ts'
 import { postmasterOf } from './postmaster.ts'
@@ -91,6 +92,7 @@ async function startSmtp(
   const { config } = desk
   const at = config.listeners[name]
   if (at === null) return []
+  const balancers = networkList(at.proxyProtocol)
   const listener = await startListener({
     agent,
     host: at.host,
@@ -100,6 +102,7 @@ async function startSmtp(
     tls,
     implicitTls: name === 'submissions',
     allowPlainAuthOnLoopback: config.submission.allowPlainAuthOnLoopback,
+    trust: { sendsProxyHeader: (address) => isWithin(balancers, address) },
     limits: limitsOf(config.limits, agent),
     guards,
     events,

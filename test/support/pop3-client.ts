@@ -1,4 +1,5 @@
 /** A plain POP3 client over implicit TLS, for the demo and the end-to-end tests. */
+import { connect as connectTcp } from 'node:net'
 import { type TLSSocket, connect } from 'node:tls'
 
 export interface Pop3Talk extends AsyncDisposable {
@@ -7,8 +8,12 @@ export interface Pop3Talk extends AsyncDisposable {
   say(command: string, multiline?: boolean): Promise<Buffer>
 }
 
-export async function talkPop3s(port: number): Promise<Pop3Talk> {
-  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+/** `from`: our own address, of those of this machine. */
+export async function talkPop3s(port: number, from?: string): Promise<Pop3Talk> {
+  const socket = connect({
+    socket: connectTcp({ port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) }),
+    rejectUnauthorized: false,
+  })
   const answers = new Answers(socket)
   const transcript = [`< ${(await answers.line()).toString()}`]
   return {

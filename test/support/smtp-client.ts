@@ -13,12 +13,17 @@ export interface SmtpTalk extends AsyncDisposable {
   startTls(): Promise<void>
 }
 
+export interface TalkOptions {
+  readonly tls?: boolean
+  /** Our own address, of those of this machine. */
+  readonly from?: string
+}
+
 /** Connects and reads the greeting. TLS certificates are not checked: the servers' are self-signed. */
-export async function talkSmtp(port: number, options: { readonly tls?: boolean } = {}): Promise<SmtpTalk> {
+export async function talkSmtp(port: number, options: TalkOptions = {}): Promise<SmtpTalk> {
+  const to = { port, host: '127.0.0.1', ...(options.from !== undefined && { localAddress: options.from }) }
   let socket: Socket =
-    options.tls === true
-      ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
-      : connectTcp(port, '127.0.0.1')
+    options.tls === true ? connectTls({ socket: connectTcp(to), rejectUnauthorized: false }) : connectTcp(to)
   const transcript: string[] = []
   let replies = readReplies(socket)
   const next = async (): Promise<string> => {

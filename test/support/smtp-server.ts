@@ -7,6 +7,7 @@ import type { ReceiveLimits } from '../../src/receive/limits.ts'
 import type { GuardDeps } from '../../src/receive/guards.ts'
 import { mxAgent } from '../../src/receive/mx.ts'
 import { startListener, type Listener, type TlsKeys } from '../../src/receive/receive.ts'
+import type { Trust } from '../../src/receive/trust.ts'
 import { submissionAgent } from '../../src/receive/submission.ts'
 import type { DialogListener } from '../dialogs/run-dialogs.ts'
 import { testTls } from './pop3-server.ts'
@@ -40,6 +41,8 @@ export type ListenerName = 'mx' | 'submission' | 'submissions' | 'strict'
 export interface TestSmtpOptions {
   readonly limits?: Partial<ReceiveLimits>
   readonly guards?: GuardDeps
+  /** On all listeners. */
+  readonly trust?: Partial<Trust>
   /** Instead of collecting the content. */
   readonly accept?: (mail: ReceivedMail) => Promise<Reply>
 }
@@ -73,6 +76,7 @@ export async function startTestSmtp(options: TestSmtpOptions = {}): Promise<Test
       tls: tlsKeys('test'),
       limits: { loginFailureDelayMs: 5, discardPauseMs: 100, ...options.limits },
       ...(options.guards !== undefined && { guards: options.guards }),
+      ...(options.trust !== undefined && { trust: options.trust }),
       events: {
         loginSucceeded: ({ name }) => events.push(`loginSucceeded ${name}`),
         loginFailed: ({ name }) => events.push(`loginFailed ${name}`),

@@ -35,7 +35,8 @@ export interface Pop3Events {
   failed(session: Pop3SessionFacts | undefined, error: unknown): void
 }
 
-export type TurnedAway = 'connections-max' | 'connections-per-address-max' | 'connections-per-minute'
+export type TurnedAway =
+  'connections-max' | 'connections-per-address-max' | 'connections-per-minute' | 'no-proxy-header'
 
 export interface Pop3SessionFacts {
   /** Unique while the process runs. */

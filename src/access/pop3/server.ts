@@ -4,6 +4,8 @@ import { negative, printReply } from '../../protocol/pop3-reply.ts'
 import { Connection } from './connection.ts'
 import type { Pop3Deps, TurnedAway } from './deps.ts'
 import { isLoopback, peerGroup } from '../../base/peer-address.ts'
+import { takePreamble } from '../../base/preamble.ts'
+import { readProxyHeader } from '../../protocol/proxy-protocol.ts'
 import { POP3_LIMITS, type Pop3Limits } from './limits.ts'
 import { Session } from './session.ts'
 
@@ -21,6 +23,8 @@ export interface Pop3Options {
   /** True for pop3s (port 995): TLS from the first octet. False for pop3 (port 110): STLS is offered if `tls` is there. */
   readonly implicitTls: boolean
   readonly tls: Pop3Tls | undefined
+  /** Load balancers of ours, by their address: a PROXY header comes first, and says who the client is. Default: none. */
+  readonly sendsProxyHeader?: (address: string) => boolean
   /** Lets clients on this machine sign in without TLS. */
   readonly allowPlainOnLoopback: boolean
   /** What differs from `POP3_LIMITS`. */
@@ -40,6 +44,8 @@ export class Pop3Server {
   readonly #deps: Pop3Deps
   #limits: Pop3Limits
   readonly #listener: Server
+  /** Of load balancers, and of the clients behind them nothing is known yet. */
+  readonly #unannounced = new Set<Socket>()
   readonly #sessions = new Map<Session, { readonly connection: Connection; readonly done: Promise<void> }>()
   /** Open sessions of each peer group. */
   readonly #sessionsOf = new Map<string, number>()
@@ -91,6 +97,7 @@ export class Pop3Server {
    */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()))
+    for (const socket of this.#unannounced) socket.destroy()
     for (const session of this.#sessions.keys()) session.stop()
     const timer = setTimeout(() => {
       for (const { connection } of this.#sessions.values()) connection.destroy()
@@ -102,10 +109,25 @@ export class Pop3Server {
 
   #onConnection(socket: Socket): void {
     const peerAddress = socket.remoteAddress
-    if (peerAddress === undefined) {
+    if (peerAddress === undefined)
       socket.destroy() // gone before we looked
+    else if (this.#options.sendsProxyHeader?.(peerAddress) === true) void this.#announce(socket, peerAddress)
+    else this.#admit(socket, peerAddress)
+  }
+
+  async #announce(socket: Socket, balancer: string): Promise<void> {
+    if (this.#unannounced.size >= this.#limits.connectionsMax) {
+      socket.destroy()
       return
     }
+    this.#unannounced.add(socket)
+    const header = await takePreamble(socket, readProxyHeader)
+    this.#unannounced.delete(socket)
+    if (header.ok) this.#admit(socket, header.value?.address ?? balancer)
+    else if (!header.error.silent) this.#deps.events.turnedAway(balancer, 'no-proxy-header')
+  }
+
+  #admit(socket: Socket, peerAddress: string): void {
     const peer = peerGroup(peerAddress)
     const ofPeer = this.#sessionsOf.get(peer) ?? 0
     if (this.#sessions.size >= this.#limits.connectionsMax) this.#turnAway(socket, peerAddress, 'connections-max')
@@ -125,7 +147,8 @@ export class Pop3Server {
       {
         id: `pop3-${++this.#sessionCount}`,
         peerAddress,
-        plainAllowed: this.#options.allowPlainOnLoopback && isLoopback(peerAddress),
+        // what a load balancer says of its client tells nothing of the line between it and us
+        plainAllowed: this.#options.allowPlainOnLoopback && [peerAddress, socket.remoteAddress ?? ''].every(isLoopback),
         implicitTls: this.#options.implicitTls,
         tlsContext: () => this.#tlsContext,
       },

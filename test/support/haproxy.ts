@@ -1,0 +1,44 @@
+/** Debian's HAProxy in the foreground, with a configuration of the test's. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const START_TIMEOUT_MS = 10_000
+
+/** Resolves when it listens on `port` of 127.0.0.1, and on all others that the configuration names. */
+export async function startHaproxy(configuration: string, port: number): Promise<AsyncDisposable> {
+  const dir = await mkdtemp(join(tmpdir(), 'sealpost-haproxy-'))
+  const file = join(dir, 'haproxy.cfg')
+  await writeFile(file, configuration)
+  const program = spawn('haproxy', ['-db', '-f', file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` },
+  })
+  let output = ''
+  for (const stream of [program.stdout, program.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  const ended = new Promise((resolve) => program.once('exit', resolve))
+  const endMs = performance.now() + START_TIMEOUT_MS
+  while (!(await accepts(port))) {
+    if (program.exitCode !== null || performance.now() > endMs) throw new Error(`HAProxy did not start: ${output}`)
+    await sleep(20)
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      program.kill('SIGKILL')
+      await ended
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
