@@ -8,9 +8,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { LOCK_WAIT_MAX_MS } from '../../src/store/dialect/sqlite.ts'
 import { needs } from '../support/apt.ts'
 import { fetchAll, fetchWhenThere } from '../support/pop3-client.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
+import { type Ready, readyAt } from '../support/readiness.ts'
 import { type ScriptedDns, startScriptedDns } from '../support/scripted-dns.ts'
 import { submit } from '../support/smtp-client.ts'
 
@@ -28,12 +30,7 @@ const LARGE_BYTES = 600_000
 /** Longer than an answer of /readyz is given again. */
 const FRESH_MS = 1_100
 
-interface Ready {
-  readonly status: number
-  readonly failing: Readonly<Record<string, string>>
-}
-
-describe('a server that is watched', { timeout: 120_000 }, () => {
+describe('a server that is watched', { timeout: 180_000 }, () => {
   let provider: Provider
   let dns: ScriptedDns
   let password = ''
@@ -68,16 +65,7 @@ describe('a server that is watched', { timeout: 120_000 }, () => {
 
   const url = (path: string): string => `http://127.0.0.1:${provider.ports.http}${path}`
 
-  async function ready(): Promise<Ready> {
-    const response = await fetch(url('/readyz'))
-    const lines = (await response.text()).split('\n').filter(Boolean)
-    const findings = lines.slice(1).map((line) => JSON.parse(line) as { check: string; ok: boolean; why?: string })
-    assert.equal(lines[0], JSON.stringify({ ready: response.status === 200 }))
-    return {
-      status: response.status,
-      failing: Object.fromEntries(findings.flatMap(({ check, ok, why }) => (ok ? [] : [[check, why ?? '']]))),
-    }
-  }
+  const ready = (): Promise<Ready> => readyAt(provider.ports.http)
 
   /** Says so for as long as it lasts. */
   async function readyAgain(): Promise<void> {
@@ -178,6 +166,21 @@ describe('a server that is watched', { timeout: 120_000 }, () => {
     assert.match(await sending, /^250/)
     await readyAgain()
     await mustHaveSaid('database', 1)
+    await nothingLost()
+  })
+
+  test('the database is locked for longer than a mail can wait: the sender is asked to try again', async () => {
+    const other = new DatabaseSync(join(disk, 'sealpost.db'))
+    other.exec('BEGIN IMMEDIATE')
+    const beganMs = performance.now()
+    assert.match(await send(), /^451 4\.3\.0 /)
+    assert.ok(performance.now() - beganMs >= LOCK_WAIT_MAX_MS)
+    assert.match((await ready()).failing['database'] ?? '', /no answer within|locked/)
+    other.exec('ROLLBACK')
+    other.close()
+    await readyAgain()
+    assert.match(await send(), /^250/)
+    await mustHaveSaid('database', 2)
     await nothingLost()
   })
 

@@ -13,6 +13,7 @@ import { SEED, seededRandom } from '../crash/points.ts'
 import { until } from '../crash/victim.ts'
 import { World } from '../crash/world.ts'
 import { needs } from '../support/apt.ts'
+import { readyAt } from '../support/readiness.ts'
 
 const TROUBLE_MS = 1_500
 /** Mails accepted after the trouble is over: then it has recovered. */
@@ -59,7 +60,7 @@ for (const { what, faults, stops } of CASES)
     await world.faults?.set(faults)
     await wait(TROUBLE_MS)
     const accepted = world.ledger.accepted
-    await wait(TROUBLE_MS)
+    const [ready] = await Promise.all([readyAt(world.provider.ports.http), wait(TROUBLE_MS)])
     const meanwhile = world.ledger.accepted - accepted
     const failed = await world.faults?.failed()
     await world.faults?.set({})
@@ -70,8 +71,14 @@ for (const { what, faults, stops } of CASES)
     if (stops) {
       assert.equal(meanwhile, 0)
       assert(said.length > 0, 'the log says nothing')
+      assert.equal(ready.status, 503)
+      assert('database' in ready.failing, JSON.stringify(ready.failing))
     } else assert(meanwhile >= 0)
     await recovered()
+    await until(
+      'readiness has recovered',
+      async () => !('database' in (await readyAt(world.provider.ports.http)).failing),
+    )
   })
 
 test('another process has locked the database: the server waits, and goes on by itself', needsCompiler, async () => {
