@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { address, openSqliteStore, START_MS } from '../conformance/fixture.ts'
-import { addAccount } from '../accounts.ts'
+import { addAccount, findAccount } from '../accounts.ts'
 import { DATABASE_FILE, openStore, type Store } from '../database.ts'
 import { SCHEMA_VERSION } from '../migrations/list.ts'
 import { addPrivateKeyRow, privateKeyRowsOf } from '../private-key-rows.ts'
@@ -104,6 +104,17 @@ test('a lock of another process is waited for, and this process goes on meanwhil
   other.close()
   await commit
   assert.equal((await traceOf(store.db, '<1@x>')).length, 1)
+})
+
+test('who reads sees nothing of a transaction that runs, whichever connection reads', async (t) => {
+  const { store } = await openSqliteStore(t)
+  const one = address('a@abc.com')
+  const seen = await store.commit(async (tx) => {
+    await addAccount(tx, { address: one, passwordHash: 'x', nowMs: 1 })
+    return [await findAccount(tx, one), await findAccount(store.db, one)].map((account) => account !== undefined)
+  })
+  assert.deepEqual(seen, [true, false])
+  assert.ok(await findAccount(store.db, one))
 })
 
 test('a database of a newer program is refused, and not touched', async (t) => {

@@ -37,7 +37,7 @@ export async function openSqlite(path: string): Promise<Dialect> {
   const log = new WriteAheadLog(`${path}-wal`, write)
   const read = new Connection(path, READER_BUSY_MS)
   read.database.exec('PRAGMA query_only=ON')
-  const reader = new DirectKysely(read)
+  const reader = new SharingKysely(read, write)
   const writer = new DirectKysely(write)
   return {
     name: 'sqlite',
@@ -86,6 +86,30 @@ class DirectKysely extends Kysely<Schema> {
     if (statement.reader) return { rows: statement.all(query.parameters) as Row[] }
     statement.run(query.parameters)
     return { rows: [] }
+  }
+}
+
+/**
+ * For readings that are compiled already: by the writing connection, between its transactions. It keeps the pages that it
+ * has written, while the other one throws all away that it has read whenever somebody has committed.
+ */
+class SharingKysely extends DirectKysely {
+  readonly #writer: Connection
+
+  constructor(own: Connection, writer: Connection) {
+    super(own)
+    this.#writer = writer
+  }
+
+  override async executeQuery<Row>(query: CompiledQuery<Row> | Compilable<Row>): Promise<QueryResult<Row>> {
+    if ('sql' in query && query.query.kind === 'SelectQueryNode' && !this.#writer.database.isTransaction) {
+      try {
+        return { rows: this.#writer.prepare(query.sql).all(query.parameters) as Row[] }
+      } catch (error) {
+        if (!isBusy(error)) throw error // it does not wait for other processes
+      }
+    }
+    return super.executeQuery(query)
   }
 }
 
