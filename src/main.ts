@@ -19,6 +19,7 @@ import { startObserve } from './wiring/observe.ts'
 import { type Part, STOP_GRACE_MS } from './wiring/part.ts'
 import { sharedGuards } from './wiring/guards.ts'
 import { postmasterOf } from './wiring/postmaster.ts'
+import { mailStoreOf } from './wiring/mail-store.ts'
 import { queueWorker, relayOf } from './wiring/queue.ts'
 import { startReceive } from './wiring/receive.ts'
 import { takerOf } from './wiring/taker.ts'
@@ -52,12 +53,15 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     prepareAlarm: (key) =>
       changedKeyAlarm(desk.store, key, { readers: [postmasterOf(desk)], nowMs: desk.clock.nowMs() }),
   })
-  const inbound = createInbound(inboundDeps(desk, live, pool, network, users))
   const reports = tlsReports(desk, live, network)
   const relay = relayOf(desk, live, network, reports.onHopTried)
-  const worker = queueWorker(desk, live, relay, inbound.deliver)
+  const mailStore = mailStoreOf(desk, network)
   const workQueue = roles.includes('relay')
-  const outbound = createOutbound(outboundDeps(desk, live, pool, network, workQueue ? takerOf(worker) : NOBODY))
+  // who works the queue off delivers to our own users by the way in, and takes up what comes out of it
+  const taker = workQueue ? takerOf(() => worker) : NOBODY
+  const inbound = createInbound(inboundDeps(desk, live, pool, network, users, taker))
+  const worker = queueWorker(desk, live, { relay, mailStore, deliverLocally: inbound.deliver })
+  const outbound = createOutbound(outboundDeps(desk, live, pool, network, taker))
   const guards = sharedGuards(desk, live, pool, users)
   const parts: Part[] = []
   let endHousekeeping = (): Promise<void> => Promise.resolve()
@@ -65,6 +69,7 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
     // side by side, for all of them may take the whole grace; what comes in meanwhile stays in the queue
     await Promise.all([...parts.map((part) => part.stop()), worker.stop(STOP_GRACE_MS)])
     relay.close()
+    mailStore?.close()
     await reports.stop()
     await endHousekeeping()
     guards.stop()

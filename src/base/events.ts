@@ -27,6 +27,7 @@ export const EVENT = {
   stsPolicyMissing: 'sts-policy-missing',
   tlsReported: 'tls-reported',
   returned: 'returned',
+  held: 'held',
   refused: 'refused',
   quarantined: 'quarantined',
   discarded: 'discarded',
@@ -110,7 +111,7 @@ export function messageReceived(
   happened(EVENT.messageReceived, 'info', facts, text)
 }
 
-/** The mail is durable in a mailbox. */
+/** The mail is durable in a mailbox, or queued for the mail store behind us. */
 export function stored(facts: mailEvents.MailFacts & { readonly recipient: string; readonly sizeBytes: number }): void {
   happened(EVENT.stored, 'info', facts, `stored for ${facts.recipient}`)
 }

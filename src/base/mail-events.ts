@@ -127,6 +127,7 @@ const MAIL_EVENTS = {
     const { sender, action, recipient } = facts
     return `${sender} is told: ${action} for ${recipient}${atRemote(facts)}`
   }),
+  held: row<AttemptFacts>(WARN, (facts) => `held in the queue for ${facts.recipient}${atRemote(facts)}`),
   refused: row<RefusedFacts>(WARN, ({ by, reply }) => `${by}: refused with ${reply}`),
   discarded: row<DiscardedFacts>(WARN, ({ why }) => `discarded: ${why}`),
 }
@@ -154,6 +155,8 @@ export const verdict = (facts: VerdictFacts): MailEvent => built('verdict', fact
 export const delivered = (facts: AttemptFacts): MailEvent => built('delivered', facts)
 export const deferred = (facts: DeferredFacts): MailEvent => built('deferred', facts)
 export const returned = (facts: ReturnedFacts): MailEvent => built('returned', facts)
+/** The mail store refused what has been accepted, and the sender may not be told: it waits for the postmaster. */
+export const held = (facts: AttemptFacts): MailEvent => built('held', facts)
 export const refused = (facts: RefusedFacts): MailEvent => built('refused', facts)
 export const discarded = (facts: DiscardedFacts): MailEvent => built('discarded', facts)
 

@@ -27,6 +27,14 @@ export const nextHopField = z
   .string()
   .regex(NEXT_HOP, { error: 'is no next hop; write host:port, or [IPv6 address]:port' })
 
+const SOCKET_PATH = /^\/[\x21-\x7e]{1,100}$/
+const LMTP_HOST = /^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):\d{1,5}$/
+
+/** The path of a UNIX socket, or `host:port`: LMTP must not be at port 25, and has no other of its own (RFC 2033). */
+export const lmtpField = z.string().refine((text) => SOCKET_PATH.test(text) || LMTP_HOST.test(text), {
+  error: 'is no place for LMTP; write the absolute path of a socket, or host:port',
+})
+
 const RESOLVER = /^(?:[0-9.]{7,15}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?|[0-9a-fA-F:.]{2,45})$/
 
 /** `address` or `address:port` of a name server. */

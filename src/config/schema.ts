@@ -15,6 +15,7 @@ import {
   routedDomainField,
 } from './fields.ts'
 import { listenersField } from './listener-schema.ts'
+import { mailboxesField } from './mailboxes-schema.ts'
 import { policyField } from './policy-schema.ts'
 import { storeField } from './store-schema.ts'
 
@@ -259,6 +260,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('How users fetch.'),
+  mailboxes: mailboxesField.prefault({}).describe('Where mail for our users is kept: see [imap.md](imap.md).'),
   relay: relay.prefault({}).describe('How mail goes out.'),
   dns: z
     .strictObject({

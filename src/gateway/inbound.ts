@@ -24,9 +24,12 @@ import { type Findings, type PackedRing, packCertificate, packKey, packKnown } f
 import { authorOf } from '../protection/author.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
 import { type EnhancedCode, type Reply, isPositive, isTransient, reply, replyText } from '../protocol/smtp-reply.ts'
+import type { EnvelopeDsn, ForwardPath } from '../protocol/smtp-envelope.ts'
 import type { Inbox, ReceivedMail } from '../protocol/smtp-session.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Store } from '../store/database.ts'
+import type { QueueTaker } from '../store/hand-over.ts'
+import type { DsnRequest } from '../store/queue.ts'
 import { receivedField } from './annotate.ts'
 import { arrive } from './arrived-mail.ts'
 import { type SenderRules, authenticateSender } from './authenticate-sender.ts'
@@ -59,6 +62,8 @@ export interface InboundDeps {
   readonly strictIssuers: boolean
   /** Keep the protected original beside the opened mail. */
   readonly keepEvidence: boolean
+  /** Who takes opened mail to the mail store behind us; `undefined`: mailboxes are ours. */
+  readonly mailStore: QueueTaker | undefined
   readonly told: ToldRefusals
   readonly senders: SenderRules
   readonly refusals: RefusalTraces
@@ -89,7 +94,8 @@ async function accept(deps: InboundDeps, mail: ReceivedMail): Promise<Reply> {
   const origin = { by: 'mx' as const, session, peerAddress }
   const mailFrom = mail.envelope.mailFrom.address
   const client = mail.session
-  const incoming = { id, origin, client, nowMs, arrived, trace: [trace], mailFrom, recipients }
+  const wishes = wishesOf(mail.envelope.rcptTo, mail.envelope.dsn)
+  const incoming = { id, origin, client, nowMs, arrived, trace: [trace], mailFrom, recipients, wishes }
   return await process(deps, incoming, watch)
 }
 
@@ -100,15 +106,22 @@ async function deliver(
 ): Promise<readonly RecipientResult[]> {
   const { mailFrom } = mail
   const origin = { by: 'local' as const }
-  const incoming = { id: randomUUID(), origin, nowMs: deps.clock.nowMs(), trace: [], mailFrom }
+  const { ret, envid } = mail
+  const wishes = wishesOf(mail.recipients, { ...(ret && { ret }), ...(envid !== undefined && { envid }) })
+  const incoming = { id: randomUUID(), origin, nowMs: deps.clock.nowMs(), trace: [], mailFrom, wishes }
   const results: RecipientResult[] = []
   for (const { address } of mail.recipients) {
     const answer = await processOrDefer(deps, { ...incoming, recipients: [address] }, content)
     const outcome = isPositive(answer) ? 'delivered' : isTransient(answer) ? 'deferred' : 'failed'
-    results.push({ recipient: address, outcome, reply: answer, dsnPassedOn: false })
+    // on the way to the mail store nothing is delivered yet: that row tells of it
+    const dsnPassedOn = outcome === 'delivered' && deps.mailStore !== undefined
+    results.push({ recipient: address, outcome, reply: answer, dsnPassedOn })
   }
   return results
 }
+
+const wishesOf = (paths: readonly ForwardPath[], dsn: EnvelopeDsn): ReadonlyMap<Address, DsnRequest> =>
+  new Map(paths.map((path) => [path.address, { ...path.dsn, ...dsn }]))
 
 /** What fails here fails for this recipient: those who have the mail already must not get it again. */
 async function processOrDefer(

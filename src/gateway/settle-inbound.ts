@@ -20,7 +20,9 @@ import type { Account } from '../store/accounts.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
 import { addToMailbox } from '../store/mailboxes.ts'
+import { enqueueFor, type HandedOver, type QueueTaker } from '../store/hand-over.ts'
 import { addToQuarantine } from '../store/quarantine.ts'
+import type { DsnRequest } from '../store/queue.ts'
 import type { BytesId, Tx } from '../store/schema.ts'
 import { addTrace, entriesOf } from '../store/trace.ts'
 import { changedKeyNotices } from './changed-key.ts'
@@ -28,6 +30,7 @@ import { authenticationResults, statusField, withoutForged } from './annotate.ts
 import type { ArrivedMail, MakeHead, OpenedMail } from './arrived-mail.ts'
 import { rememberReceived } from './confidential-answers.ts'
 import { type Notice, queueNotice } from './notice.ts'
+import { mailStoreItem } from './to-mail-store.ts'
 
 export interface Incoming {
   readonly id: string
@@ -40,6 +43,8 @@ export interface Incoming {
   readonly trace: readonly HeaderField[]
   readonly mailFrom: Address | ''
   readonly recipients: readonly Address[]
+  /** What the sender wants to hear of each of them (RFC 3461). */
+  readonly wishes?: ReadonlyMap<Address, DsnRequest>
 }
 
 export interface Decided {
@@ -49,7 +54,7 @@ export interface Decided {
   readonly decision: InboundDecision
 }
 
-interface Settling {
+export interface Settling {
   readonly incoming: Incoming
   readonly mail: mailEvents.MailFacts
   readonly decided: readonly Decided[]
@@ -65,6 +70,8 @@ interface SettleDeps {
   readonly publicKeys: PublicKeys
   readonly correspondents: Correspondents
   readonly keepEvidence: boolean
+  /** Who takes opened mail to the mail store behind us; `undefined`: mailboxes are ours. */
+  readonly mailStore: QueueTaker | undefined
 }
 
 /** Durable when it resolves; all of it happens or nothing. */
@@ -79,25 +86,26 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
     kept.map((each) => {
       const makeHead: MakeHead = (shown) => {
         shownIds.set(each, messageIdIn(shown.fields))
-        return readersHead(deps.hostname, settling, each, shown)
+        return readersHead(deps, settling, each, shown)
       }
       return each.decision.asReceived ? arrived.seal(makeHead) : opened.seal(decided.indexOf(each), makeHead)
     }),
   )
-  const wantsOriginal = held.length > 0 || (deps.keepEvidence && kept.some((each) => each.report.layers.length > 0))
+  const evident = deps.mailStore === undefined && deps.keepEvidence
+  const wantsOriginal = held.length > 0 || (evident && kept.some((each) => each.report.layers.length > 0))
   const original = wantsOriginal ? await arrived.sealOriginal() : undefined
   const keys = await keysOfAuthor(deps, settling)
-  const harvested = await deps.store.commit(async (tx) => {
+  const { harvested, handedOver } = await deps.store.commit(async (tx) => {
     const originalId = original === undefined ? undefined : await bytes.insert(tx, original)
+    const forStore: HandedOver[] = []
     for (const [index, each] of kept.entries()) {
       const finished = sealed[index] as FinishedBytes
-      await addToMailbox(tx, {
-        accountId: each.account.id,
-        bytesId: await bytes.insert(tx, finished),
-        sizeBytes: finished.sizeBytes,
-        receivedMs: incoming.nowMs,
-        ...(originalId === undefined || each.report.layers.length === 0 ? {} : { evidenceBytesId: originalId }),
-      })
+      const bytesId = await bytes.insert(tx, finished)
+      if (deps.mailStore === undefined) await keepInMailbox(tx, settling, each, { finished, bytesId, originalId })
+      else
+        forStore.push(
+          await enqueueFor(deps.mailStore, tx, [mailStoreItem(settling, each, finished, bytesId)], finished),
+        )
     }
     // what stayed on this machine was hidden from nobody
     if (incoming.origin.by === 'mx')
@@ -109,8 +117,9 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
         })
     if (held.length > 0) await quarantine(tx, settling, held, originalId as BytesId)
     await addTrace(tx, entriesOf(settling.verdicts, incoming.nowMs))
-    return harvest(deps, tx, settling, keys)
+    return { harvested: await harvest(deps, tx, settling, keys), handedOver: forStore }
   })
+  for (const mail of handedOver) deps.mailStore?.take(mail)
   for (const event of settling.verdicts) events.say(event)
   for (const { changed, held, ...each } of harvested) {
     events.keyHarvested({ ...settling.mail, ...each })
@@ -125,21 +134,38 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
   }
 }
 
+function keepInMailbox(
+  tx: Tx,
+  { incoming }: Settling,
+  { account, report }: Decided,
+  kept: { readonly finished: FinishedBytes; readonly bytesId: BytesId; readonly originalId: BytesId | undefined },
+): Promise<number> {
+  const { finished, bytesId, originalId } = kept
+  return addToMailbox(tx, {
+    accountId: account.id,
+    bytesId,
+    sizeBytes: finished.sizeBytes,
+    receivedMs: incoming.nowMs,
+    ...(originalId === undefined || report.layers.length === 0 ? {} : { evidenceBytesId: originalId }),
+  })
+}
+
 /** What the terminal will fetch before the body: our fields in front, forged ones out, everything else byte for byte. */
 function readersHead(
-  hostname: string,
+  { hostname, mailStore }: SettleDeps,
   { incoming, authentication }: Settling,
   { report, decision }: Decided,
   shown: Part,
 ): readonly Uint8Array[] {
-  const returnPath = makeField('Return-Path', `<${incoming.mailFrom}>`)
+  // RFC 5321 §4.4: whoever makes the final delivery adds it, once
+  const returnPath = mailStore === undefined ? [makeField('Return-Path', `<${incoming.mailFrom}>`)] : []
   const others = authentication === undefined ? [] : authenticationWords(authentication)
   const ours = [
     authenticationResults(hostname, report.summary, report.layers, others),
     statusField(report.summary, decision),
   ]
   const authors = withoutForged(shown.fields, hostname).filter((field) => !isField(field, 'Return-Path'))
-  const fields = [returnPath, ...ours, ...incoming.trace, ...authors]
+  const fields = [...returnPath, ...ours, ...incoming.trace, ...authors]
   const separator = shown.raw.length > shown.bodyOffset || endsInEmptyLine(shown) ? CRLF : EMPTY
   return [writeFields(fields), separator]
 }

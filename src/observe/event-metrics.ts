@@ -86,6 +86,7 @@ const COUNTS: Readonly<Partial<Record<EventName, Count>>> = {
     if (action === 'delayed') counters.deliveries.add(['delay-told'])
     if (action === 'failed') counters.deliveries.add(['returned'])
   },
+  [EVENT.held]: (counters) => counters.deliveries.add(['held']),
   [EVENT.hostFailed]: (counters, { stage }) => counters.hostsFailed.add([word(stage)]),
   [EVENT.refused]: (counters, { by, reply }) => counters.refused.add([word(by), replyCode(reply)]),
   [EVENT.quarantined]: (counters) => counters.quarantined.add(),

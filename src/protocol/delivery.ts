@@ -1,6 +1,6 @@
 /**
- * Handing a message on: what is asked, and what came of it for each recipient. Spoken between queue/, relay/, deliver/
- * and gateway/, which do not know each other (docs/architecture.md, "Who may know whom").
+ * Handing a message on: what is asked, and what came of it for each recipient. Spoken between queue/, relay/ and
+ * gateway/, which do not know each other (docs/architecture.md, "Who may know whom").
  */
 import type { HopFacts } from '../base/mail-events.ts'
 import type { Address, Domain } from '../message/address.ts'

@@ -1,7 +1,7 @@
 /** The batches this process has leased: those that run and those that wait for a place. Who may start is decided here. */
 import type { Domain } from '../message/address.ts'
 import type { QueueBatch } from '../store/queue.ts'
-import { Destinations } from './destinations.ts'
+import { Destinations, OTHERS_REST } from './destinations.ts'
 
 export interface ActiveLimits {
   /** Batches that run at the same time. */
@@ -112,8 +112,9 @@ export class ActiveList {
     domain: Domain,
     nowMs: number,
     random: number,
+    rest = OTHERS_REST,
   ): { readonly batches: readonly QueueBatch[]; readonly untilMs: number } {
-    const untilMs = this.#destinations.unreachable(domain, nowMs, random)
+    const untilMs = this.#destinations.unreachable(domain, nowMs, random, rest)
     const batches = this.#waiting.filter((batch) => batch.domain === domain)
     this.#waiting.splice(0, Infinity, ...this.#waiting.filter((batch) => batch.domain !== domain))
     return { batches, untilMs }

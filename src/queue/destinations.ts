@@ -10,6 +10,15 @@ export const PLACES_FIRST = 10
 export const REST_FIRST_MS = 60_000
 /** The longest rest: as long waits, at worst, what comes in just before the domain is back. */
 export const REST_MAX_MS = 30 * 60_000
+
+export interface Rest {
+  readonly firstMs: number
+  readonly maxMs: number
+}
+
+export const OTHERS_REST: Rest = { firstMs: REST_FIRST_MS, maxMs: REST_MAX_MS }
+/** The mail store behind us is our own, and our users wait. */
+export const STORE_REST: Rest = { firstMs: 5_000, maxMs: 5 * 60_000 }
 /** Part of a rest by which it is shortened at random: what fell silent together is not asked together. */
 export const REST_JITTER = 0.1
 /** What is under way when a domain pushes back is pushed back as well, and says nothing new. */
@@ -61,11 +70,11 @@ export class Destinations {
   }
 
   /** Until when it rests. What was under way when the rest began does not prolong it. `random` is uniform in [0, 1). */
-  unreachable(domain: Domain, nowMs: number, random: number): number {
+  unreachable(domain: Domain, nowMs: number, random: number, { firstMs, maxMs } = OTHERS_REST): number {
     const untilMs = this.#restUntilMs.get(domain) ?? 0
     if (untilMs > nowMs) return untilMs
     const known = this.#know(domain)
-    const restMs = Math.min(REST_FIRST_MS * 2 ** Math.min(known.failures, 30), REST_MAX_MS)
+    const restMs = Math.min(firstMs * 2 ** Math.min(known.failures, 30), maxMs)
     this.#keep(domain, { ...known, places: halved(known.places), failures: known.failures + 1 })
     const until = Math.ceil(nowMs + restMs * (1 - REST_JITTER * random))
     this.#restUntilMs.set(domain, until)

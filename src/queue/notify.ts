@@ -9,7 +9,7 @@ import { buildDsn, RETURNED_HEADER_BYTES_MAX, type DsnRecipient } from '../messa
 import { replyText } from '../protocol/smtp-reply.ts'
 import type { BytesId } from '../store/schema.ts'
 import type { NewQueueItem, QueueItem } from '../store/queue.ts'
-import { statusOf, type ItemVerdict } from './verdict.ts'
+import { isOpened, statusOf, type ItemVerdict } from './verdict.ts'
 
 export interface Notice {
   readonly messageId: string
@@ -86,7 +86,8 @@ function reportOf(verdict: ItemVerdict, facts: { nowMs: number; giveUpAfterMs: n
     action: verdict.notify ?? 'failed',
     status: statusOf(verdict),
     diagnostic: replyText(result.reply),
-    ...(result.remote !== undefined && { remoteMta: result.remote }),
+    // who keeps our users' mail, and where, is nobody's business
+    ...(result.remote !== undefined && !isOpened(item) && { remoteMta: result.remote }),
     lastAttemptMs: facts.nowMs,
     ...(verdict.kind === 'retry' && { retryUntilMs: item.queuedMs + facts.giveUpAfterMs }),
   }

@@ -2,15 +2,16 @@
 import * as events from '../base/events.ts'
 import * as mailEvents from '../base/mail-events.ts'
 import type { Domain } from '../message/address.ts'
+import { makeField, writeFields } from '../message/header-field.ts'
 import { replyText } from '../protocol/smtp-reply.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
-import { enqueue, removeItems, retryItems, type QueueBatch } from '../store/queue.ts'
+import { enqueue, holdItems, removeItems, retryItems, type QueueBatch } from '../store/queue.ts'
 import type { Tx } from '../store/schema.ts'
 import { addTrace, entriesOf } from '../store/trace.ts'
 import type { RetrySchedule } from './retry.ts'
 import { noticeFor, noticeItem, readHeader, type Notice } from './notify.ts'
-import type { ItemVerdict } from './verdict.ts'
+import { isOpened, type ItemVerdict } from './verdict.ts'
 
 export interface SettleDeps {
   readonly store: Store
@@ -114,7 +115,10 @@ async function write(deps: SettleDeps, tx: Tx, group: readonly WaitingSettlement
         ...(alike.told && { delayToldMs: nowMs }),
       })
   }
-  const done = settlements.flatMap(({ verdicts }) => verdicts.filter((one) => one.kind !== 'retry'))
+  for (const { verdicts } of settlements)
+    for (const { kind, item, result } of verdicts)
+      if (kind === 'held') await holdItems(tx, [item.id], replyText(result.reply))
+  const done = settlements.flatMap(({ verdicts }) => verdicts.filter(isDone))
   if (done.length > 0)
     await removeItems(
       tx,
@@ -125,6 +129,8 @@ async function write(deps: SettleDeps, tx: Tx, group: readonly WaitingSettlement
     group.flatMap(({ events: told, settlement }) => entriesOf(told, settlement.nowMs)),
   )
 }
+
+const isDone = ({ kind }: ItemVerdict): boolean => kind === 'delivered' || kind === 'failed'
 
 interface Retries {
   readonly atMs: number
@@ -147,9 +153,15 @@ function retriesAlike(verdicts: readonly ItemVerdict[]): Iterable<Retries> {
   return groups.values()
 }
 
-/** A message whose bytes are damaged is returned without its header: better than not at all. */
+/**
+ * Of an opened message only the Message-ID, which stood outside: the report goes over the wire, and the rest of the header
+ * may have been hidden. A message whose bytes are damaged is returned without its header: better than not at all.
+ */
 async function headerOrNothing(deps: SettleDeps, batch: QueueBatch): Promise<Uint8Array | undefined> {
   try {
+    const opened = batch.items.find(isOpened)
+    if (opened !== undefined)
+      return opened.messageId === '' ? undefined : writeFields([makeField('Message-ID', opened.messageId)])
     return await readHeader(deps.store.bytes.stream(batch.bytesId))
   } catch (error) {
     events.trouble({ during: 'reading the header of a message to be returned', error })
@@ -174,6 +186,8 @@ function eventsOf(verdict: ItemVerdict): mailEvents.MailEvent[] {
       return [mailEvents.delivered(facts), ...told]
     case 'retry':
       return [mailEvents.deferred({ ...facts, attempts: item.attempts + 1, nextAttemptMs: verdict.atMs }), ...told]
+    case 'held':
+      return [mailEvents.held(facts)]
     case 'failed': {
       if (notify !== undefined) return told
       const nobody = mailFrom === '' ? 'null reverse-path' : 'NOTIFY'

@@ -9,6 +9,7 @@ export type ItemVerdict = { readonly item: QueueItem; readonly result: Recipient
   | { readonly kind: 'delivered'; readonly notify: 'delivered' | 'relayed' | undefined }
   | { readonly kind: 'failed'; readonly expired: boolean; readonly notify: 'failed' | undefined }
   | { readonly kind: 'retry'; readonly atMs: number; readonly notify: 'delayed' | undefined }
+  | { readonly kind: 'held'; readonly notify?: undefined }
 )
 
 export function verdictOn(
@@ -19,20 +20,29 @@ export function verdictOn(
   switch (result.outcome) {
     case 'delivered': {
       // RFC 3461 §5.2.2: where nobody further on will report, "relayed" is the last that can be said
-      const action = result.remote === undefined ? 'delivered' : 'relayed'
+      const action = result.remote === undefined || isOpened(item) ? 'delivered' : 'relayed'
       const wanted = !result.dsnPassedOn && wants(item, 'SUCCESS')
       return { kind: 'delivered', item, result, notify: wanted ? action : undefined }
     }
     case 'failed':
-      return { kind: 'failed', expired: false, item, result, notify: wants(item, 'FAILURE') ? 'failed' : undefined }
+      return failed(item, result, false)
     case 'deferred': {
       const step = nextStep(item, now.nowMs, now.schedule, now.random)
-      if (step.kind === 'give-up')
-        return { kind: 'failed', expired: true, item, result, notify: wants(item, 'FAILURE') ? 'failed' : undefined }
+      if (step.kind === 'give-up') return failed(item, result, true)
       const tell = step.tellDelay && wants(item, 'DELAY')
       return { kind: 'retry', atMs: step.atMs, item, result, notify: tell ? 'delayed' : undefined }
     }
   }
+}
+
+/** It was opened for one of our users and is on its way into the mail store behind us. */
+export const isOpened = ({ bodyKind }: QueueItem): boolean => bodyKind === 'opened'
+
+/** Its sender has heard 250: what the mail store refuses and nobody may be told of waits for the postmaster. */
+function failed(item: QueueItem, result: RecipientResult, expired: boolean): ItemVerdict {
+  if (wants(item, 'FAILURE')) return { kind: 'failed', expired, item, result, notify: 'failed' }
+  if (isOpened(item)) return { kind: 'held', item, result }
+  return { kind: 'failed', expired, item, result, notify: undefined }
 }
 
 /** RFC 3463 status for the DSN (RFC 3464 §2.3.4). X.4.7: the time ran out; the reply then stands as diagnostic. */

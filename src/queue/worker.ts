@@ -21,10 +21,11 @@ import {
   type QueueItem,
 } from '../store/queue.ts'
 import { ActiveList, idsOf, type ActiveLimits } from './active-list.ts'
+import { OTHERS_REST, STORE_REST } from './destinations.ts'
 import { LEASE_MS, LeaseKeeper } from './lease-keeper.ts'
 import { RETRY_SCHEDULE, type RetrySchedule } from './retry.ts'
 import { prepareSettlement, Settler, type SettleDeps, type Settlement } from './settle.ts'
-import { verdictOn } from './verdict.ts'
+import { isOpened, verdictOn } from './verdict.ts'
 
 /** Takes one message to all its recipients in one domain; one result each. */
 export type Deliverer = (mail: OutgoingMail, content: ContentSource) => Promise<readonly RecipientResult[]>
@@ -36,7 +37,9 @@ export interface QueueWorkerDeps extends SettleDeps {
   /** Into our own mailboxes, by the path that mail from outside takes. */
   readonly deliverLocally: Deliverer
   readonly relay: Deliverer
-  /** Breaks off what `relay` is doing: its mail is put off. For a stop that takes too long. */
+  /** Into the mail store behind us; gets what has been opened for one of our users, and nothing else. */
+  readonly deliverToStore: Deliverer
+  /** Breaks off what `relay` and `deliverToStore` are doing: their mail is put off. For a stop that takes too long. */
   readonly abortRelay: () => void
   readonly random?: () => number
   readonly schedule?: RetrySchedule
@@ -210,9 +213,10 @@ export class QueueWorker implements QueueTaker {
 
   /** One batch from attempt to record. Never rejects. */
   async #run(batch: QueueBatch): Promise<void> {
-    const { clock, schedule = RETRY_SCHEDULE, random = Math.random } = this.#deps
+    const { clock, random = Math.random } = this.#deps
     try {
       const results = await this.#attempt(batch)
+      const schedule = this.#scheduleOf(batch)
       const nowMs = clock.nowMs()
       const now = { nowMs, schedule, random: random() }
       const verdicts = batch.items.map((item) =>
@@ -221,7 +225,7 @@ export class QueueWorker implements QueueTaker {
       const settlement = await prepareSettlement(this.#deps, batch, verdicts, now)
       this.#active.settling(batch)
       await this.#settleAtLast(settlement)
-      await this.#heed(batch.domain, [...results.values()])
+      await this.#heed(batch, [...results.values()])
     } catch (error) {
       // nothing was written: the lease runs out, and the batch comes back
       events.trouble({ during: `working on the queue for ${batch.domain}`, error })
@@ -229,11 +233,11 @@ export class QueueWorker implements QueueTaker {
   }
 
   async #attempt(batch: QueueBatch): Promise<ReadonlyMap<Address, RecipientResult>> {
-    const { store, isOwnDomain, deliverLocally, relay } = this.#deps
+    const { store } = this.#deps
     try {
       const mail = outgoingMail(batch)
-      const isLocal = isOwnDomain(batch.domain)
-      const deliver = isLocal ? deliverLocally : relay
+      const isLocal = !batch.items.some(isOpened) && this.#deps.isOwnDomain(batch.domain)
+      const deliver = this.#delivererOf(batch)
       const watch = new Stopwatch()
       const results = await deliver(mail, batch.content ?? (() => store.bytes.stream(batch.bytesId)))
       const by = isLocal ? 'local' : 'relay'
@@ -243,6 +247,13 @@ export class QueueWorker implements QueueTaker {
       events.trouble({ during: `delivering to ${batch.domain}`, error })
       return new Map()
     }
+  }
+
+  #delivererOf({ domain, items }: QueueBatch): Deliverer {
+    const { isOwnDomain, deliverLocally, deliverToStore, relay } = this.#deps
+    // asked first: what has been opened never leaves for the outside, not even when its domain is ours no more
+    if (items.some(isOpened)) return deliverToStore
+    return isOwnDomain(domain) ? deliverLocally : relay
   }
 
   /** What has been delivered must not be forgotten because the disk was full for a minute. */
@@ -260,8 +271,13 @@ export class QueueWorker implements QueueTaker {
     }
   }
 
+  #scheduleOf({ items }: QueueBatch): RetrySchedule {
+    const { schedule = RETRY_SCHEDULE } = this.#deps
+    return items.some(isOpened) ? { ...schedule, firstMs: STORE_REST.firstMs, pauseMaxMs: STORE_REST.maxMs } : schedule
+  }
+
   /** What this attempt says about the next ones to the same domain. */
-  async #heed(domain: Domain, results: readonly RecipientResult[]): Promise<void> {
+  async #heed({ domain, items }: QueueBatch, results: readonly RecipientResult[]): Promise<void> {
     const { clock, store, random = Math.random } = this.#deps
     const nowMs = clock.nowMs()
     const [first] = results
@@ -270,7 +286,12 @@ export class QueueWorker implements QueueTaker {
       const isPushedBack = results.every(({ reply: { code } }) => code === 421)
       return this.#active.heard(domain, isPushedBack ? 'pushed-back' : 'answered', nowMs)
     }
-    const { batches, untilMs } = this.#active.rest(domain, nowMs, random())
+    const { batches, untilMs } = this.#active.rest(
+      domain,
+      nowMs,
+      random(),
+      items.some(isOpened) ? STORE_REST : OTHERS_REST,
+    )
     await store.commit(async (tx) => {
       await renewLease(tx, idsOf(batches), nowMs)
       await postponeDomain(tx, domain, { nowMs, atMs: untilMs, reply: replyText(first.reply) })

@@ -1,13 +1,13 @@
 import { connect, type Socket } from 'node:net'
 
-/** A TCP connection to one address, or why there is none. The socket is paused: nothing that arrives early is lost. */
+/** A connection to one IP address, or to the UNIX socket of a path, or why there is none. The socket is paused: nothing that arrives early is lost. */
 export function connectSocket(
   address: string,
   port: number,
   timeoutMs: number,
 ): Promise<{ readonly socket: Socket } | { readonly why: string }> {
   return new Promise((resolve) => {
-    const socket = connect({ host: address, port })
+    const socket = connect(isSocketPath(address) ? { path: address } : { host: address, port })
     const limit = setTimeout(() => giveUp('timeout'), timeoutMs)
     const giveUp = (why: string): void => {
       clearTimeout(limit)
@@ -21,3 +21,6 @@ export function connectSocket(
     })
   })
 }
+
+/** A next hop that is a UNIX socket on this machine: an absolute path. */
+export const isSocketPath = (address: string): boolean => address.startsWith('/')

@@ -1,8 +1,8 @@
 /**
- * One SMTP session with a next hop, kept open for several messages. The only file that knows nodemailer's
- * smtp-connection; what we use beyond its types is named in `Inner`.
+ * One session with a next hop, SMTP or LMTP, kept open for several messages. The only file that uses nodemailer's
+ * smtp-connection; what we use beyond its types is named in inside-library.ts.
  */
-// oxlint-disable no-underscore-dangle -- the library's own names, all of them in `Inner`
+// oxlint-disable no-underscore-dangle -- the library's own names, all of them in inside-library.ts
 import assert from 'node:assert/strict'
 import { isIP, type Socket } from 'node:net'
 import type { Readable } from 'node:stream'
@@ -17,12 +17,16 @@ import { parseRemoteReply, REPLY_MAX_BYTES } from './remote-reply.ts'
 import { endingOf, resultsOf, type Ending, type Failure, type Stage } from './ending.ts'
 import { DataPump } from './data-pump.ts'
 import { rcptParameters, refusalBeforeMail, type Offers } from './extensions.ts'
-import { connectSocket } from './connect-socket.ts'
+import { connectSocket, isSocketPath } from './connect-socket.ts'
+import { type HearsReply, innerOf, type Inner } from './inside-library.ts'
+import { LmtpReplies } from './lmtp-replies.ts'
 import type { RelayTimeouts } from './timeouts.ts'
 
 export interface ConnectTo {
+  /** An IP address, or the path of a UNIX socket. */
   readonly address: string
   readonly port: number
+  readonly protocol: 'smtp' | 'lmtp'
   /** Name for SNI, certificate and reports; the address when the route has no name. */
   readonly hostName: string
   /** Whose mail it takes: a certificate that DANE vouches for may name it too. */
@@ -81,6 +85,7 @@ async function openSession(socket: Socket, to: ConnectTo): Promise<Opened> {
     host: to.hostName,
     port: to.port,
     secure: false,
+    lmtp: to.protocol === 'lmtp',
     name: to.helo,
     ignoreTLS: to.tls === 'off',
     requireTLS: to.tls === 'always',
@@ -169,6 +174,9 @@ export class RelayConnection {
   #dirty = false
   #current: OutgoingMail | undefined
   #rcptIndex = 0
+  #progress: Progress | undefined
+  /** By LMTP, to the message that was sent last. */
+  #replies: LmtpReplies | undefined
   /** Ends the transaction that runs. */
   #abandon: GiveUp | undefined
 
@@ -178,9 +186,10 @@ export class RelayConnection {
     this.#timeouts = to.timeouts
     this.hostName = to.hostName
     this.tls = tlsOf(this.#socket(), typeof to.verify !== 'string')
-    // the data is not the library's to write: it only hears the reply to it
+    // the data is not the library's to write: it only hears the replies to it
     this.#inner._createSendStream = (callback) => {
-      this.#inner._responseActions.push((response) => this.#inner._actionSMTPStream(response, callback))
+      if (to.protocol === 'lmtp') this.#expectReplies(callback)
+      else this.#inner._responseActions.push((response) => this.#inner._actionSMTPStream(response, callback))
       return { outByteCount: 0 }
     }
     const sendCommand = this.#inner._sendCommand.bind(smtp)
@@ -230,6 +239,7 @@ export class RelayConnection {
     this.#dirty = true
     this.#current = mail
     this.#rcptIndex = 0
+    this.#replies = undefined
     const ending = await this.#transact(mail, content)
     this.#current = undefined
     if (ending.why === undefined && ending.stage === 'sent') this.#dirty = false
@@ -275,6 +285,7 @@ export class RelayConnection {
   #transact(mail: OutgoingMail, content: ContentSource): Promise<Ending> {
     return new Promise((resolve) => {
       const progress: Progress = { stage: 'envelope', limit: undefined, ended: false }
+      this.#progress = progress
       const envelope: Envelope = {
         from: mail.mailFrom,
         to: mail.recipients.map((path) => path.address),
@@ -293,7 +304,8 @@ export class RelayConnection {
         this.#abandon = undefined
         pump?.stop()
         socket?.setTimeout(this.#timeouts.commandMs)
-        resolve(endingOf(progress.stage, envelope.rejectedErrors ?? [], error, response))
+        const said = { error, response, taken: this.#replies?.taken }
+        resolve(endingOf(progress.stage, envelope.rejectedErrors ?? [], said))
       }
       this.#abandon = settle
       this.#limit(progress, this.#timeouts.envelopeMs, 'Timeout in the envelope', settle)
@@ -303,6 +315,13 @@ export class RelayConnection {
       } as unknown as Readable
       this.#smtp.send(envelope, source, (error, info) => settle(error ?? undefined, info?.response))
     })
+  }
+
+  #expectReplies(done: HearsReply): void {
+    const replies = new LmtpReplies(this.#inner._envelope, () => this.#progress?.stage === 'sent', done)
+    this.#replies = replies
+    for (let count = replies.expected; count > 0; count--)
+      this.#inner._responseActions.push((response) => replies.hear(response))
   }
 
   async #sendData(pump: DataPump, content: ContentSource, progress: Progress, settle: GiveUp): Promise<void> {
@@ -353,18 +372,6 @@ export class RelayConnection {
   }
 }
 
-/** What we use of the library beyond its types; the constructor proves that it is there. */
-interface Inner {
-  _supportedExtensions: string[]
-  _maxAllowedSize: number
-  _sendCommand(line: string, logLine?: string): void
-  _createSendStream(callback: HearsReply): { readonly outByteCount: number }
-  readonly _responseActions: ((response: string) => void)[]
-  _actionSMTPStream(response: string, callback: HearsReply): void
-}
-
-type HearsReply = (error: Failure | null, response?: string) => void
-
 type GiveUp = (error: Failure) => void
 
 type Envelope = Parameters<SMTPConnection['send']>[0] & { readonly rejectedErrors?: readonly Failure[] }
@@ -376,18 +383,12 @@ interface Progress {
   ended: boolean
 }
 
-function innerOf(smtp: SMTPConnection): Inner {
-  const inner = smtp as unknown as Inner
-  assert(Array.isArray(inner._supportedExtensions), 'smtp-connection changed: _supportedExtensions')
-  assert(typeof inner._maxAllowedSize === 'number', 'smtp-connection changed: _maxAllowedSize')
-  for (const name of ['_sendCommand', '_createSendStream', '_actionSMTPStream'] as const)
-    assert(typeof inner[name] === 'function', `smtp-connection changed: ${name}`)
-  assert(Array.isArray(inner._responseActions), 'smtp-connection changed: _responseActions')
-  return inner
-}
-
 const where = (to: ConnectTo): string =>
-  isIP(to.hostName) === 0 ? `${to.hostName} [${to.address}]:${to.port}` : `[${to.address}]:${to.port}`
+  isSocketPath(to.address)
+    ? to.address
+    : isIP(to.hostName) === 0
+      ? `${to.hostName} [${to.address}]:${to.port}`
+      : `[${to.address}]:${to.port}`
 
 const noConnection = (to: ConnectTo, why: string): Reply => reply(451, '4.4.1', `No connection to ${where(to)}: ${why}`)
 

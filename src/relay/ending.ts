@@ -30,6 +30,8 @@ export interface Ending {
   readonly said: Reply | undefined
   /** Recipients that were refused one by one, by address as given. */
   readonly refused: ReadonlyMap<string, Reply>
+  /** Recipients that have the message, by LMTP: whatever happens to the session then. */
+  readonly taken: ReadonlyMap<string, Reply>
 }
 
 /** The SMTP library would "repair" such a message, and break its signature. */
@@ -40,13 +42,17 @@ export class BareLineEnd extends Error {
   }
 }
 
-/** Puts what the library reports into our words. `response` is the reply to the final dot, when there was one. */
-export function endingOf(
-  stage: Stage,
-  rejected: readonly Failure[],
-  error: Failure | undefined,
-  response: string | undefined,
-): Ending {
+/** What was said at the end of a transaction. */
+interface Said {
+  readonly error: Failure | undefined
+  /** The reply to the final dot, when there was one. */
+  readonly response: string | undefined
+  /** By LMTP: the replies that took the message. */
+  readonly taken: ReadonlyMap<string, Reply> | undefined
+}
+
+/** Puts what the library reports into our words. */
+export function endingOf(stage: Stage, rejected: readonly Failure[], { error, response, taken }: Said): Ending {
   const refused = new Map<string, Reply>()
   for (const one of rejected) {
     const answer = parseRemoteReply(one.response ?? '')
@@ -65,6 +71,7 @@ export function endingOf(
     unreadable: error?.code === 'ESTREAM' && error instanceof Error && !cannotBeSent ? error : undefined,
     said: words === undefined ? undefined : parseRemoteReply(words),
     refused,
+    taken: taken ?? new Map(),
   }
 }
 
@@ -86,6 +93,9 @@ export function resultsOf(
         remote: host,
         dsnPassedOn: false,
       }
+    const thanks = ending.taken.get(address)
+    if (thanks !== undefined)
+      return { recipient: address, outcome: 'delivered', reply: thanks, remote: host, dsnPassedOn: knowsDsn }
     return { recipient: address, ...rest, dsnPassedOn: rest.outcome === 'delivered' && knowsDsn }
   })
 }

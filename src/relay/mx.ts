@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import type { DnsAnswer, DnsAsk, DnsRecords, TlsaRecord } from '../base/dns-client.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
+import { isSocketPath } from './connect-socket.ts'
 
 export type MxRecord = DnsRecords['MX']
 
@@ -81,10 +82,10 @@ export class MxResolver {
 
   /**
    * Addresses of a configured next hop, which may well be on this machine, and without a resolver of our own in its hosts
-   * file. What does not resolve is put off: the operator will notice, and nothing is lost.
+   * file, or a UNIX socket here. What does not resolve is put off: the operator will notice, and nothing is lost.
    */
   async nextHopAddresses(host: string): Promise<HostAddresses> {
-    if (isIP(host) !== 0) return { kind: 'addresses', addresses: [host], secure: false }
+    if (isIP(host) !== 0 || isSocketPath(host)) return { kind: 'addresses', addresses: [host], secure: false }
     const { hostsFile } = this.#options
     const {
       found,

@@ -20,6 +20,8 @@ import { failureOf, type HopTried, type TlsResult } from './tls-reports/result.t
 export interface RelayDeps extends HostListDeps {
   /** Our name in EHLO (RFC 5321 §4.1.1.1). */
   readonly helo: string
+  /** LMTP is for a mail store of our own (RFC 2033). */
+  readonly protocol?: 'smtp' | 'lmtp'
   readonly resolver: HostListDeps['resolver'] & Pick<MxResolver, 'tlsaRecords'>
   /** Asked once per message. */
   readonly hopTls: (domain: string) => HopTls
@@ -183,6 +185,7 @@ export class Relay {
       domain: hop.domain,
       ...(hop.credentials && { credentials: hop.credentials }),
       helo: this.#deps.helo,
+      protocol: this.#deps.protocol ?? 'smtp',
       tls,
       verify: hop.verdict.verify,
       ...(session && { session }),

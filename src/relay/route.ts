@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import type { Domain } from '../message/address.ts'
 import { fail, ok, type Result } from '../base/result.ts'
+import { isSocketPath } from './connect-socket.ts'
 
 export interface NextHop {
   /** Host name or IP address (IPv6 without brackets). */
@@ -45,6 +46,14 @@ export function parseNextHop(text: string): NextHop | undefined {
   if (found[1] !== undefined && isIP(host) !== 6) return undefined
   return { host: host.toLowerCase(), port }
 }
+
+/** Reads `mailboxes.lmtp`: the path of a UNIX socket, or `host:port`. */
+export const parseMailStore = (text: string): NextHop | undefined =>
+  isSocketPath(text) ? { host: text, port: 0 } : parseNextHop(text)
+
+/** Whether what is sent to `host` stays on this machine. */
+export const isThisMachine = (host: string): boolean =>
+  isSocketPath(host) || host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
 /** The address of a domain literal (RFC 5321 §4.1.3), or `undefined` when `domain` is a name. */
 function addressLiteral(domain: Domain): string | undefined {

@@ -7,7 +7,7 @@ import { hasManyWriters } from './dialect/dialect.ts'
 import type { TlsWish } from '../protocol/smtp-envelope.ts'
 import { type Param, prepared } from './prepared.ts'
 import { aftermathOf } from './transaction.ts'
-import type { BytesId, Db, QueueTable, Tx } from './schema.ts'
+import type { BytesId, Db, QueuedBody, QueueTable, Tx } from './schema.ts'
 
 /** Recipients in one batch at most: what every SMTP server must take in one transaction (RFC 5321 §4.5.3.1.8). */
 export const BATCH_RECIPIENTS_MAX = 100
@@ -49,7 +49,7 @@ export interface NewQueueItem {
   readonly tls?: TlsWish
   readonly smtpUtf8: boolean
   readonly eightBit: boolean
-  readonly bodyKind: 'sealed' | 'plain' | 'dsn'
+  readonly bodyKind: QueuedBody
 }
 
 export interface QueueItem extends Required<Omit<NewQueueItem, 'leasedUntilMs' | 'leasedBy'>> {

@@ -109,10 +109,13 @@ export interface QueueTable {
   require_tls: number
   smtp_utf8: number
   eight_bit: number
-  body_kind: 'sealed' | 'plain' | 'dsn'
+  body_kind: QueuedBody
   /** The node that has it, or had it last. */
   leased_by: string | null
 }
+
+/** `opened`: for the mail store behind us; it is readable, and must go nowhere else. */
+export type QueuedBody = 'sealed' | 'plain' | 'dsn' | 'opened'
 
 export interface MailboxTable {
   id: Generated<number>

@@ -62,6 +62,7 @@ export function inboundDeps(
   pool: ProtectionPool,
   network: Network,
   users: Users,
+  queue: QueueTaker,
 ): Parameters<typeof createInbound>[0] {
   const { config } = desk
   return {
@@ -76,6 +77,7 @@ export function inboundDeps(
     get keepEvidence() {
       return live.current.evidence.keepDays > 0
     },
+    mailStore: config.mailboxes.lmtp === null ? undefined : queue,
     told: new ToldRefusals(() => live.current.limits.refusalsAfterDecryptionPerDay),
     senders: senderRules(desk, network),
     refusals: new RefusalTraces(desk.store),

@@ -8,6 +8,7 @@ import type { Config } from '../config/load.ts'
 import type { Network } from '../keys/network.ts'
 import type { RetrySchedule } from '../queue/retry.ts'
 import { type Deliverer, QueueWorker } from '../queue/worker.ts'
+import { putOff } from './mail-store.ts'
 import { readCredentials } from '../relay/credentials.ts'
 import { MxResolver } from '../relay/mx.ts'
 import { Relay, type RelayEvents } from '../relay/relay.ts'
@@ -17,7 +18,17 @@ import { StsPolicies } from '../relay/sts-policies.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-export function queueWorker(desk: Desk, live: LiveConfig, relay: Relay, deliverLocally: Deliverer): QueueWorker {
+interface Deliverers {
+  readonly relay: Relay
+  readonly mailStore: Relay | undefined
+  readonly deliverLocally: Deliverer
+}
+
+export function queueWorker(
+  desk: Desk,
+  live: LiveConfig,
+  { relay, mailStore, deliverLocally }: Deliverers,
+): QueueWorker {
   const { config, clock, store } = desk
   return new QueueWorker({
     clock,
@@ -26,7 +37,11 @@ export function queueWorker(desk: Desk, live: LiveConfig, relay: Relay, deliverL
     isOwnDomain: (domain) => desk.domains.includes(domain),
     deliverLocally,
     relay: (mail, content) => relay.deliver(mail, content),
-    abortRelay: () => relay.close(true),
+    deliverToStore: mailStore === undefined ? putOff : (mail, content) => mailStore.deliver(mail, content),
+    abortRelay: () => {
+      relay.close(true)
+      mailStore?.close(true)
+    },
     get schedule() {
       return scheduleOf(live.current)
     },

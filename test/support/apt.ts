@@ -26,6 +26,7 @@ function isCi(): boolean {
 
 /** True when a program of this name can be run from PATH (Debian keeps servers in the sbin folders, not on every PATH). */
 function isInstalled(command: string): boolean {
+  if (command.startsWith('/')) return isExecutableFile(command)
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
   return folders.some((folder) => folder !== '' && isExecutableFile(join(folder, command)))
 }

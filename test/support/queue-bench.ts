@@ -42,6 +42,7 @@ export async function start(answer: Answer, options: StartOptions = {}): Promise
 export class Bench implements AsyncDisposable {
   readonly worker: QueueWorker
   readonly relayed: OutgoingMail[] = []
+  readonly stored: OutgoingMail[] = []
   readonly local: { mail: OutgoingMail; text: string }[] = []
   readonly store: Store
   readonly clock: { ms: number }
@@ -79,6 +80,10 @@ export class Bench implements AsyncDisposable {
         const chunks = await Array.fromAsync(content())
         this.local.push({ mail, text: Buffer.concat(chunks).toString('latin1') })
         return mail.recipients.map((path) => answer(mail, path.address))
+      },
+      deliverToStore: (mail) => {
+        this.stored.push(mail)
+        return Promise.resolve(mail.recipients.map((path) => answer(mail, path.address)))
       },
     })
   }

@@ -182,6 +182,7 @@ class ScriptedSession {
     const script = this.#script
     switch (line.slice(0, 4).toUpperCase()) {
       case 'EHLO':
+      case 'LHLO':
         return this.#act(this.#ehlo())
       case 'HELO':
         return this.#act(script.helo ?? '250 scripted.example')
