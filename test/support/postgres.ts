@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { needs } from './apt.ts'
-import { freePort } from './free-port.ts'
+import { lastingPort } from './free-port.ts'
 
 const DEBIAN_FOLDER = '/usr/lib/postgresql'
 const START_TIMEOUT_MS = 20_000
@@ -46,7 +46,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       cwd: dir,
     },
   )
-  const server = new Server(dir, join(bin, 'postgres'), data, await freePort(), owner)
+  const server = new Server(dir, join(bin, 'postgres'), data, await lastingPort(), owner)
   await server.start()
   return server
 }

@@ -1,7 +1,7 @@
 /** Starts a whole provider for tests and the demo: `sealpost init`, its configuration, `sealpost serve`, all real. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AddressInfo, type Server, createServer } from 'node:net'
@@ -21,6 +21,8 @@ export interface ProviderOptions {
   readonly config?: Record<string, unknown>
   /** More arguments for node, e.g. a preload. */
   readonly env?: Record<string, string>
+  /** A PostgreSQL database, in place of SQLite. */
+  readonly store?: string
 }
 
 export interface Provider extends AsyncDisposable {
@@ -45,14 +47,25 @@ export interface Provider extends AsyncDisposable {
 export async function makeProvider(options: ProviderOptions): Promise<Provider> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-'))
   const home = join(dir, 'home')
-  await runSealpost(['init', '--dir', home, ...options.domains.flatMap((domain) => ['--domain', domain])])
+  const store = options.store === undefined ? [] : ['--store', options.store]
+  await runSealpost(['init', '--dir', home, ...store, ...options.domains.flatMap((domain) => ['--domain', domain])])
   const provider = new ProviderProcess(dir, home, await freePorts(), options.env ?? {})
-  const listeners = Object.fromEntries(
-    Object.entries(provider.ports).map(([name, port]) => [name, { host: '127.0.0.1', port }]),
-  )
+  await provider.listen()
   // nobody on the Internet is asked for keys unless a test says so
-  await provider.configure(merge({ listeners, lookup: { wkd: false } }, options.config ?? {}))
+  await provider.configure(merge({ lookup: { wkd: false } }, options.config ?? {}))
   return provider
+}
+
+/** One more node on the store of `first`, with what an operator copies to it. */
+export async function makeNode(first: Provider): Promise<Provider> {
+  const dir = await mkdtemp(join(tmpdir(), 'sealpost-'))
+  const home = join(dir, 'home')
+  await mkdir(home)
+  for (const file of ['sealpost.yaml', 'master.key', 'tls-certificate.pem', 'tls-key.pem'])
+    await copyFile(join(first.configFile, '..', file), join(home, file))
+  const node = new ProviderProcess(dir, home, await freePorts(), {})
+  await node.listen()
+  return node
 }
 
 /** Runs a command and returns what it wrote to stdout. */
@@ -90,6 +103,12 @@ class ProviderProcess implements Provider {
     this.configFile = join(home, 'sealpost.yaml')
     this.ports = ports
     this.#env = env
+  }
+
+  /** On ports of its own. */
+  listen(): Promise<void> {
+    const entries = Object.entries(this.ports).map(([name, port]) => [name, { host: '127.0.0.1', port }] as const)
+    return this.configure({ listeners: Object.fromEntries(entries) })
   }
 
   async cli(args: readonly string[], input?: string): Promise<readonly Record<string, unknown>[]> {
