@@ -247,11 +247,13 @@ export function fetchFailed(facts: { readonly url: string; readonly why: string 
 }
 
 /** Somebody whose key we knew has another one; `held`: it is not used before an administrator confirms it. */
-export function keyChanged(facts: {
-  readonly address: string
-  readonly fingerprint: string
-  readonly held: boolean
-}): void {
+export function keyChanged(
+  facts: Partial<mailEvents.MailFacts> & {
+    readonly address: string
+    readonly fingerprint: string
+    readonly held: boolean
+  },
+): void {
   const what = facts.held ? 'held until it is confirmed' : 'used from now on'
   happened(EVENT.keyChanged, facts.held ? 'warn' : 'info', facts, `${facts.address} has another key: ${what}`)
 }
@@ -290,7 +292,9 @@ export function checkPassed(facts: { readonly check: string }): void {
 }
 
 /** Something of ours failed: a disk, a resolver, a bug. `during` says what was tried. */
-export function trouble(facts: { readonly during: string; readonly error: unknown }): void {
+export function trouble(
+  facts: Partial<mailEvents.MailFacts> & { readonly during: string; readonly error: unknown },
+): void {
   const text = facts.error instanceof Error ? facts.error.message : String(facts.error)
   happened(EVENT.trouble, 'error', facts, `${facts.during}: ${text}`)
 }

@@ -111,7 +111,7 @@ async function deliver(
   const incoming = { id: randomUUID(), origin, nowMs: deps.clock.nowMs(), trace: [], mailFrom, wishes }
   const results: RecipientResult[] = []
   for (const { address } of mail.recipients) {
-    const answer = await processOrDefer(deps, { ...incoming, recipients: [address] }, content)
+    const answer = await processOrDefer(deps, { ...incoming, recipients: [address] }, mail.messageId, content)
     const outcome = isPositive(answer) ? 'delivered' : isTransient(answer) ? 'deferred' : 'failed'
     // on the way to the mail store nothing is delivered yet: that row tells of it
     const dsnPassedOn = outcome === 'delivered' && deps.mailStore !== undefined
@@ -127,6 +127,7 @@ const wishesOf = (paths: readonly ForwardPath[], dsn: EnvelopeDsn): ReadonlyMap<
 async function processOrDefer(
   deps: InboundDeps,
   incoming: Omit<Incoming, 'arrived'>,
+  messageId: string,
   content: ContentSource,
 ): Promise<Reply> {
   try {
@@ -134,7 +135,7 @@ async function processOrDefer(
     await using arrived = await arrive(content(), deps.store.bytes)
     return await process(deps, { ...incoming, arrived }, watch)
   } catch (error) {
-    events.trouble({ during: `delivering to ${incoming.recipients.join(', ')}`, error })
+    events.trouble({ messageId, during: `delivering to ${incoming.recipients.join(', ')}`, error })
     return reply(451, '4.3.0', 'Local error, try again later')
   }
 }

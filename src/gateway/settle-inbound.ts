@@ -123,7 +123,7 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
   for (const event of settling.verdicts) events.say(event)
   for (const { changed, held, ...each } of harvested) {
     events.keyHarvested({ ...settling.mail, ...each })
-    if (changed) events.keyChanged({ address: each.address, fingerprint: each.fingerprint, held })
+    if (changed) events.keyChanged({ ...settling.mail, address: each.address, fingerprint: each.fingerprint, held })
   }
   for (const [index, each] of kept.entries())
     events.stored({ ...settling.mail, recipient: each.address, sizeBytes: (sealed[index] as FinishedBytes).sizeBytes })

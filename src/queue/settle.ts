@@ -164,7 +164,8 @@ async function headerOrNothing(deps: SettleDeps, batch: QueueBatch): Promise<Uin
       return opened.messageId === '' ? undefined : writeFields([makeField('Message-ID', opened.messageId)])
     return await readHeader(deps.store.bytes.stream(batch.bytesId))
   } catch (error) {
-    events.trouble({ during: 'reading the header of a message to be returned', error })
+    const { messageId = '' } = batch.items[0] ?? {}
+    events.trouble({ messageId, during: 'reading the header of a message to be returned', error })
     return undefined
   }
 }

@@ -228,7 +228,7 @@ export class QueueWorker implements QueueTaker {
       await this.#heed(batch, [...results.values()])
     } catch (error) {
       // nothing was written: the lease runs out, and the batch comes back
-      events.trouble({ during: `working on the queue for ${batch.domain}`, error })
+      events.trouble({ ...mailOf(batch.items), during: `working on the queue for ${batch.domain}`, error })
     }
   }
 
@@ -244,7 +244,7 @@ export class QueueWorker implements QueueTaker {
       events.took({ messageId: mail.messageId, by, tookMs: { deliver: watch.stepMs() } })
       return new Map(results.map((one) => [one.recipient, one]))
     } catch (error) {
-      events.trouble({ during: `delivering to ${batch.domain}`, error })
+      events.trouble({ ...mailOf(batch.items), during: `delivering to ${batch.domain}`, error })
       return new Map()
     }
   }
@@ -265,7 +265,8 @@ export class QueueWorker implements QueueTaker {
         return
       } catch (error) {
         if (this.#stopping) throw error
-        events.trouble({ during: 'recording what became of a message', error })
+        const items = settlement.verdicts.map(({ item }) => item)
+        events.trouble({ ...mailOf(items), during: 'recording what became of a message', error })
         await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_MS))
       }
     }
@@ -337,6 +338,9 @@ export class QueueWorker implements QueueTaker {
     this.#timer.unref()
   }
 }
+
+const mailOf = ([first]: readonly QueueItem[]): { readonly messageId?: string } =>
+  first === undefined ? {} : { messageId: first.messageId }
 
 function outgoingMail(batch: QueueBatch): OutgoingMail {
   const first = batch.items[0]

@@ -56,7 +56,8 @@ export class DataPhase {
       if (answer.code >= 400 || (answer.code >= 200 && answer.code < 300 && this.#pipe.readToEnd)) return answer
       throw new Error(`accepted with ${answer.code} before the end of the message`)
     } catch (error) {
-      if (!(error instanceof ContentRefused)) this.#events.trouble({ during: 'receiving a message', error })
+      if (!(error instanceof ContentRefused))
+        this.#events.trouble({ session: session.id, during: 'receiving a message', error })
       return reply(451, '4.3.0', 'Local error, try again later')
     } finally {
       this.#pipe.close()

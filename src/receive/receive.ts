@@ -47,7 +47,7 @@ export interface ReceiveEvents {
     readonly peerAddress: string
     readonly reply: string
   }): void
-  trouble(facts: { readonly during: string; readonly error: unknown }): void
+  trouble(facts: { readonly during: string; readonly error: unknown; readonly session?: string }): void
   /** A TLS handshake or a socket failed; nothing was lost. */
   connectionFailed?(facts: { readonly by: 'mx' | 'submission'; readonly why: string }): void
 }
