@@ -1,6 +1,6 @@
 /** Enrolment with everything it brings: accounts, 221, 222, anchors, on a real store and with real certificates. */
 import assert from 'node:assert/strict'
-import { createPublicKey, privateDecrypt, publicEncrypt, sign, verify } from 'node:crypto'
+import { X509Certificate, createPublicKey, privateDecrypt, publicEncrypt, sign, verify } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import { parseDomain, type Domain } from '../message/address.ts'
 import { parseCertificate } from '../protection/smime/x509/certificate.ts'
@@ -81,19 +81,36 @@ test('S1–S4: an address, a key pair in 221, a certificate in 222, one audit ro
   assert.deepEqual([row?.operation, row?.subject], ['user add', AZUMA])
 })
 
-test('refused: a foreign domain, an address that was used, a domain without authority', async (t) => {
+test('refused: a foreign domain, an address that was used', async (t) => {
   const { store, deps } = await provider(t)
   const refusal = async (more: object) => {
     const enrolled = await enrol(deps, order(more))
     return enrolled.ok ? 'enrolled' : enrolled.error
   }
   assert.equal(await refusal({ address: SUZUKI }), 'not-our-domain')
-  assert.equal(await refusal({ address: address('i-esto@nec.co.us') }), 'no-authority')
   assert.equal(await refusal({}), 'enrolled')
   assert.equal(await refusal({ address: address('T-AZUMA@biglobe.ne.jp') }), 'taken')
   await store.commit((tx) => setAccountStatus(tx, AZUMA, 'removed'))
   assert.equal(await refusal({}), 'taken')
   assert.equal((await deps.privateKeys.keysOf(AZUMA)).length, 1, 'nothing was left by those that were refused')
+})
+
+test('the first users of a domain that was added later, both at once: one authority, which issues for both', async (t) => {
+  const { store, deps } = await provider(t)
+  const both = ['i-esto@nec.co.us', 'another@nec.co.us'].map((text) => enrol(deps, order({ address: address(text) })))
+  const { certificate } = await establishAuthority(deps, {
+    domain: domain('nec.co.us'),
+    nowMs: START_MS,
+    actor: 'test',
+  })
+  const authority = new X509Certificate(certificate.encoded)
+  for (const enrolled of await Promise.all(both)) {
+    const [issued] = enrolled.ok ? enrolled.value.certificates : []
+    assert.ok(issued !== undefined && new X509Certificate(issued.encoded).verify(authority.publicKey))
+  }
+  const rows = await listAudit(store.db, { limit: 10 })
+  const made = rows.filter((row) => row.operation === 'authority create' && row.subject === 'nec.co.us')
+  assert.equal(made.length, 1)
 })
 
 test('two who want one address at the same moment: one gets it, whole', async (t) => {
@@ -166,7 +183,7 @@ test('the authority is made once, and is a trust anchor here', async (t) => {
   const anchors = await deps.anchors.list()
   assert.deepEqual(
     anchors.map(({ certificate, source }) => [certificate.fingerprint, source]),
-    [[again.fingerprint, 'own']],
+    [[again.certificate.fingerprint, 'own']],
   )
   assert.equal(await deps.anchors.certificates(), await deps.anchors.certificates())
 })

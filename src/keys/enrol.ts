@@ -35,7 +35,7 @@ export interface KeyOrder {
 }
 
 /** Why an address or a key is not given. `taken`: somebody has, or once had, this address. */
-export type EnrolProblem = 'not-our-domain' | 'taken' | 'no-authority' | 'no-such-user'
+export type EnrolProblem = 'not-our-domain' | 'taken' | 'no-such-user'
 
 export interface Enrolled {
   readonly account: Account
@@ -55,7 +55,6 @@ export async function enrol(
   if (!deps.domains.includes(domainOf(address))) return fail('not-our-domain')
   if ((await findAccount(deps.store.db, address)) !== undefined) return fail('taken')
   const made = await makeKeys(deps, order)
-  if (made === undefined) return fail('no-authority')
   return deps.store.commit(async (tx) => {
     const account = await addAccount(tx, { address, passwordHash, source, nowMs })
     if (account === 'taken') return fail('taken')
@@ -80,7 +79,6 @@ export async function rotateKey(
   const account = await findAccount(deps.store.db, address)
   if (account === undefined || account.status === 'removed') return fail('no-such-user')
   const made = await makeKeys(deps, order)
-  if (made === undefined) return fail('no-authority')
   const old = await deps.privateKeys.keysOf(address)
   const replaced = new Set(made.map(({ certificate }) => certificate.standard))
   await deps.store.commit(async (tx) => {
@@ -94,22 +92,28 @@ export async function rotateKey(
   return ok({ account, certificates: made.map((pair) => pair.certificate) })
 }
 
-/** Makes the authority of one of our domains, whose certificate becomes a trust anchor here. One that is there already stays. */
+/**
+ * The authority of one of our domains, whose certificate is a trust anchor here. It is made when there is none: at `init`, or
+ * with the first user of a domain that was added later.
+ */
 export async function establishAuthority(
   deps: EnrolDeps,
   { domain, nowMs, actor }: { readonly domain: Domain; readonly nowMs: number; readonly actor: string },
-): Promise<Certificate> {
+): Promise<OwnKey> {
   const known = await deps.privateKeys.authorityKey(domain)
-  if (known !== undefined) return known.certificate
+  if (known !== undefined) return known
   const made = await createAuthority({ domain, nowMs })
   const certificate = mustParse(made.certificate)
   await deps.store.commit(async (tx) => {
+    if (await deps.privateKeys.hasAuthority(tx, domain)) return // somebody was quicker
     mustHold(await deps.privateKeys.addAuthority(tx, { domain, certificate, chain: [], key: made.key, nowMs }))
     mustHold(await deps.anchors.add(tx, { encoded: certificate.encoded, source: 'own', nowMs }))
     const detail = `certificate ${certificate.fingerprint}`
     await audit(tx, { nowMs, actor, operation: 'authority create', subject: domain, detail })
   })
-  return certificate
+  const established = await deps.privateKeys.authorityKey(domain)
+  if (established === undefined) throw new Error(`The authority of ${domain} is not there`)
+  return established
 }
 
 /** `revocation`: what revokes the certificate, where its owner can do that alone. */
@@ -118,9 +122,8 @@ export interface MadeKey extends SecretKeys {
   readonly revocation?: Uint8Array
 }
 
-async function makeKeys(deps: EnrolDeps, order: KeyOrder): Promise<readonly MadeKey[] | undefined> {
-  const authority = await deps.privateKeys.authorityKey(domainOf(order.address))
-  if (authority === undefined) return undefined
+async function makeKeys(deps: EnrolDeps, order: KeyOrder): Promise<readonly MadeKey[]> {
+  const authority = await establishAuthority(deps, { ...order, domain: domainOf(order.address) })
   const kinds = order.algorithms.flatMap((name): readonly KeyKind[] => MAIL_KEYS[name])
   const openpgp = order.openpgp === 'off' ? [] : [makeOpenpgpKey({ ...order, profile: order.openpgp })]
   const issued = await Promise.all(

@@ -118,6 +118,12 @@ export class PrivateKeys {
     return keys.find(({ retiredMs }) => retiredMs === undefined)
   }
 
+  /** As `tx` sees it. */
+  async hasAuthority(tx: Tx, domain: Domain): Promise<boolean> {
+    const rows = await privateKeyRowsOf(tx, 'authority', domain)
+    return rows.some(({ retiredMs }) => retiredMs === null)
+  }
+
   /** Certificates of all keys, by owner; no key is opened for it. */
   async list(): Promise<readonly PrivateKeyNote[]> {
     return (await listPrivateKeyRows(this.#store.db)).flatMap(toNote)

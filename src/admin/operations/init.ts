@@ -42,8 +42,8 @@ export async function layFoundations(input: {
 export async function establishAuthorities(desk: Desk): Promise<readonly { domain: Domain; fingerprint: string }[]> {
   const made = []
   for (const domain of desk.domains) {
-    const { fingerprint } = await establishAuthority(desk, { domain, nowMs: desk.clock.nowMs(), actor: desk.actor })
-    made.push({ domain, fingerprint })
+    const { certificate } = await establishAuthority(desk, { domain, nowMs: desk.clock.nowMs(), actor: desk.actor })
+    made.push({ domain, fingerprint: certificate.fingerprint })
   }
   return made
 }

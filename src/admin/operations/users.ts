@@ -46,9 +46,8 @@ export async function addUser(desk: Desk, input: { address: string; password?: s
       throw new OperationRefused(`${domainOf(address)} is not one of our domains (${desk.domains.join(', ')})`)
     case 'taken':
       throw new OperationRefused(`${address} is given out already; an address is never given to somebody else`)
-    case 'no-authority':
     case 'no-such-user':
-      throw new OperationRefused(`${domainOf(address)} has no certificate authority; run "sealpost init" for it first`)
+      throw new OperationRefused(`There is no user ${address}`)
   }
 }
 
