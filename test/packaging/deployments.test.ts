@@ -42,7 +42,10 @@ test('Kubernetes: the configuration is one, its ports are those of the pods, and
     containers.flatMap((each) => each.ports.map(({ name, containerPort }) => [name, containerPort])),
   )
   const listeners = Object.entries(parsed.value.listeners).filter(([, listener]) => listener !== null)
-  assert.deepEqual([...ports].toSorted(), listeners.map(([name, listener]) => [name, listener?.port]).toSorted())
+  assert.deepEqual(
+    Object.fromEntries(ports),
+    Object.fromEntries(listeners.map(([name, listener]) => [name, listener?.port])),
+  )
   const targets = items.flatMap(({ kind, spec }) => (kind === 'Service' ? (spec?.ports ?? []) : []))
   for (const { targetPort } of targets) assert.ok(ports.has(targetPort), targetPort)
 })
