@@ -6,12 +6,9 @@ import { makeBackup, type MasterKeyInBackup, restoreBackup, verifyBackup } from 
 import { OperationRefused } from '../admin/desk.ts'
 import { systemClock } from '../base/clock.ts'
 import { MASTER_KEY_VARIABLE, masterKeyFrom } from '../keys/master-key.ts'
-import type { BackupProgress } from '../store/backup.ts'
 import { atDesk, passwordFromStdin } from './desk-of.ts'
-import { type CommonOptions, command, note, say } from './output.ts'
+import { type CommonOptions, command, note, progressTeller, say, tellRows } from './output.ts'
 
-/** Between two lines about how far it is. */
-const TELL_EVERY_MS = 2_000
 const MEBIBYTE = 2 ** 20
 
 interface BackupOptions extends CommonOptions {
@@ -52,13 +49,13 @@ export function restoreCommand(): Command {
 }
 
 async function backup(dir: string, options: BackupOptions, made: Command): Promise<void> {
-  const progress = teller()
+  const progress = progressTeller()
   if (options.verify === true) {
     const { manifest, faults } = await verifyBackup(dir, progress)
     if (faults.length > 0) throw new OperationRefused(faults.join('\n'))
     const { createdMs, rows, files } = manifest
     const made = new Date(createdMs).toISOString()
-    say(options, { dir, made, rows, files: files.length }, `whole: ${files.length} files of ${made}, ${tell(rows)}`)
+    say(options, { dir, made, rows, files: files.length }, `whole: ${files.length} files of ${made}, ${tellRows(rows)}`)
     return
   }
   if (options.withMasterKey === true && options.passwordStdin === true)
@@ -72,7 +69,7 @@ async function backup(dir: string, options: BackupOptions, made: Command): Promi
   say(
     options,
     { ...done, masterKey: masterKey.kind },
-    `${done.dir}: ${done.files} files, ${mebibytes} MiB, ${tell(done.rows)}`,
+    `${done.dir}: ${done.files} files, ${mebibytes} MiB, ${tellRows(done.rows)}`,
   )
   note(KEY_WORDS[masterKey.kind])
   if (done.missing.length > 0)
@@ -98,27 +95,16 @@ async function restore(from: string, options: RestoreOptions): Promise<void> {
     sendQueue: options.sendQueue === true,
     clock: systemClock,
     actor: `cli:${userInfo().username}`,
-    progress: teller(),
+    progress: progressTeller(),
   })
   const { messages, damaged, held, config } = restored
-  say(options, restored, `${config}: ${tell(restored.rows)}; ${messages - damaged.length} of ${messages} messages open`)
+  say(
+    options,
+    restored,
+    `${config}: ${tellRows(restored.rows)}; ${messages - damaged.length} of ${messages} messages open`,
+  )
   if (held > 0) note(`The queue is held (${held}): "sealpost queue list", then "release" what is to go out.`)
   note('Not in a backup: TLS certificate and key, password files of next hops. Put them where the configuration says.')
   if (damaged.length > 0)
     throw new OperationRefused(`${damaged.length} messages cannot be opened: ${damaged.slice(0, 20).join(', ')}`)
-}
-
-const tell = (rows: Readonly<Record<string, number>>): string =>
-  Object.entries(rows)
-    .map(([name, count]) => `${count} ${name.replaceAll('_', ' ')}`)
-    .join(', ')
-
-/** Says now and then how far it is. */
-function teller(): BackupProgress {
-  let saidMs = performance.now()
-  return (what, share) => {
-    if (performance.now() - saidMs < TELL_EVERY_MS) return
-    saidMs = performance.now()
-    note(`${what}: ${Math.floor(share * 100)} %`)
-  }
 }

@@ -3,6 +3,9 @@ import { Command } from 'commander'
 import { ConfigRefused } from './desk-of.ts'
 import { OperationRefused } from '../admin/desk.ts'
 
+/** Between two lines about how far it is. */
+const TELL_EVERY_MS = 2_000
+
 export interface CommonOptions {
   readonly config: string
   readonly json?: boolean
@@ -113,4 +116,20 @@ const SPANS: readonly [unit: string, ms: number][] = [
 export function spanOf(ms: number): string {
   const [unit, unitMs] = SPANS.find(([, each]) => ms >= 2 * each) ?? ['s', 1_000]
   return `${Math.max(0, Math.floor(ms / unitMs))} ${unit}`
+}
+
+/** `3 accounts, 12 private keys` */
+export const tellRows = (rows: Readonly<Record<string, number>>): string =>
+  Object.entries(rows)
+    .map(([name, count]) => `${count} ${name.replaceAll('_', ' ')}`)
+    .join(', ')
+
+/** Says now and then how far it is: for people, who wait. */
+export function progressTeller(): (what: string, share: number) => void {
+  let saidMs = performance.now()
+  return (what, share) => {
+    if (performance.now() - saidMs < TELL_EVERY_MS) return
+    saidMs = performance.now()
+    note(`${what}: ${Math.floor(share * 100)} %`)
+  }
 }

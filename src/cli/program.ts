@@ -14,6 +14,7 @@ import { quarantineCommand } from './quarantine.ts'
 import { queueCommand, traceCommand } from './queue.ts'
 import { sealCommand } from './seal.ts'
 import { serveCommand } from './serve.ts'
+import { storeCommand } from './store.ts'
 import { trustCommand } from './trust.ts'
 import { userCommand } from './user.ts'
 
@@ -45,6 +46,7 @@ export function program(): Command {
     backupCommand,
     restoreCommand,
     migrateCommand,
+    storeCommand,
     doctorCommand,
     benchCommand,
   ]

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { DataKeys, type MasterKey } from './bytes/data-keys.ts'
 import { LargeFiles } from './bytes/large-files.ts'
+import type { LargeObjects } from './bytes/large-objects.ts'
 import { MessageBytes } from './bytes/message-bytes.ts'
 import { Changes } from './changes.ts'
+import { copyInto, CopyRefused, type StoreCopy } from './copy.ts'
 import { isPostgresUrl, openPostgres } from './dialect/postgres.ts'
 import { openSqlite } from './dialect/sqlite.ts'
 import type { Dialect } from './dialect/dialect.ts'
@@ -80,6 +82,33 @@ export async function migrateStore(options: Pick<StoreOptions, 'dir' | 'url'>): 
   }
 }
 
+/**
+ * Copies the SQLite store in `dir` into the PostgreSQL database at `to`; see copy.ts. The number of rows by table. Throws
+ * CopyRefused.
+ */
+export async function copyStoreTo(
+  to: string,
+  { dir, ...how }: Pick<StoreOptions, 'dir'> & Pick<StoreCopy, 'actor' | 'progress'>,
+): Promise<Readonly<Record<string, number>>> {
+  if (!isPostgresUrl(to)) throw new CopyRefused('A store is copied to PostgreSQL: postgres://user@host/database')
+  const source = await openDialect({ dir })
+  try {
+    const target = await openDialect({ dir, url: to, migrate: true })
+    try {
+      for (const dialect of [source, target]) await migrate(dialect, dialect.clock.nowMs())
+      const side = (dialect: Dialect): StoreCopy['from'] => ({ dialect, objects: largeObjectsOf(dialect, dir) })
+      return await copyInto({ from: side(source), to: side(target), clock: target.clock, ...how })
+    } finally {
+      await target.close()
+    }
+  } finally {
+    await source.close()
+  }
+}
+
+const largeObjectsOf = (dialect: Dialect, dir: string): LargeObjects =>
+  dialect.largeObjects ?? new LargeFiles(join(dir, BYTES_FOLDER), dialect.reader)
+
 async function openDialect({
   dir,
   url = SQLITE_URL,
@@ -96,7 +125,7 @@ async function assemble(
   { dir, masterKey, clock }: Pick<StoreOptions, 'dir' | 'masterKey'> & { readonly clock: Clock },
 ): Promise<Store> {
   const changes = new Changes(dialect)
-  const largeObjects = dialect.largeObjects ?? new LargeFiles(join(dir, BYTES_FOLDER), dialect.reader)
+  const largeObjects = largeObjectsOf(dialect, dir)
   const committer = new Committer({
     dialect,
     removeFiles: (files) => largeObjects.remove(files),

@@ -75,6 +75,11 @@ describe('two nodes on one PostgreSQL', { ...needsPostgres(), timeout: 150_000 }
     assert.deepEqual(listening(back), ['http', 'pop3', 'pop3s'])
   })
 
+  test('the tables are as this program needs them', async () => {
+    const [done] = await front.cli(['migrate'])
+    assert.equal(done?.['from'], done?.['to'])
+  })
+
   test('what one takes the other sends on, and a user fetches from it', async () => {
     assert.match(await submitted('first@out.example'), /^250/)
     await comes(['first@out.example'])

@@ -20,8 +20,7 @@ export class LargeFiles implements LargeObjects {
     this.#db = db
   }
 
-  async create(): Promise<NewObject> {
-    const name = newName()
+  async create(name = newName()): Promise<NewObject> {
     await this.#shards.make(dirname(name))
     const path = join(this.#folder, name)
     return new NewFile(name, path, await open(path, 'wx', 0o600))

@@ -1,7 +1,8 @@
 /** Where sealed messages lie that are too large for a column of their row: each written once, under a name of its own. */
 
 export interface LargeObjects {
-  create(): Promise<NewObject>
+  /** `name`: of a copy, the name that it has; else a new one. */
+  create(name?: string): Promise<NewObject>
   /** For reading from its beginning. Throws BytesMissing. */
   open(name: string): Promise<ObjectReader>
   /** Objects that no row speaks of any more. One that cannot be removed now is left to `sweep`; does not reject. */

@@ -23,8 +23,8 @@ export class PostgresObjects implements LargeObjects {
     this.#folder = folder
   }
 
-  create(): Promise<NewObject> {
-    return Promise.resolve(new NewPieces(this.#pool))
+  create(name = newName()): Promise<NewObject> {
+    return Promise.resolve(new NewPieces(this.#pool, name))
   }
 
   async open(name: string): Promise<ObjectReader> {
@@ -78,14 +78,15 @@ export class PostgresObjects implements LargeObjects {
 }
 
 class NewPieces implements NewObject {
-  readonly name = newName()
+  readonly name: string
   readonly #pool: Pool
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
   #written = 0
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, name: string) {
     this.#pool = pool
+    this.name = name
   }
 
   async write(pieces: readonly Uint8Array[]): Promise<void> {

@@ -12,7 +12,8 @@ import { needsPostgres, type PostgresServer, startPostgres } from '../../../test
 import { addAccount, listAccounts } from '../accounts.ts'
 import { FRAME_BYTES } from '../bytes/sealing.ts'
 import { address, eventually, type Opened, putBytes, queueItem } from '../conformance/fixture.ts'
-import type { Store } from '../database.ts'
+import { migrateStore, type Store } from '../database.ts'
+import { SCHEMA_VERSION } from '../migrations/list.ts'
 import { endLeases, enqueue, leaseBatches, listQueue, releaseItems } from '../queue.ts'
 import { addTrace, traceOf } from '../trace.ts'
 
@@ -202,6 +203,17 @@ function loss(open: OpenStore, server: () => PostgresServer): void {
       (await traceOf(store.db, '<1@x>')).map(({ event }) => event),
       ['next'],
     )
+  })
+
+  test('the tables of a server are not touched unasked: what to do is said', async (t) => {
+    const opened = await open(t)
+    const url = await server().newDatabase()
+    await assert.rejects(opened.again({ url, migrate: false }), /empty: run "sealpost migrate"/)
+    assert.deepEqual(await migrateStore({ dir: opened.dir, url }), { from: 0, to: SCHEMA_VERSION })
+    const store = await opened.again({ url, migrate: false })
+    await store.close()
+    await server().query(url, 'DELETE FROM schema_version WHERE version > 3')
+    await assert.rejects(opened.again({ url, migrate: false }), /at schema version 3.*run "sealpost migrate"/)
   })
 
   test('large bytes whose commit may have happened are kept while a row speaks of them', async (t) => {
