@@ -11,7 +11,7 @@ test('what is written is read back', () => {
   })
   const read = parseConfig(text, '/x/sealpost.yaml', {})
   assert.ok(read.ok)
-  assert.deepEqual(read.value.listeners.mx, { host: '::', port: 0, proxyProtocol: [] })
+  assert.deepEqual(read.value.listeners.mx, { host: '::', port: 0, proxyProtocol: [], trustedProxies: [] })
   assert.equal(read.value.listeners.pop3, null)
   assert.deepEqual({ ...read.value.relay.routes }, { '*': '127.0.0.1:25' })
 })

@@ -17,13 +17,24 @@ const mailListener = (port: number) =>
     ),
   })
 
+const smtpListener = (port: number, what: string) =>
+  mailListener(port)
+    .extend({
+      trustedProxies: networks(
+        'Mail servers of ours in front, which may say for whom they come (XCLIENT, XFORWARD; on submission also who has signed in): see [beside-postfix.md](beside-postfix.md). Nobody else is offered that, nor heard.',
+      ),
+    })
+    .nullable()
+    .prefault({})
+    .describe(`${what} Write \`null\` to turn it off.`)
+
 const listener = (port: number, what: string) =>
   mailListener(port).nullable().prefault({}).describe(`${what} Write \`null\` to turn it off.`)
 
 export const listenersField = z.strictObject({
-  mx: listener(25, 'Mail from the Internet for our own domains (SMTP, STARTTLS).'),
-  submission: listener(587, "Mail from our users' programs (SMTP, STARTTLS)."),
-  submissions: listener(465, "Mail from our users' programs (SMTP in TLS)."),
+  mx: smtpListener(25, 'Mail from the Internet for our own domains (SMTP, STARTTLS).'),
+  submission: smtpListener(587, "Mail from our users' programs (SMTP, STARTTLS)."),
+  submissions: smtpListener(465, "Mail from our users' programs (SMTP in TLS)."),
   pop3: listener(110, 'Users fetch their mail (POP3, STLS).'),
   pop3s: listener(995, 'Users fetch their mail (POP3 in TLS).'),
   https: address(443)

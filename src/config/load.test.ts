@@ -43,7 +43,7 @@ test('the environment wins over the file', () => {
     SEALPOST_PEERS: '[nec.co.us, BIGLOBE.ne.jp]',
     SEALPOST_MASTER_KEY: 'is not a setting',
   })
-  assert.deepEqual(read.listeners.mx, { host: '127.0.0.1', port: 0, proxyProtocol: [] })
+  assert.deepEqual(read.listeners.mx, { host: '127.0.0.1', port: 0, proxyProtocol: [], trustedProxies: [] })
   assert.equal(read.listeners.pop3, null)
   assert.equal(read.dataDir, '/var/lib/sealpost')
   assert.deepEqual(read.peers, ['nec.co.us', 'biglobe.ne.jp'])

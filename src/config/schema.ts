@@ -248,6 +248,12 @@ export const configSchema = z.strictObject({
         .boolean()
         .default(false)
         .describe('Programs on this machine may sign in without TLS.'),
+      trustedNetworks: z
+        .array(networkField)
+        .prefault([])
+        .describe(
+          'Mail servers of ours whose users have signed in there: they send without a password, and MAIL FROM says for which of our users: see [beside-postfix.md](beside-postfix.md). Over TLS only, but from this machine. Never a network of others.',
+        ),
     })
     .prefault({})
     .describe('How users send.'),

@@ -13,6 +13,8 @@ export interface Agent {
    * was not looked at.
    */
   readonly login?: Login
+  /** Of submission: the user with this address, whom a trusted server vouches for; or why there is none. */
+  userNamed?(address: Address): MaybeLater<Address | Reply>
   /** The refusal of this sender, or `undefined`. */
   onMail(session: SessionFacts, mail: MailCommand): MaybeLater<Reply | undefined>
   /** The refusal of this recipient, or `undefined`. */

@@ -1,10 +1,18 @@
 /** The commands of RFC 5321 §4.1 and their order (§4.1.4), apart from any socket: a session and a line in, a step out. */
-import { addressKey, type Address, type Domain } from '../message/address.ts'
+import { addressKey, parseAddress, type Address, type Domain } from '../message/address.ts'
+import {
+  parseClientAttributes,
+  XCLIENT_ATTRIBUTES,
+  XCLIENT_LOGIN,
+  XFORWARD_ATTRIBUTES,
+} from '../protocol/client-attributes.ts'
+import { HELO_NAME, HELO_NAME_MAX_CHARS } from '../protocol/helo-name.ts'
 import type { ForwardPath, SmtpEnvelope } from '../protocol/smtp-envelope.ts'
 import { parseMailArgument, parseRcptArgument, type MailCommand } from '../protocol/smtp-path.ts'
 import { reply, type Reply } from '../protocol/smtp-reply.ts'
 import type { SessionFacts } from '../protocol/smtp-session.ts'
 import type { Agent, MaybeLater } from './agent.ts'
+import type { ClientIdentity } from './client-identity.ts'
 import type { Guards } from './guards.ts'
 import type { ReceiveLimits } from './limits.ts'
 
@@ -13,7 +21,9 @@ export interface Session {
   readonly agent: Agent
   readonly limits: ReceiveLimits
   readonly guards: Guards
-  readonly remoteAddress: string
+  /** Of `client`, as things are now. */
+  remoteAddress: string
+  readonly client: ClientIdentity
   /** Our name. */
   readonly hostname: Domain
   /** Who `RCPT TO:<postmaster>` is for. */
@@ -36,6 +46,8 @@ export interface Transaction {
   readonly rcptTo: ForwardPath[]
   /** Keys of the addresses in `rcptTo`. */
   readonly known: Set<string>
+  /** Whose mail it is; on `mx` nobody is signed in. */
+  readonly user: Address | undefined
 }
 
 /** What the connection does next. */
@@ -45,6 +57,8 @@ export type Step =
   | { readonly kind: 'close'; readonly reply: Reply }
   | { readonly kind: 'starttls' }
   | { readonly kind: 'auth' }
+  /** Begin anew, with the client that XCLIENT has named, signed in or not. */
+  | { readonly kind: 'greet'; readonly login: Address | undefined }
   | { readonly kind: 'data'; readonly envelope: SmtpEnvelope }
 
 type State = 'greeted' | 'ready' | 'mail' | 'rcpt'
@@ -67,7 +81,9 @@ export function runCommand(session: Session, line: string): MaybeLater<Step> {
   if (command === undefined) return unknownCommand(session, name)
   if (command.idle) session.idleCommands++
   if (!command.allowedIn.includes(stateOf(session))) return answer(503, '5.5.1', OUT_OF_ORDER[stateOf(session)])
-  if (command.needsLogin && session.agent.login !== undefined && session.login === undefined)
+  const isOpen =
+    session.agent.login === undefined || session.login !== undefined || session.client.submitsForUsers(session.secure)
+  if (command.needsLogin && !isOpen)
     return answer(530, '5.7.0', session.passwordsSafe ? 'Sign in first' : 'Start TLS and sign in first')
   return command.run(session, argument)
 }
@@ -79,6 +95,8 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['HELO', { allowedIn: ANY, idle: true, run: (session, argument) => onHello(session, argument, false) }],
   ['STARTTLS', { allowedIn: ANY, idle: true, run: onStartTls }],
   ['AUTH', { allowedIn: ['ready'], idle: true, run: onAuth }],
+  ['XCLIENT', { allowedIn: ['greeted', 'ready'], idle: true, run: onXclient }],
+  ['XFORWARD', { allowedIn: ['greeted', 'ready'], idle: true, run: onXforward }],
   ['MAIL', { allowedIn: ['ready'], needsLogin: true, run: onMail }],
   ['RCPT', { allowedIn: ['mail', 'rcpt'], needsLogin: true, run: onRcpt }],
   ['DATA', { allowedIn: ['rcpt'], needsLogin: true, run: onData }],
@@ -119,13 +137,9 @@ function unknownCommand(session: Session, name: string): Step {
   return answer(500, '5.5.2', 'Command not recognised')
 }
 
-const HELO_MAX_CHARS = 255 // RFC 5321 §4.5.3.1.2
-/** More than a domain or address literal (RFC 5321 §4.1.3), because it is not trusted; nothing that breaks a header. */
-const HELO_NAME = /^[A-Za-z0-9._:[\]-]+$/
-
 function onHello(session: Session, argument: string, extended: boolean): Step {
   const name = argument.trim()
-  if (name.length > HELO_MAX_CHARS || !HELO_NAME.test(name))
+  if (name.length > HELO_NAME_MAX_CHARS || !HELO_NAME.test(name))
     return answer(501, '', `Syntax: ${extended ? 'EHLO' : 'HELO'} your-domain`) // RFC 2034 §4: no enhanced code
   session.helo = { name, extended }
   session.transaction = undefined // RFC 5321 §4.1.4
@@ -143,6 +157,9 @@ function extensions(session: Session): string[] {
     ...(session.startTlsOffered && !session.secure ? ['STARTTLS'] : []), // RFC 3207 §4.2: not inside TLS
     ...(session.secure ? ['REQUIRETLS'] : []), // RFC 8689: a promise that only TLS can keep
     ...(session.agent.login !== undefined && session.passwordsSafe ? ['AUTH PLAIN LOGIN'] : []), // RFC 4954
+    ...(session.client.mayNameOthers
+      ? [`XCLIENT ${xclientAttributes(session).join(' ')}`, `XFORWARD ${XFORWARD_ATTRIBUTES.join(' ')}`]
+      : []),
   ]
 }
 
@@ -160,6 +177,35 @@ function onAuth(session: Session): Step {
   return { kind: 'auth' }
 }
 
+const xclientAttributes = ({ agent }: Session): readonly string[] =>
+  agent.userNamed === undefined ? XCLIENT_ATTRIBUTES : [...XCLIENT_ATTRIBUTES, XCLIENT_LOGIN]
+
+async function onXclient(session: Session, argument: string): Promise<Step> {
+  if (!session.client.mayNameOthers) return unknownCommand(session, 'XCLIENT')
+  const said = parseClientAttributes(argument, xclientAttributes(session))
+  if (!said.ok) return answer(501, '5.5.4', said.error)
+  const { login } = said.value
+  const user = login === undefined || login === null ? undefined : await userNamed(session, login)
+  if (typeof user === 'object') return { kind: 'reply', reply: user }
+  session.client.speaksFor(said.value)
+  return { kind: 'greet', login: user }
+}
+
+function onXforward(session: Session, argument: string): Step {
+  if (!session.client.mayNameOthers) return unknownCommand(session, 'XFORWARD')
+  const said = parseClientAttributes(argument, XFORWARD_ATTRIBUTES)
+  if (!said.ok) return answer(501, '5.5.4', said.error)
+  session.client.forwardsFrom(said.value)
+  session.remoteAddress = session.client.address
+  return answer(250, '2.0.0', 'Ok')
+}
+
+function userNamed({ agent }: Session, name: string): MaybeLater<Address | Reply> {
+  const address = parseAddress(name)
+  if (address === undefined || agent.userNamed === undefined) return reply(550, '5.7.1', 'This is no user of ours')
+  return agent.userNamed(address)
+}
+
 async function onMail(session: Session, argument: string): Promise<Step> {
   const parsed = parseMailArgument(argument)
   if (!parsed.ok) return { kind: 'reply', reply: parsed.error }
@@ -167,9 +213,17 @@ async function onMail(session: Session, argument: string): Promise<Step> {
   if (mail.requireTls && !session.secure) return answer(555, '5.5.4', 'REQUIRETLS is offered over TLS only')
   if ((mail.declaredSizeBytes ?? 0) > session.limits.messageMaxBytes)
     return answer(552, '5.3.4', `Message larger than ${session.limits.messageMaxBytes} bytes`) // RFC 1870 §6.1
-  const refusal = session.guards.mail(session) ?? (await session.agent.onMail(session.facts(), mail))
+  // who is not signed in and got here has a trusted server in between
+  const named =
+    session.agent.login === undefined || session.login !== undefined
+      ? session.login
+      : await userNamed(session, mail.reversePath.address)
+  if (typeof named === 'object') return { kind: 'reply', reply: named }
+  const { agent, remoteAddress } = session
+  const facts = { ...session.facts(), ...(named !== undefined && { login: named }) }
+  const refusal = session.guards.mail({ agent, remoteAddress, login: named }) ?? (await agent.onMail(facts, mail))
   if (refusal !== undefined) return { kind: 'reply', reply: refusal }
-  session.transaction = { mail, rcptTo: [], known: new Set() }
+  session.transaction = { mail, rcptTo: [], known: new Set(), user: named }
   return answer(250, '2.1.0', 'Sender ok')
 }
 
@@ -183,7 +237,7 @@ async function onRcpt(session: Session, argument: string): Promise<Step> {
   if (transaction.known.has(key)) return answer(250, '2.1.5', 'Recipient ok') // named twice, served once
   // RFC 5321 §4.5.3.1.10
   if (transaction.rcptTo.length >= limits.recipientsMax) return answer(452, '4.5.3', 'Too many recipients')
-  const tooMany = guards.recipient(session)
+  const tooMany = guards.recipient({ agent, remoteAddress: session.remoteAddress, login: transaction.user })
   if (tooMany !== undefined) return { kind: 'reply', reply: tooMany }
   const refusal = await agent.onRcpt(session.facts(), parsed.value)
   if (refusal !== undefined) {

@@ -11,13 +11,15 @@ import type { Address, Domain } from '../message/address.ts'
 import type { SmtpEnvelope } from '../protocol/smtp-envelope.ts'
 import { formatReply, reply, replyText, type Reply } from '../protocol/smtp-reply.ts'
 import type { SessionFacts, TlsFacts } from '../protocol/smtp-session.ts'
-import { isLoopback } from '../base/peer-address.ts'
+import { ClientIdentity } from './client-identity.ts'
 import { conductRefusal, endsSession, faultReply } from './admission.ts'
 import type { Agent } from './agent.ts'
+import { Timers } from './timers.ts'
 import { transmissionTypeOf } from './transmission-type.ts'
 import { runCommand, type Session, type Step, type Transaction } from './commands.ts'
 import { DataPhase } from './data-phase.ts'
 import type { Guards } from './guards.ts'
+import { greeting, libraryReply, STOPPING, TIMEOUT } from './connection-replies.ts'
 import type { ReceiveLimits } from './limits.ts'
 import { Pace } from './pace.ts'
 import type { ReceiveEvents } from './receive.ts'
@@ -45,11 +47,12 @@ export class SmtpConnection extends SMTPConnection implements Session {
   readonly hostname: Domain
   readonly postmaster: Address
   readonly startTlsOffered: boolean
+  readonly client: ClientIdentity
   helo: Session['helo']
-  transaction: Transaction | undefined
   login: Address | undefined
   idleCommands = 0
   loginFailures = 0
+  #transaction: Transaction | undefined
   #errors = 0
   readonly #context: ListenerContext
   readonly #listener: SmtpListener
@@ -59,7 +62,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
   /** When the client had its turn last to say a command; on the clock that never jumps. */
   #turnMs = performance.now()
   #tls: TlsFacts | undefined
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #timers = new Timers()
   #lastWords: Reply | undefined
 
   constructor(
@@ -77,13 +80,21 @@ export class SmtpConnection extends SMTPConnection implements Session {
     this.hostname = context.hostname
     this.postmaster = context.postmaster
     this.startTlsOffered = context.startTlsOffered
+    this.client = new ClientIdentity(this.remoteAddress, socket.remoteAddress ?? '', context.trust)
+  }
+
+  get transaction(): Transaction | undefined {
+    return this.#transaction
+  }
+
+  set transaction(transaction) {
+    this.#transaction = transaction
+    if (transaction === undefined) this.client.endMessage()
+    this.remoteAddress = this.client.address
   }
 
   get passwordsSafe(): boolean {
-    if (this.secure) return true
-    // what a load balancer says of its client tells nothing of the line between it and us
-    const isHere = isLoopback(this.remoteAddress) && isLoopback(this._socket.remoteAddress ?? '')
-    return this.#context.allowPlainAuthOnLoopback && isHere
+    return this.secure || (this.#context.allowPlainAuthOnLoopback && this.client.isHere)
   }
 
   /** Nothing is under way: the session can be ended without harm. */
@@ -92,12 +103,12 @@ export class SmtpConnection extends SMTPConnection implements Session {
   }
 
   facts(): SessionFacts {
-    const { login } = this
+    const login = this.login ?? this.transaction?.user
     return {
       id: this.id,
       kind: this.agent.kind,
       peerAddress: this.remoteAddress,
-      helo: this.helo?.name ?? '',
+      helo: this.client.helo(this.helo?.name ?? ''),
       tls: this.#tlsFacts(),
       protocol: transmissionTypeOf(this),
       ...(login === undefined ? {} : { login }),
@@ -129,10 +140,10 @@ export class SmtpConnection extends SMTPConnection implements Session {
     this._setListeners(() => {
       const refusal = this.#listener.admit(this)
       if (refusal !== undefined) return this.answer(refusal)
-      this.#after(this.limits.sessionMaxMs, () => this.#endWhenAnswered(reply(421, '4.4.2', 'Session too long')))
+      this.#timers.after(this.limits.sessionMaxMs, () => this.#endWhenAnswered(reply(421, '4.4.2', 'Session too long')))
       this.#watchTurn(this.limits.idleTimeoutMs)
       // sockets are read between a timer and an immediate: a client that talks at once is noticed
-      this.#after(this.limits.greetingDelayMs, () => setImmediate(() => this.#greet()))
+      this.#timers.after(this.limits.greetingDelayMs, () => setImmediate(() => this.#greet()))
     })
   }
 
@@ -173,19 +184,17 @@ export class SmtpConnection extends SMTPConnection implements Session {
   /** Replies that the library makes (SASL, time-out). */
   override send(code: number, data?: string | string[] | null): void {
     const text = Array.isArray(data) ? data.join('\n') : (data ?? '')
-    this.answer(reply(code, LIBRARY_CODES[code] ?? '', text.replace(/^Error: /, '')))
+    this.answer(libraryReply(code, text))
   }
 
   /** RFC 3207 §4.2: what was said before the handshake is forgotten. */
   override upgrade(callback: () => void, secureCallback?: () => void): void {
-    this.helo = undefined
-    this.login = undefined
-    this.transaction = undefined
+    this.client.forget()
+    this.#forget()
     super.upgrade(callback, secureCallback)
   }
 
   override _onClose(): void {
-    for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
     this.#phase?.abort()
     this.#phase = undefined
@@ -221,6 +230,9 @@ export class SmtpConnection extends SMTPConnection implements Session {
         this._socket.uncork()
         this._handlerPending = false
         return this.upgrade(done)
+      case 'greet':
+        this.#forget(step.login)
+        return this.#greetAgain(done)
       case 'auth':
         return this.handler_AUTH(line, done)
       case 'data':
@@ -288,7 +300,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
 
   /** A refused message is read to its end for the sake of a clear answer; but not for ever. */
   #watchDiscard(refusal: Reply, bytesBefore: number, bytesAtFault = bytesBefore): void {
-    this.#after(this.limits.discardPauseMs, () => {
+    this.#timers.after(this.limits.discardPauseMs, () => {
       if (this.#phase === undefined) return
       const bytes = this._socket.bytesRead
       if (bytes !== bytesBefore && bytes - bytesAtFault < this.limits.discardMaxBytes)
@@ -300,7 +312,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
   /** One byte a second is no way to keep a session, and a message's memory, for hours. */
   #watchPace(phase: DataPhase, pace: Pace): void {
     const { paceMs, dataMinBytesPerSecond } = this.limits
-    this.#after(paceMs, () => {
+    this.#timers.after(paceMs, () => {
       if (this.#phase !== phase) return
       if (!pace.tooSlow(this._socket.bytesRead, (dataMinBytesPerSecond * paceMs) / 1_000))
         return this.#watchPace(phase, pace)
@@ -310,7 +322,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
 
   /** The idle timer starts again with each byte; a command has to come whole. */
   #watchTurn(waitMs: number): void {
-    this.#after(waitMs, () => {
+    this.#timers.after(waitMs, () => {
       const idleMs = performance.now() - this.#turnMs
       const itsTurn = this.#phase === undefined && !this._handlerPending
       if (!itsTurn) this.#turnMs = performance.now()
@@ -342,7 +354,23 @@ export class SmtpConnection extends SMTPConnection implements Session {
   #greet(): void {
     this._ready = true
     this._resetSession() // the library's SASL keeps its state there
-    this.answer(reply(220, '', `${this.hostname} ESMTP`))
+    this.answer(greeting(this.hostname))
+  }
+
+  #forget(login?: Address): void {
+    this.helo = undefined
+    this.login = login
+    this.transaction = undefined
+  }
+
+  #greetAgain(done: () => void): void {
+    const refusal = this.#listener.readmit(this)
+    if (refusal !== undefined) return this.answerAndClose(refusal)
+    const { remoteAddress: peerAddress, login, id: session } = this
+    if (login !== undefined)
+      this.#context.events.loginSucceeded({ by: 'submission', name: login, peerAddress, session })
+    this.answer(greeting(this.hostname))
+    done()
   }
 
   #endWhenAnswered(lastWords: Reply): void {
@@ -355,14 +383,6 @@ export class SmtpConnection extends SMTPConnection implements Session {
     return mayAuth ? this.limits.authCommandMaxBytes : this.limits.commandMaxBytes
   }
 
-  #after(ms: number, work: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      work()
-    }, ms)
-    this.#timers.add(timer)
-  }
-
   #tlsFacts(): TlsFacts | undefined {
     const socket = this._socket
     if (!this.secure || !(socket instanceof TLSSocket)) return undefined
@@ -373,22 +393,5 @@ export class SmtpConnection extends SMTPConnection implements Session {
 
 /** What a client says that it will send is believed up to here; the rest is counted when it comes. */
 const RESERVED_MAX_BYTES = 256 * 2 ** 10
-
-/** As the library says it. */
-const TIMEOUT = reply(421, '4.4.2', 'Timeout - closing connection')
-const STOPPING = reply(421, '4.3.2', 'The server is stopping, try again later')
-
-/** Enhanced codes of what the library says: RFC 4954 §6 for SASL, RFC 3463 §3.5 for the time-out. */
-const LIBRARY_CODES: Readonly<Record<number, Reply['enhanced']>> = {
-  235: '2.7.0',
-  421: '4.4.2',
-  451: '4.3.0',
-  454: '4.7.0',
-  501: '5.5.2',
-  503: '5.5.1',
-  504: '5.5.4',
-  535: '5.7.8',
-  538: '5.7.11',
-}
 
 const nothing = (): void => undefined

@@ -87,6 +87,16 @@ export class SmtpListener extends SMTPServer {
   /** A connection's socket is closed. More than once does no harm. */
   release(connection: SmtpConnection): void {
     this.#all.delete(connection)
+    this.#countOut(connection)
+  }
+
+  /** Another client speaks on the connection now, and is counted in the place of the one before. */
+  readmit(connection: SmtpConnection): Reply | undefined {
+    this.#countOut(connection)
+    return this.admit(connection)
+  }
+
+  #countOut(connection: SmtpConnection): void {
     const group = this.#admitted.get(connection)
     if (group === undefined) return
     this.#admitted.delete(connection)

@@ -8,6 +8,8 @@ import type { Agent, Login } from './agent.ts'
 export interface SubmissionDeps {
   readonly inbox: Inbox
   readonly login: Login
+  /** The active user with this address, or a reply when that cannot be told now. */
+  user(address: Address): Promise<Address | Reply | undefined>
   /** May this user send as that address? Without it: only as the address they signed in as. */
   maySendAs?(login: Address, sender: Address): Promise<boolean>
   /** Sees each recipient as it is named: policy may refuse here, and key look-ups start early. */
@@ -20,6 +22,9 @@ export function submissionAgent(deps: SubmissionDeps): Agent {
     kind: 'submission',
     inbox: deps.inbox,
     login: deps.login,
+    async userNamed(address) {
+      return (await deps.user(address)) ?? reply(550, '5.7.1', 'This is no user of ours')
+    },
     async onMail(session, { reversePath: { address } }) {
       assert(session.login !== undefined) // MAIL is let in only after a login
       // a user has a name: reports without sender are made by servers (RFC 5321 §4.5.5)

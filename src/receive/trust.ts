@@ -2,8 +2,12 @@
 export interface Trust {
   /** A load balancer of ours: the PROXY header comes first, and says who the client is. */
   sendsProxyHeader(address: string): boolean
+  /** A server of ours in front: it may say for whom it comes (XCLIENT, XFORWARD), and who has signed in. */
+  namesClient(address: string): boolean
+  /** A server of ours whose users have signed in there: MAIL FROM says whose mail it is. */
+  submits(address: string): boolean
 }
 
 const nobody = (): boolean => false
 
-export const NO_TRUST: Trust = { sendsProxyHeader: nobody }
+export const NO_TRUST: Trust = { sendsProxyHeader: nobody, namesClient: nobody, submits: nobody }

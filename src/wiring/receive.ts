@@ -37,6 +37,7 @@ export async function startReceive(
   const submission = submissionAgent({
     inbox: outbound,
     login: (...login) => loginFor(guards, ...login),
+    user: (address) => activeUser(users, address),
     async onRcpt(_session, to) {
       // one of ours who is new here is given keys now, so that this mail is sealed already
       const known = desk.domains.includes(domainOf(to)) && (await userKnown(users, to))
@@ -51,9 +52,18 @@ export async function startReceive(
   for (const [name, agent] of agents) parts.push(...(await startSmtp(desk, tls, guards, name, agent)))
 }
 
-async function userKnown(users: Users, address: Address): Promise<boolean | Reply> {
+const userKnown = async (users: Users, address: Address): Promise<boolean | Reply> =>
+  told(async () => (await users.receiving(address)) !== undefined)
+
+const activeUser = async (users: Users, address: Address): Promise<Address | Reply | undefined> =>
+  told(async () => {
+    const account = await users.receiving(address)
+    return account?.status === 'active' ? account.address : undefined
+  })
+
+async function told<T>(asked: () => Promise<T>): Promise<T | Reply> {
   try {
-    return (await users.receiving(address)) !== undefined
+    return await asked()
   } catch (error) {
     if (error instanceof SourceDown)
       return reply(451, '4.3.0', 'Cannot tell now whether there is such a user, try again later')
@@ -92,7 +102,11 @@ async function startSmtp(
   const { config } = desk
   const at = config.listeners[name]
   if (at === null) return []
-  const balancers = networkList(at.proxyProtocol)
+  const trust = {
+    sendsProxyHeader: within(at.proxyProtocol),
+    namesClient: within(at.trustedProxies),
+    submits: within(config.submission.trustedNetworks),
+  }
   const listener = await startListener({
     agent,
     host: at.host,
@@ -102,7 +116,7 @@ async function startSmtp(
     tls,
     implicitTls: name === 'submissions',
     allowPlainAuthOnLoopback: config.submission.allowPlainAuthOnLoopback,
-    trust: { sendsProxyHeader: (address) => isWithin(balancers, address) },
+    trust,
     limits: limitsOf(config.limits, agent),
     guards,
     events,
@@ -116,6 +130,11 @@ async function startSmtp(
       stop: () => listener.stop(STOP_GRACE_MS),
     },
   ]
+}
+
+function within(networks: readonly string[]): (address: string) => boolean {
+  const list = networkList(networks)
+  return (address) => isWithin(list, address)
 }
 
 function limitsOf(limits: Config['limits'], { kind }: Agent): Partial<ReceiveLimits> {

@@ -82,7 +82,7 @@ function repliesInCode(): Set<string> {
   )
 }
 
-/** `? mails N`, `? mail TEXT` (in the last one), `? from`, `? to`, `? protocol`, `? aborted N`, `? event TEXT`, `? fail`. */
+/** `? mails N`, `? mail TEXT` (in the last one), `? from`, `? to`, `? protocol`, `? client ADDRESS HELO`, `? aborted N`, `? event TEXT`, `? fail`. */
 async function answer(question: string, server: TestSmtp): Promise<void> {
   const verb = question.split(' ')[0] ?? ''
   const rest = question.slice(verb.length + 1)
@@ -99,6 +99,8 @@ async function answer(question: string, server: TestSmtp): Promise<void> {
       return assert.deepEqual(last?.envelope, JSON.parse(rest))
     case 'protocol':
       return assert.equal(last?.session.protocol, rest)
+    case 'client':
+      return assert.equal(`${last?.session.peerAddress} ${last?.session.helo}`, rest)
     case 'login':
       return assert.equal(last?.session.login, rest)
     case 'aborted':

@@ -36,18 +36,25 @@ export interface TestSmtp {
   stop(graceMs?: number): Promise<void>
 }
 
-export type ListenerName = 'mx' | 'submission' | 'submissions' | 'strict'
+export type ListenerName = 'mx' | 'submission' | 'submissions' | 'strict' | 'front' | 'trusting'
 
 export interface TestSmtpOptions {
   readonly limits?: Partial<ReceiveLimits>
   readonly guards?: GuardDeps
-  /** On all listeners. */
-  readonly trust?: Partial<Trust>
   /** Instead of collecting the content. */
   readonly accept?: (mail: ReceivedMail) => Promise<Reply>
 }
 
-/** Four listeners: mx; submission, which takes passwords in clear; strict, which does not; submissions, TLS at once. */
+/** On `front` and `trusting`: this machine may name others, and it and one of these may send for our users. */
+const TRUST: Partial<Trust> = {
+  namesClient: (from) => from === '127.0.0.1',
+  submits: (from) => from === '127.0.0.1' || from === '192.0.2.9',
+}
+
+/**
+ * Six listeners: mx; submission, which takes passwords in clear; strict, which does not; submissions, TLS at once; front and
+ * trusting: mx and submission for servers of ours in front.
+ */
 export async function startTestSmtp(options: TestSmtpOptions = {}): Promise<TestSmtp> {
   const mails: StoredMail[] = []
   const aborted: string[] = []
@@ -76,7 +83,6 @@ export async function startTestSmtp(options: TestSmtpOptions = {}): Promise<Test
       tls: tlsKeys('test'),
       limits: { loginFailureDelayMs: 5, discardPauseMs: 100, ...options.limits },
       ...(options.guards !== undefined && { guards: options.guards }),
-      ...(options.trust !== undefined && { trust: options.trust }),
       events: {
         loginSucceeded: ({ name }) => events.push(`loginSucceeded ${name}`),
         loginFailed: ({ name }) => events.push(`loginFailed ${name}`),
@@ -91,6 +97,8 @@ export async function startTestSmtp(options: TestSmtpOptions = {}): Promise<Test
     submission: await start('submission', { allowPlainAuthOnLoopback: true }),
     strict: await start('submission'),
     submissions: await start('submission', { implicitTls: true }),
+    front: await start('mx', { trust: TRUST }),
+    trusting: await start('submission', { trust: TRUST }),
   }
   const port = (name: ListenerName): DialogListener => ({ port: listeners[name].port })
   const test: TestSmtp = {
@@ -100,6 +108,8 @@ export async function startTestSmtp(options: TestSmtpOptions = {}): Promise<Test
       submission: port('submission'),
       strict: port('strict'),
       submissions: { ...port('submissions'), tls: true },
+      front: port('front'),
+      trusting: port('trusting'),
     },
     mails,
     aborted,
@@ -131,6 +141,7 @@ function makeAgents(
         const right = name === 't-azuma@biglobe.example' && password === PASSWORD
         return Promise.resolve(right ? address(name) : undefined)
       },
+      user: (named) => Promise.resolve(named === 't-azuma@biglobe.example' ? named : undefined),
       onRcpt: (_session, to) =>
         Promise.resolve(to.startsWith('no-key@') ? reply(554, '5.7.5', 'Policy requires a key') : undefined),
     }),
