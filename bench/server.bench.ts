@@ -15,7 +15,7 @@ import { type SmtpDrain, startDrain } from './smtp-drain.ts'
 const SENDER = 't-azuma@biglobe.ne.jp'
 const RECIPIENT = 'u-suzuki@abc.com'
 const READY_AIM = { atMost: 1000 }
-const MEMORY_AIM = { atMost: 150 }
+const MEMORY_AIM = { atMost: 64 }
 const LOOP_DELAY_AIM = { atMost: 20 }
 const CONNECTIONS = 8
 const MAIL_BYTES = 5_000

@@ -225,3 +225,35 @@ test('more streams than threads: they wait for their turn, then too many are ove
   assert.deepEqual(await start(), { kind: 'overloaded' })
   for (const stream of streams) assert.deepEqual(await stream, { kind: 'done', value: 2_000 })
 })
+
+/** Who does jobs now. */
+const threadsOf = async (workers: WorkerPool<PoolJob, number>): Promise<ReadonlySet<number>> => {
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => workers.run({ do: 'thread' })))
+  return new Set(outcomes.map((outcome) => (outcome.kind === 'done' ? outcome.value : -1)))
+}
+
+test('a stream is lent an idle thread: jobs do not wait for it, and are done by it again afterwards', async () => {
+  await using workers = pool()
+  const own = await threadsOf(workers)
+  assert.equal(own.size, 2)
+  const gate = Promise.withResolvers<void>()
+  async function* hanging(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(1)
+    await gate.promise
+  }
+  const stream = workers.runStream({ do: 'thread' }, hanging(), () => {})
+  const meanwhile = await threadsOf(workers)
+  gate.resolve()
+  const outcome = await stream
+  const lent = outcome.kind === 'done' ? outcome.value : -1
+  assert.ok(own.has(lent) && !meanwhile.has(lent) && !meanwhile.has(-1), `${lent} of ${[...own, ...meanwhile].join()}`)
+  const again = await workers.runStream({ do: 'thread' }, chunksOf(1, 1), () => {})
+  assert.deepEqual(again, { kind: 'done', value: lent }, 'one thread more was made, and none a second time')
+})
+
+test('a stream takes the last thread from no job: with one thread it gets another', async () => {
+  await using workers = pool({ size: 1 })
+  const [own] = await threadsOf(workers)
+  const outcome = await workers.runStream({ do: 'thread' }, chunksOf(1, 1), () => {})
+  assert.ok(outcome.kind === 'done' && outcome.value !== own)
+})

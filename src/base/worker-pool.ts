@@ -1,6 +1,7 @@
 /**
  * Threads that do hostile or heavy work away from the event loop: a job that crashes, hangs or eats its memory ends its
- * own thread only. Jobs whose bytes come in chunks get a thread each; the others share `size` threads.
+ * own thread only. Jobs whose bytes come in chunks get a thread each, lent by the others when it is idle; those share `size`
+ * threads.
  */
 import type { Transferable } from 'node:worker_threads'
 import { JobThread, type Task, type WorkerOutcome } from './job-thread.ts'
@@ -117,20 +118,7 @@ export class WorkerPool<Job, Outcome> implements AsyncDisposable {
   }
 
   #startThread(): JobThread<Job, Outcome> {
-    const thread = new JobThread<Job, Outcome>({
-      script: this.#options.script,
-      name: this.#options.name ?? 'worker',
-      heapMaxMb: this.#options.heapMaxMb,
-      onRoom: () => this.#dispatch(),
-      onGone: (gone, why, again) => {
-        this.#threads.delete(gone)
-        if (this.#closed) return again.forEach((task) => task.fail(CLOSED))
-        this.#queue.unshift(...again.filter((task) => task instanceof OneShot))
-        if (gone.wasReady) this.#startThread() // if not, only for the next job: a broken script must not start for ever
-        this.#options.onReplaced?.(why)
-        this.#dispatch()
-      },
-    })
+    const thread = this.#makeThread(this.#options.name ?? 'worker')
     this.#threads.add(thread)
     return thread
   }
@@ -140,29 +128,63 @@ export class WorkerPool<Job, Outcome> implements AsyncDisposable {
       const idle = [...this.#streamThreads].find((thread) => thread.load === 0)
       if (idle === undefined && this.#streamThreads.size >= this.#options.streamsMax) return
       this.#streamQueue.shift()
-      assignOrReject(idle ?? this.#startStreamThread(), task)
+      assignOrReject(idle ?? this.#lendThread() ?? this.#startStreamThread(), task)
     }
   }
 
+  /** A thread with nothing to do, where another is left: a thread more would take some 30 MB. */
+  #lendThread(): JobThread<Job, Outcome> | undefined {
+    const idle = [...this.#threads].find((thread) => thread.load === 0 && thread.wasReady)
+    if (idle === undefined || this.#threads.size === 1) return undefined
+    this.#threads.delete(idle)
+    this.#streamThreads.add(idle)
+    return idle
+  }
+
   #startStreamThread(): JobThread<Job, Outcome> {
-    const thread = new JobThread<Job, Outcome>({
-      script: this.#options.script,
-      name: `${this.#options.name ?? 'worker'} (stream)`,
-      heapMaxMb: this.#options.heapMaxMb,
-      youngMaxMb: STREAM_YOUNG_MAX_MB,
-      onRoom: (idle) => {
-        this.#dispatchStreams()
-        const idleThreads = [...this.#streamThreads].filter((other) => other.load === 0)
-        if (idle.load === 0 && idleThreads.length > STREAM_THREADS_IDLE_MAX) this.#retire(idle)
-      },
-      onGone: (gone, why) => {
-        if (!this.#streamThreads.delete(gone) || this.#closed) return
-        this.#options.onReplaced?.(why)
-        this.#dispatchStreams()
-      },
-    })
+    const thread = this.#makeThread(`${this.#options.name ?? 'worker'} (stream)`, STREAM_YOUNG_MAX_MB)
     this.#streamThreads.add(thread)
     return thread
+  }
+
+  /** What is done when it has room or is gone goes by what it does then: it may have been lent. */
+  #makeThread(name: string, youngMaxMb?: number): JobThread<Job, Outcome> {
+    const { script, heapMaxMb } = this.#options
+    return new JobThread<Job, Outcome>({
+      script,
+      name,
+      heapMaxMb,
+      ...(youngMaxMb !== undefined && { youngMaxMb }),
+      onRoom: (thread) => (this.#streamThreads.has(thread) ? this.#onStreamEnd(thread) : this.#dispatch()),
+      onGone: (gone, why, again) => {
+        if (this.#streamThreads.has(gone)) return this.#onStreamThreadGone(gone, why)
+        if (!this.#threads.delete(gone)) return // retired
+        if (this.#closed) return again.forEach((task) => task.fail(CLOSED))
+        this.#queue.unshift(...again.filter((task) => task instanceof OneShot))
+        if (gone.wasReady) this.#startThread() // if not, only for the next job: a broken script must not start for ever
+        this.#options.onReplaced?.(why)
+        this.#dispatch()
+      },
+    })
+  }
+
+  #onStreamEnd(thread: JobThread<Job, Outcome>): void {
+    this.#dispatchStreams()
+    if (thread.load > 0) return
+    if (this.#threads.size < this.#options.size) {
+      this.#streamThreads.delete(thread)
+      this.#threads.add(thread)
+      return this.#dispatch()
+    }
+    const idle = [...this.#streamThreads].filter((other) => other.load === 0)
+    if (idle.length > STREAM_THREADS_IDLE_MAX) this.#retire(thread)
+  }
+
+  #onStreamThreadGone(gone: JobThread<Job, Outcome>, why: string): void {
+    this.#streamThreads.delete(gone)
+    if (this.#closed) return
+    this.#options.onReplaced?.(why)
+    this.#dispatchStreams()
   }
 
   #retire(thread: JobThread<Job, Outcome>): void {

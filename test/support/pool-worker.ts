@@ -1,9 +1,12 @@
 /** The worker of base/worker-pool.test.ts: does what it is told, bad things included. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
 import { serveJobs } from '../../src/base/serve-jobs.ts'
 
 export type PoolJob =
   | { readonly do: 'double'; readonly number: number }
+  /** Who did it? As a job and as a stream. */
+  | { readonly do: 'thread' }
   | { readonly do: 'sleep'; readonly ms: number }
   | { readonly do: 'loop' | 'exit' | 'throw' | 'eat-heap' }
   | { readonly do: 'sum'; readonly bytes: Uint8Array }
@@ -15,6 +18,7 @@ export const SWELL_BYTES = 256 * 1024
 serveJobs<PoolJob, number>({
   async run(job) {
     if (job.do === 'double') return job.number * 2
+    if (job.do === 'thread') return threadId
     if (job.do === 'sum') return job.bytes.reduce((sum, byte) => sum + byte, 0)
     if (job.do === 'sleep') return await sleep(job.ms, job.ms)
     return misbehave(job.do)
@@ -32,6 +36,7 @@ serveJobs<PoolJob, number>({
       },
       end() {
         if (job.do === 'swell-at-end') output.write(new Uint8Array(SWELL_BYTES), 1)
+        if (job.do === 'thread') return threadId
         if (job.do === 'loop-at-end') return misbehave('loop')
         return total
       },
