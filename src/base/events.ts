@@ -31,6 +31,7 @@ export const EVENT = {
   refused: 'refused',
   quarantined: 'quarantined',
   discarded: 'discarded',
+  administered: 'administered',
   loginSucceeded: 'login-succeeded',
   loginFailed: 'login-failed',
   fetched: 'fetched',

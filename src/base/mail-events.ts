@@ -108,6 +108,14 @@ export interface DiscardedFacts extends MailFacts {
   readonly why: string
 }
 
+/** An administrator has decided what becomes of it. */
+export interface AdministeredFacts extends MailFacts {
+  /** In the words of the command: `queue remove`. */
+  readonly operation: string
+  readonly actor: string
+  readonly recipient: string
+}
+
 type Level = 'info' | 'warn'
 
 interface Row<Facts> {
@@ -130,6 +138,9 @@ const MAIL_EVENTS = {
   held: row<AttemptFacts>(WARN, (facts) => `held in the queue for ${facts.recipient}${atRemote(facts)}`),
   refused: row<RefusedFacts>(WARN, ({ by, reply }) => `${by}: refused with ${reply}`),
   discarded: row<DiscardedFacts>(WARN, ({ why }) => `discarded: ${why}`),
+  administered: row<AdministeredFacts>(INFO, ({ operation, actor, recipient }) => {
+    return `${operation} by ${actor}, for ${recipient}`
+  }),
 }
 
 function row<Facts>(level: Row<Facts>['level'], sentence: Row<Facts>['sentence']): Row<Facts> {
@@ -159,6 +170,8 @@ export const returned = (facts: ReturnedFacts): MailEvent => built('returned', f
 export const held = (facts: AttemptFacts): MailEvent => built('held', facts)
 export const refused = (facts: RefusedFacts): MailEvent => built('refused', facts)
 export const discarded = (facts: DiscardedFacts): MailEvent => built('discarded', facts)
+
+export const administered = (facts: AdministeredFacts): MailEvent => built('administered', facts)
 
 export const levelOf = ({ event, facts }: MailEvent): Level => rowOf(event).level(facts)
 

@@ -30,7 +30,10 @@ before(async () => {
   const [user] = await provider.cli(['user', 'add', READER])
   password = String(user?.['password'])
   const [exported] = await provider.cli(['key', 'export', READER])
-  captured = encryptedTo(String(exported?.['pem']))
+  captured = Buffer.concat([
+    Buffer.from('Message-ID: <captured@evil.example>\r\n'),
+    encryptedTo(String(exported?.['pem'])),
+  ])
   await provider.start()
 })
 
@@ -73,6 +76,11 @@ test('the postmaster can look at what is held, deliver it as it came, or drop it
     (await provider.cli(['quarantine', 'list'])).map((row) => String(row['id'])),
     [third],
   )
+  const traced = await provider.cli(['trace', '<captured@evil.example>'])
+  const told = traced.flatMap(({ event, facts }) =>
+    event === 'administered' ? [(facts as { operation: string }).operation] : [],
+  )
+  assert.deepEqual(told, ['quarantine release', 'quarantine remove'])
   await assert.rejects(provider.cli(['quarantine', 'release', first]), /There is no quarantine entry/)
 })
 

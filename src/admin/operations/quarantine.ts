@@ -1,9 +1,12 @@
 /** Mail that the policy keeps from the reader until a postmaster has looked at it. */
+import { say } from '../../base/events.ts'
+import { administered } from '../../base/mail-events.ts'
 import { findAccount } from '../../store/accounts.ts'
 import { audit } from '../../store/audit.ts'
 import { addToMailbox } from '../../store/mailboxes.ts'
 import { type QuarantinedMail, listQuarantine, takeFromQuarantine } from '../../store/quarantine.ts'
 import type { Tx } from '../../store/schema.ts'
+import { addTrace, entriesOf } from '../../store/trace.ts'
 import { type Desk, OperationRefused } from '../desk.ts'
 
 export function listQuarantined(desk: Desk): Promise<readonly QuarantinedMail[]> {
@@ -24,14 +27,21 @@ export async function changeQuarantined(
 ): Promise<void> {
   const { id, change } = input
   const nowMs = desk.clock.nowMs()
-  await desk.store.commit(async (tx) => {
+  const named = { operation: `quarantine ${change}`, actor: desk.actor }
+  const told = await desk.store.commit(async (tx) => {
     const taken = await takeFromQuarantine(tx, id, (mail) =>
       change === 'release' ? intoMailboxes(desk, tx, mail, nowMs) : Promise.resolve(),
     )
     if (taken === undefined) throw unknown(id)
     const detail = `${taken.recipients.join(', ')}: ${taken.reason}`
-    await audit(tx, { nowMs, actor: desk.actor, operation: `quarantine ${change}`, subject: String(id), detail })
+    await audit(tx, { nowMs, ...named, subject: String(id), detail })
+    const events = taken.recipients.map((recipient) =>
+      administered({ ...named, messageId: taken.messageId, recipient }),
+    )
+    await addTrace(tx, entriesOf(events, nowMs))
+    return events
   })
+  for (const event of told) say(event)
 }
 
 async function intoMailboxes(desk: Desk, tx: Tx, mail: QuarantinedMail, nowMs: number): Promise<void> {

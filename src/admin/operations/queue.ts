@@ -1,12 +1,13 @@
 /** The queue, and what is held for the postmaster. */
+import { say } from '../../base/events.ts'
 import { foreignText } from '../../base/limits.ts'
-import { type MailEvent, sentenceOf } from '../../base/mail-events.ts'
+import { type MailEvent, administered, sentenceOf } from '../../base/mail-events.ts'
 import { parseDomain } from '../../message/address.ts'
 import { audit } from '../../store/audit.ts'
 import { noteChange } from '../../store/changes.ts'
 import { type QueueFilter, type QueueItem, holdItems, listQueue, releaseItems, removeItems } from '../../store/queue.ts'
 import type { Tx } from '../../store/schema.ts'
-import { type TraceEntry, eventOf, traceOf } from '../../store/trace.ts'
+import { type TraceEntry, addTrace, entriesOf, eventOf, traceOf } from '../../store/trace.ts'
 import { type Desk, needAddress, OperationRefused } from '../desk.ts'
 
 export type QueueChange = 'retry' | 'hold' | 'release' | 'remove'
@@ -21,6 +22,8 @@ export interface QueueWish {
 
 /** Ids named in one audit row; of more, their number is what matters. */
 const IDS_NAMED_MAX = 20
+/** Rows of trace that one command writes: others' mail waits for its transaction. */
+const TRACED_MAX = 10_000
 
 export function listQueued(desk: Desk, wish: QueueWish = {}): Promise<readonly QueueItem[]> {
   return listQueue(desk.store.db, needFilter(wish))
@@ -36,9 +39,16 @@ export async function changeQueue(
 ): Promise<number> {
   const { change, which } = input
   const nowMs = desk.clock.nowMs()
-  const ids = isIds(which) ? await needIds(desk, change, which) : await idsWished(desk, change, which)
+  const items = isIds(which) ? await needItems(desk, change, which) : await itemsWished(desk, change, which)
+  const ids = items.map(({ id }) => id)
+  const told = items
+    .slice(0, TRACED_MAX)
+    .map(({ messageId, recipient }) =>
+      administered({ messageId, recipient, operation: `queue ${change}`, actor: desk.actor }),
+    )
   await desk.store.commit(async (tx) => {
     await CHANGES[change](tx, ids, nowMs)
+    await addTrace(tx, entriesOf(told, nowMs))
     const subject = isIds(which) ? ids.slice(0, IDS_NAMED_MAX).join(',') : JSON.stringify(which)
     await audit(tx, {
       nowMs,
@@ -48,6 +58,7 @@ export async function changeQueue(
       detail: `${ids.length} entries`,
     })
   })
+  for (const event of told) say(event)
   return ids.length
 }
 
@@ -65,18 +76,22 @@ async function retryNow(tx: Tx, ids: readonly number[], nowMs: number): Promise<
 
 const isIds = (which: readonly number[] | QueueWish): which is readonly number[] => Array.isArray(which)
 
-async function needIds(desk: Desk, change: QueueChange, ids: readonly number[]): Promise<readonly number[]> {
-  const states = new Map((await listQueued(desk)).map((item) => [item.id, item.state]))
-  const unknown = ids.find((id) => !states.has(id))
+async function needItems(desk: Desk, change: QueueChange, ids: readonly number[]): Promise<readonly QueueItem[]> {
+  const items = new Map((await listQueued(desk)).map((item) => [item.id, item]))
+  const unknown = ids.find((id) => !items.has(id))
   if (unknown !== undefined)
     throw new OperationRefused(`There is no queue entry ${unknown}; "sealpost queue list" names them`)
-  return change === 'retry' ? ids.filter((id) => states.get(id) === 'ready') : ids
+  return changeable(
+    change,
+    ids.flatMap((id) => items.get(id) ?? []),
+  )
 }
 
-async function idsWished(desk: Desk, change: QueueChange, wish: QueueWish): Promise<readonly number[]> {
-  const items = await listQueued(desk, wish)
-  return items.flatMap(({ id, state }) => (change === 'retry' && state === 'held' ? [] : [id]))
-}
+const itemsWished = async (desk: Desk, change: QueueChange, wish: QueueWish): Promise<readonly QueueItem[]> =>
+  changeable(change, await listQueued(desk, wish))
+
+const changeable = (change: QueueChange, items: readonly QueueItem[]): readonly QueueItem[] =>
+  change === 'retry' ? items.filter(({ state }) => state === 'ready') : items
 
 function needFilter({ domain, sender, state }: QueueWish): QueueFilter {
   const parsed = domain === undefined ? undefined : parseDomain(domain)
