@@ -13,6 +13,8 @@ export interface Load {
   readonly mails: number
   /** As many begin in a second, whether those before are done or not; without it, as soon as there is a connection. */
   readonly perSecond?: number
+  /** Called when all connections stand and have signed in. */
+  readonly onConnected?: () => Promise<void>
   /** The `index`th mail, dots doubled, with the CRLF at its end. */
   readonly mail: (index: number) => Buffer
 }
@@ -20,6 +22,7 @@ export interface Load {
 /** How long each mail took to the reply behind its end, in ms: from MAIL, or from when it was due (`perSecond`). */
 export async function handIn(load: Load): Promise<number[]> {
   const clients = await Promise.all(Array.from({ length: load.connections }, () => Client.connect(load)))
+  await load.onConnected?.()
   const firstMs = performance.now()
   let begun = 0
   const times: number[] = []

@@ -39,8 +39,8 @@ export interface Side {
   run(mails: number, pace?: Pace): Promise<number[]>
 }
 
-/** Other connections than usual, and mails that come at a rate of their own. */
-type Pace = Partial<Pick<Load, 'connections' | 'perSecond'>>
+/** Other connections than usual, mails that come at a rate of their own, and when they begin. */
+type Pace = Partial<Pick<Load, 'connections' | 'perSecond' | 'onConnected'>>
 
 export async function versusRows(effort: Effort): Promise<Row[]> {
   const { skip } = needsPostfix()
@@ -171,7 +171,7 @@ async function inboundSide(pair: Pair, drain: SmtpDrain): Promise<Side> {
     name: `Sealpost, in, ${kind}`,
     share: 1,
     pid: pidOf(receiving),
-    run: (count) =>
+    run: (count, pace) =>
       handIn({
         port: receiving.ports.mx,
         from: SENDER,
@@ -179,6 +179,7 @@ async function inboundSide(pair: Pair, drain: SmtpDrain): Promise<Side> {
         connections: CONNECTIONS,
         mails: count,
         mail: (index) => mails[index % mails.length] ?? Buffer.alloc(0),
+        ...pace,
       }),
   }
 }
@@ -208,13 +209,17 @@ interface MeasuredSide {
 }
 
 async function inTurns(sides: readonly Side[], { smoke }: Effort): Promise<MeasuredSide[]> {
-  const mails = smoke ? 40 : 2_000
+  const mails = smoke ? 40 : 3_000
   const measured = sides.map((side): MeasuredSide => ({ side, perSecond: 0, cpuMs: Infinity, times: [] }))
   for (let round = smoke ? ROUNDS : 0; round <= ROUNDS; round++)
     for (const each of measured) {
       const count = Math.max(4, Math.round(mails * each.side.share))
-      const [startMs, startCpuMs] = [performance.now(), await cpuMsOfTree(each.side.pid)]
-      const took = await each.side.run(count)
+      let [startMs, startCpuMs] = [0, 0]
+      const onConnected = async (): Promise<void> => {
+        startCpuMs = await cpuMsOfTree(each.side.pid)
+        startMs = performance.now()
+      }
+      const took = await each.side.run(count, { onConnected })
       const seconds = (performance.now() - startMs) / 1000
       if (round === 0) continue // warms it up
       each.perSecond = Math.max(each.perSecond, count / seconds)

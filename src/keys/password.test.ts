@@ -15,6 +15,17 @@ test('a hash of ours is verified, and two of one password differ', async () => {
   assert.equal(needsNewHash(one), false)
 })
 
+test('who was right a moment ago costs no work, wherever the place in the queue; who was wrong always does', async () => {
+  const passwords = new Passwords()
+  const hash = await passwords.hash('correct horse')
+  assert.equal(await passwords.verify('correct horse', hash), 'right')
+  const order: string[] = []
+  const say = (name: string, verdict: Promise<unknown>) => verdict.then(() => order.push(name))
+  const wrongs = Array.from({ length: 4 }, () => say('wrong', passwords.verify('correct hors', hash)))
+  await Promise.all([...wrongs, say('right', passwords.verify('correct horse', hash))])
+  assert.deepEqual(order, ['right', 'wrong', 'wrong', 'wrong', 'wrong'])
+})
+
 test('a hash of the reference implementation is verified, and due for a new one', async () => {
   const passwords = new Passwords()
   assert.equal(await passwords.verify('password', REFERENCE), 'right')

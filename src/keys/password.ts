@@ -3,6 +3,7 @@ import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Buffer } from 'node:buffer'
 import { utf8 } from '../base/bytes.ts'
+import { RightPasswords } from './right-passwords.ts'
 
 /** Memory, passes and lanes of new hashes. A hash carries its own, so these can be raised at any time. */
 export const ARGON2_MEMORY_KIB = 19_456
@@ -36,6 +37,7 @@ const derive = promisify(argon2)
 /** Serves the whole process; each has its own limit of what runs at once. */
 export class Passwords {
   #running = 0
+  readonly #right = new RightPasswords()
   readonly #waiting: (() => void)[] = []
 
   /** `$argon2id$v=19$m=…,t=…,p=…$salt$hash`. Throws when the password is empty or too long: ask `acceptablePassword` before. */
@@ -52,8 +54,12 @@ export class Passwords {
     }
   }
 
-  /** `hash` is `undefined` for an unknown user: the same work is done, and the answer is "wrong". */
+  /**
+   * `hash` is `undefined` for an unknown user: the same work is done, and the answer is "wrong". Only "right" comes quickly,
+   * when it was the answer a moment ago: whoever hears it knew the password.
+   */
   async verify(password: string, hash: string | undefined): Promise<PasswordVerdict> {
+    if (hash !== undefined && this.#right.has(prepared(password), hash)) return 'right'
     if (this.#waiting.length >= WAITING_MAX) return 'busy'
     await this.#enter()
     try {
@@ -62,7 +68,9 @@ export class Passwords {
       const given = acceptablePassword(password) ? password : ''
       const found = await tagOf(given, salt, parameters, tag.length)
       const equal = timingSafeEqual(found, tag)
-      return equal && known !== undefined && given !== '' ? 'right' : 'wrong'
+      if (!equal || hash === undefined || known === undefined || given === '') return 'wrong'
+      this.#right.add(prepared(given), hash)
+      return 'right'
     } finally {
       this.#leave()
     }
