@@ -180,7 +180,7 @@ async function quarantine(
   await addToQuarantine(tx, {
     bytesId,
     mailFrom: incoming.mailFrom,
-    recipients: held.map((each) => each.address),
+    recipients: held.map(({ account }) => account.address), // an alias may be none when it is released
     reason: [...reasons].join('; '),
     atMs: incoming.nowMs,
     messageId: mail.messageId,

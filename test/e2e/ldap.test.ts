@@ -4,10 +4,13 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { latin1 } from '../../src/base/bytes.ts'
 import { fetchAll } from '../support/pop3-client.ts'
 import { testTls } from '../support/pop3-server.ts'
+import { protectedMail } from '../support/protected-mail.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
 import { BASE_DN, SERVICE_DN, type Slapd, needsSlapd, startSlapd } from '../support/slapd.ts'
+import { smimeIdentity } from '../support/smime-identity.ts'
 import { sendUnauthenticated, submit } from '../support/smtp-client.ts'
 
 const DOMAIN = 'biglobe.example'
@@ -134,6 +137,24 @@ describe('users of a directory', needsSlapd(), () => {
     assert.match(await mx(AZUMA), /^250/)
     const said = provider.log.filter(({ check }) => check === 'users-ldap').map(({ event }) => event)
     assert.deepEqual(said, ['check-failed', 'check-passed'])
+  })
+
+  test('what is held because it was tampered with comes to whose alias it was sent to, when it is released', async () => {
+    await provider.configure({ policy: { onTampered: 'quarantine' } })
+    provider.process?.kill('SIGHUP')
+    await provider.event('reloaded')
+    await fetched(AZUMA, azumasPassword)
+    const signer = smimeIdentity('p256', 'me@other.example')
+    const header = `From: me@other.example\r\nTo: sales@${DOMAIN}\r\nMessage-ID: <1@other.example>\r\n`
+    const signed = latin1(protectedMail({ layering: 'sign', signer, header, body: 'one yen\r\n' }))
+    const message = signed.replace('one yen', 'ten yen')
+    assert.notEqual(message, signed)
+    const to = [`sales@${DOMAIN}`]
+    assert.match(await sendUnauthenticated(provider.ports.mx, 'me@other.example', { to, message }), /^250/)
+    assert.equal((await fetched(AZUMA, azumasPassword)).length, 0)
+    const [held] = await provider.cli(['quarantine', 'list'])
+    await provider.cli(['quarantine', 'release', String(held?.['id'])])
+    assert.match(String(await fetched(AZUMA, azumasPassword)), /ten yen/)
   })
 
   test('StartTLS: with a certificate that is not vouched for, nothing is asked', async () => {
