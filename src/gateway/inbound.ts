@@ -8,6 +8,7 @@ import { unvouchedPolicy } from '../authentication/results.ts'
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import * as mailEvents from '../base/mail-events.ts'
+import { peerGroup } from '../base/peer-address.ts'
 import { Stopwatch } from '../base/stopwatch.ts'
 import type { TrustAnchors } from '../keys/anchors.ts'
 import type { Correspondents } from '../keys/correspondents.ts'
@@ -151,7 +152,9 @@ async function process(deps: InboundDeps, incoming: Incoming, watch: Stopwatch):
   events.took({ ...mail, by: origin.by, tookMs: { receive: receiveMs, ...tookMs } })
   if (isPositive(answer)) return answer
   const refused = mailEvents.refused({ ...mail, ...origin, sender: mailFrom, reply: replyText(answer) })
-  await deps.refusals.tell([...verdicts, refused], origin.peerAddress ?? '', nowMs)
+  const { peerAddress } = origin
+  const source = peerAddress === undefined ? recipients.join() : peerGroup(peerAddress)
+  await deps.refusals.tell([...verdicts, refused], source, nowMs)
   return answer
 }
 
