@@ -6,7 +6,8 @@ import type { Db } from './schema.ts'
 export type Param<Values> = <Name extends keyof Values & string>(name: Name) => Values[Name]
 
 /**
- * `build` runs once for each connection. A value that it does not take from its `Param` is the same in every call; what
+ * Several at once reach the database in the order in which they were called; a server on the network gets them without
+ * waiting for each answer. `build` runs once for each connection. A value that it does not take from its `Param` is the same in every call; what
  * differs in its number, as a list does, has no place here.
  */
 export function prepared<Values extends object, Row>(

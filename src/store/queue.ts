@@ -77,9 +77,8 @@ export interface QueueBatch {
 /** Returns the new ids in the order of `items`. */
 export async function enqueue(tx: Tx, items: readonly NewQueueItem[]): Promise<number[]> {
   if (items.some(({ leasedUntilMs }) => leasedUntilMs === undefined)) aftermathOf(tx).queued = true
-  const ids: number[] = []
-  for (const item of items) ids.push(...(await insertItem(tx, toRow(item))).map(({ id }) => id))
-  return ids
+  const rows = await Promise.all(items.map((item) => insertItem(tx, toRow(item))))
+  return rows.flat().map(({ id }) => id)
 }
 
 /**
@@ -116,13 +115,13 @@ export async function leaseBatches(
   const rows = await query.execute()
   const batches = batchesOf(rows.map((row) => ({ item: toItem(row), sizeBytes: row.size_bytes }))).slice(0, limit)
   const untilMs = nowMs + options.leaseMs
-  for (const { items } of batches) for (const { id } of items) await takeLease(tx, { id, untilMs, node })
+  await Promise.all(batches.flatMap(({ items }) => items.map(({ id }) => takeLease(tx, { id, untilMs, node }))))
   return batches
 }
 
 /** Moves the end of a lease, for a transfer that takes long. */
 export async function renewLease(tx: Tx, ids: readonly number[], untilMs: number): Promise<void> {
-  for (const id of ids) await setDue(tx, { id, untilMs })
+  await Promise.all(ids.map((id) => setDue(tx, { id, untilMs })))
 }
 
 /**
@@ -160,9 +159,11 @@ export async function endWaitsOfWrongClock(
 
 /** Delivered, or returned to the sender in this same transaction. The bytes go when nobody else needs them. */
 export async function removeItems(tx: Tx, ids: readonly number[]): Promise<void> {
-  const bytesIds: BytesId[] = []
-  for (const id of ids) bytesIds.push(...(await deleteItem(tx, { id })).map((row) => row.bytes_id))
-  await releaseBytes(tx, bytesIds)
+  const gone = await Promise.all(ids.map((id) => deleteItem(tx, { id })))
+  await releaseBytes(
+    tx,
+    gone.flat().map((row) => row.bytes_id),
+  )
 }
 
 /** A temporary failure: counts an attempt and keeps the reply for people to read. */

@@ -3,6 +3,9 @@ import { type MailEvent, isMailEvent } from '../base/mail-events.ts'
 import { type Param, prepared } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
 
+/** PostgreSQL indexes 2700 octets at most, and a character may be three of them. */
+const KEY_MAX_CHARS = 880
+
 export interface TraceEntry {
   readonly atMs: number
   /** The Message-ID field's msg-id, angle brackets included (RFC 5322 §3.6.4). */
@@ -31,12 +34,15 @@ export function eventOf({ event, messageId, detail }: TraceEntry): MailEvent | u
 
 /** One entry, or all entries of one step. */
 export async function addTrace(tx: Tx, entries: TraceEntry | readonly TraceEntry[]): Promise<void> {
-  for (const entry of [entries].flat()) await insertEntry(tx, entry)
+  await Promise.all(
+    [entries].flat().map((entry) => insertEntry(tx, { ...entry, messageId: entry.messageId.slice(0, KEY_MAX_CHARS) })),
+  )
 }
 
 /** In the order in which it happened. */
 export async function traceOf(db: Db, messageId: string): Promise<readonly TraceEntry[]> {
-  const rows = await db.selectFrom('trace').selectAll().where('message_id', '=', messageId).orderBy('id').execute()
+  const key = messageId.slice(0, KEY_MAX_CHARS)
+  const rows = await db.selectFrom('trace').selectAll().where('message_id', '=', key).orderBy('id').execute()
   return rows.map((row) => ({ atMs: row.at_ms, messageId: row.message_id, event: row.event, detail: row.detail }))
 }
 

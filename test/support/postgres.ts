@@ -77,6 +77,21 @@ class Server implements PostgresServer {
   }
 
   async start(): Promise<void> {
+    const giveUpMs = performance.now() + START_TIMEOUT_MS
+    for (;;) {
+      try {
+        await this.query(this.url, 'SELECT 1')
+        return
+      } catch (error) {
+        if (performance.now() > giveUpMs) throw new Error(`PostgreSQL does not start: ${this.#said}`, { cause: error })
+      }
+      // it ends at once while children of one that was killed are still about to end
+      if (this.#process === undefined || this.#process.exitCode !== null) this.#spawn()
+      await sleep(30)
+    }
+  }
+
+  #spawn(): void {
     const child = spawn(this.#program, this.#arguments, {
       ...this.#owner,
       cwd: this.#dir,
@@ -85,17 +100,6 @@ class Server implements PostgresServer {
     this.#process = child
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-10_000)))
-    const giveUpMs = performance.now() + START_TIMEOUT_MS
-    for (;;) {
-      try {
-        await this.query(this.url, 'SELECT 1')
-        return
-      } catch (error) {
-        if (performance.now() > giveUpMs || child.exitCode !== null)
-          throw new Error(`PostgreSQL does not start: ${this.#said}`, { cause: error })
-      }
-      await sleep(30)
-    }
   }
 
   async newDatabase(of?: string): Promise<string> {

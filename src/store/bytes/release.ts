@@ -11,13 +11,10 @@ export const IDS_PER_STATEMENT = 500
  * removed a reference; ids that are still in use, or gone already, are left alone.
  */
 export async function releaseBytes(tx: Tx, ids: readonly BytesId[]): Promise<number> {
-  let released = 0
-  for (const id of new Set(ids)) {
-    const gone = await deleteUnused(tx, { id })
-    for (const { file } of gone) if (file !== null) aftermathOf(tx).files.push(file)
-    released += gone.length
-  }
-  return released
+  const gone = await Promise.all([...new Set(ids)].map((id) => deleteUnused(tx, { id })))
+  const files = gone.flat().flatMap(({ file }) => (file === null ? [] : [file]))
+  aftermathOf(tx).files.push(...files)
+  return gone.flat().length
 }
 
 const deleteUnused = prepared((db, param: Param<{ readonly id: BytesId }>) =>

@@ -1,6 +1,6 @@
 /** What several nodes on one PostgreSQL do to each other, and what its loss does to them. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -169,6 +169,14 @@ function values(open: OpenStore): void {
     assert.deepEqual([entry?.message_id, entry?.detail], ['<a\uFFFDb@x>', '\uFFFD'])
   })
 
+  test('a Message-ID as long as one may be, of characters as large as they may be, is found again', async (t) => {
+    const { store } = await open(t)
+    const characters = Array.from({ length: 998 }, () => String.fromCharCode(0x4e00 + randomInt(0x5000)))
+    const messageId = characters.join('')
+    await store.commit((tx) => addTrace(tx, { atMs: 1, messageId, event: 'e', detail: '' }))
+    assert.equal((await traceOf(store.db, messageId)).length, 1)
+  })
+
   test('a number that cannot be held exactly is not rounded', async (t) => {
     const { store } = await open(t)
     await assert.rejects(sql`select 9007199254740993::bigint`.execute(store.db), /9007199254740993/)
@@ -231,6 +239,7 @@ function loss(open: OpenStore, server: () => PostgresServer): void {
     const promised: string[] = []
     let failed = 0
     const ended = new AbortController()
+    t.after(() => ended.abort())
     const client = async (name: number): Promise<void> => {
       for (let at = 0; !ended.signal.aborted; at++) {
         const event = `${name}-${at}`
