@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
 import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { writeCertificatePem } from '../../src/protection/smime/key-files/pem.ts'
 import { needsAll } from '../support/apt.ts'
@@ -11,7 +12,8 @@ import { runWell } from '../support/clients/run.ts'
 import { assertSameBytes, withCrlf } from '../support/clients/same-mail.ts'
 import { type Dovecot, needsDovecot, startDovecot } from '../support/dovecot.ts'
 import { protectedMail } from '../support/protected-mail.ts'
-import { type Provider, makeProvider } from '../support/provider.ts'
+import { type Event, type Provider, makeProvider } from '../support/provider.ts'
+import { type ScriptedDns, startScriptedDns } from '../support/scripted-dns.ts'
 import { smimeIdentity } from '../support/smime-identity.ts'
 import { sendUnauthenticated, submit } from '../support/smtp-client.ts'
 
@@ -21,9 +23,13 @@ const FULL = 'full@biglobe.example'
 const NOWHERE = 'nowhere@biglobe.example'
 const SUZUKI = 'u-suzuki@abc.example'
 const PASSWORD = 'correct horse battery'
+/** Not this machine, as far as its name says. */
+const HOST = 'imap.biglobe.example'
 const QUOTA_BYTES = 10_000
 
 let dovecot: Dovecot
+let dns: ScriptedDns
+let tls: { readonly certificatePem: string; readonly keyPem: string }
 let provider: Provider
 let home: string
 const certificates = new Map<string, ReturnType<typeof certificateOf>>()
@@ -187,7 +193,9 @@ describe('with Dovecot behind', needsDovecot({ curl: 'curl' }), () => {
   before(async () => {
     home = await mkdtemp(join(tmpdir(), 'sealpost-imap-'))
     const quota = { [FULL]: { password: PASSWORD, quotaBytes: QUOTA_BYTES } }
-    dovecot = await startDovecot({ [AZUMA]: { password: PASSWORD }, ...quota })
+    tls = await createTlsCertificate({ hosts: [HOST], nowMs: Date.now() })
+    dovecot = await startDovecot({ users: { [AZUMA]: { password: PASSWORD }, ...quota }, tls })
+    dns = await startScriptedDns({ a: { [HOST]: ['127.0.0.1'] } })
     provider = await makeProvider({
       domains: ['biglobe.example'],
       config: { mailboxes: { lmtp: dovecot.lmtp }, keys: { algorithm: 'ec-p256', openpgp: 'off' } },
@@ -203,6 +211,7 @@ describe('with Dovecot behind', needsDovecot({ curl: 'curl' }), () => {
   after(async () => {
     await provider?.[Symbol.asyncDispose]()
     await dovecot?.[Symbol.asyncDispose]()
+    await dns?.[Symbol.asyncDispose]()
     await rm(home, { recursive: true, force: true })
   })
 
@@ -294,5 +303,22 @@ describe('with Dovecot behind', needsDovecot({ curl: 'curl' }), () => {
     for (const id of ids) await delivered(id, AZUMA)
     for (const id of ids) await numberOf(AZUMA, id)
     assert.deepEqual(await provider.cli(['queue', 'list']), [])
+  })
+  test('on another machine Dovecot gets mail only over TLS, from a host whose certificate names it', async () => {
+    const anchor = join(home, 'anchor.pem')
+    await writeFile(anchor, tls.certificatePem)
+    const lmtp = `${HOST}:${dovecot.lmtpPort}`
+    await provider.configure({ mailboxes: { lmtp }, dns: { resolver: dns.resolver } })
+    await provider.stop()
+    await provider.start()
+    assert.match(await comesIn(AZUMA, 'to-another-machine'), /^250 /)
+    const isIt = (event: Event): boolean => event['messageId'] === '<to-another-machine@biglobe.example>'
+    const deferred = await provider.event('deferred', isIt, 20_000)
+    assert.match(String(deferred['reply']), /^454 4\.7\.\d .*certificate/)
+    await provider.stop()
+    await provider.start({ NODE_EXTRA_CA_CERTS: anchor })
+    await provider.cli(['queue', 'retry', '--all'])
+    const { tls: version, verified } = await provider.event('delivered', isIt, 20_000)
+    assert.deepEqual([version, verified], ['TLSv1.3', 'operator'])
   })
 })

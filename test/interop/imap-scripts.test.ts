@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test, type TestContext } from 'node:test'
+import { createTlsCertificate } from '../../src/keys/certificate-authority.ts'
 import { CORPORA } from '../support/corpora.ts'
 import { type Dovecot, needsDovecot, startDovecot } from '../support/dovecot.ts'
 import { type ImapTalk, talkImap } from '../support/imap-client.ts'
@@ -161,7 +162,8 @@ const skip = names.length === 0 ? { skip: 'no corpora' } : needsDovecot()
 
 describe('imaptest', skip, () => {
   before(async () => {
-    dovecot = await startDovecot({ [READER]: { password: PASSWORD } })
+    const tls = await createTlsCertificate({ hosts: ['imap.biglobe.example'], nowMs: Date.now() })
+    dovecot = await startDovecot({ users: { [READER]: { password: PASSWORD } }, tls })
     const config = { mailboxes: { lmtp: dovecot.lmtp }, keys: { algorithm: 'ec-p256', openpgp: 'off' } }
     provider = await makeProvider({ domains: ['biglobe.example'], config })
     await provider.cli(['user', 'add', READER, '--password-stdin'], `${PASSWORD}\n`)

@@ -22,8 +22,10 @@ export interface DovecotUser {
 export interface Dovecot extends AsyncDisposable {
   /** IMAP, in the clear. */
   readonly port: number
-  /** For `mailboxes.lmtp`. */
+  /** For `mailboxes.lmtp`: the socket. */
   readonly lmtp: string
+  /** LMTP on 127.0.0.1, with STARTTLS by the certificate below. */
+  readonly lmtpPort: number
   log(): string
   start(): Promise<void>
   stop(): Promise<void>
@@ -44,9 +46,14 @@ export function needsDovecot(more: Readonly<Record<string, string>> = {}): { ski
   return { skip: process.getuid?.() === 0 ? false : 'Dovecot starts as root only' }
 }
 
-export async function startDovecot(users: Readonly<Record<string, DovecotUser>>): Promise<Dovecot> {
+export interface DovecotOptions {
+  readonly users: Readonly<Record<string, DovecotUser>>
+  readonly tls: { readonly certificatePem: string; readonly keyPem: string }
+}
+
+export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-dovecot-'))
-  const dovecot = new DovecotProcess(dir, await freePort(), users)
+  const dovecot = new DovecotProcess(dir, [await freePort(), await freePort()], options)
   try {
     await dovecot.start()
   } catch (error) {
@@ -59,20 +66,24 @@ export async function startDovecot(users: Readonly<Record<string, DovecotUser>>)
 class DovecotProcess implements Dovecot {
   readonly port: number
   readonly lmtp: string
+  readonly lmtpPort: number
   readonly #dir: string
   #master: ChildProcess | undefined
   #output = ''
 
-  constructor(dir: string, port: number, users: Readonly<Record<string, DovecotUser>>) {
+  constructor(dir: string, [port, lmtpPort]: readonly [number, number], { users, tls }: DovecotOptions) {
     this.#dir = dir
     this.port = port
+    this.lmtpPort = lmtpPort
     this.lmtp = join(dir, 'run', 'sealpost-lmtp')
     chmodSync(dir, 0o755)
     mkdirSync(join(dir, 'mail'))
     chownSync(join(dir, 'mail'), idOf('-u'), idOf('-g'))
     for (const file of ['sealpost.sieve', '90-sealpost.conf']) copyFileSync(join(FOR_OPERATORS, file), join(dir, file))
     writeFileSync(join(dir, 'users'), Object.entries(users).map(userLine).join(''))
-    writeFileSync(join(dir, 'dovecot.conf'), configuration(dir, port))
+    writeFileSync(join(dir, 'dovecot.conf'), configuration(dir, port, lmtpPort))
+    writeFileSync(join(dir, 'certificate.pem'), tls.certificatePem)
+    writeFileSync(join(dir, 'key.pem'), tls.keyPem, { mode: 0o600 })
   }
 
   log(): string {
@@ -110,11 +121,13 @@ class DovecotProcess implements Dovecot {
 }
 
 /** What an operator's Dovecot has already; then what is for us, and what of that is different in a test. */
-const configuration = (dir: string, port: number): string => `
+const configuration = (dir: string, port: number, lmtpPort: number): string => `
 base_dir = ${dir}/run
 state_dir = ${dir}/state
 log_path = /dev/stderr
-ssl = no
+ssl = yes
+ssl_cert = <${dir}/certificate.pem
+ssl_key = <${dir}/key.pem
 disable_plaintext_auth = no
 default_process_limit = 20
 default_vsz_limit = 512M
@@ -154,6 +167,10 @@ service anvil {
 service lmtp {
   unix_listener sealpost-lmtp {
     user = root
+  }
+  inet_listener lmtp {
+    address = 127.0.0.1
+    port = ${lmtpPort}
   }
 }
 plugin {
