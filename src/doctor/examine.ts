@@ -13,6 +13,7 @@ import { examineMtaSts, examineTlsa } from './dns/transport.ts'
 import { type Finding, trouble } from './finding.ts'
 import { examineListeners } from './listeners.ts'
 import { examineClock, examineDisk, examineFiles } from './machine.ts'
+import { examineMailStore } from './mail-store.ts'
 import type { Patient } from './patient.ts'
 import { examineDatabase, examineKeys, examineQueue, examineSources } from './stored.ts'
 import { examineTls, readCertificates } from './tls.ts'
@@ -27,6 +28,7 @@ export async function examine(config: Config, opened: Opened, nowMs: number): Pr
     examineDisk(config),
     'desk' in opened ? examineStored(opened.desk, opened.users, nowMs) : cannotOpen(opened.why),
     examineListeners(config),
+    examineMailStore(config),
     examineTls(patient),
     examineResolver(patient),
     examineHost(patient, opened),

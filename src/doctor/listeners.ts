@@ -1,12 +1,9 @@
 /** Are our own ports ours, and do they answer? */
-import { type Socket, connect, createServer } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { createServer } from 'node:net'
 import type { Config } from '../config/load.ts'
+import { isWithin, networkList } from '../keys/public-address.ts'
 import { type Finding, good, trouble } from './finding.ts'
-
-const TIMEOUT_MS = 5_000
-/** A greeting is a line; a program that talks on is none of ours. */
-const GREETING_MAX_BYTES = 1_024
+import { greetingOf } from './greeting.ts'
 
 type ListenerName = keyof Config['listeners']
 
@@ -21,8 +18,6 @@ const GREETINGS: Readonly<Record<ListenerName, { readonly tls: boolean; readonly
   http: { tls: false, greeting: undefined },
 }
 
-type Answer = { readonly kind: 'said'; readonly text: string } | { readonly kind: 'silent' | 'refused' | 'no-tls' }
-
 export async function examineListeners({ listeners }: Config): Promise<readonly Finding[]> {
   const names = Object.keys(GREETINGS) as ListenerName[]
   const wanted = names.flatMap((name) => {
@@ -36,7 +31,7 @@ export async function examineListeners({ listeners }: Config): Promise<readonly 
 
 interface Listener {
   readonly name: ListenerName
-  readonly at: { readonly host: string; readonly port: number }
+  readonly at: { readonly host: string; readonly port: number; readonly proxyProtocol?: readonly string[] }
   readonly check: string
 }
 
@@ -54,19 +49,21 @@ const missing = (check: string): Finding =>
 /** `free`: nobody listens, and the server could. */
 async function examineListener({ name, at, check }: Listener): Promise<Finding | 'free'> {
   const { tls, greeting } = GREETINGS[name]
-  const answer = await greetingOf(reachable(at.host), at.port, { tls, waits: greeting !== undefined })
+  const host = reachable(at.host)
+  const proxied = isWithin(networkList(at.proxyProtocol ?? []), host)
+  const answer = await greetingOf({ host, port: at.port }, { tls, speaksFirst: greeting !== undefined, proxied })
   switch (answer.kind) {
     case 'refused':
       return await examineFree({ name, at, check })
     case 'silent':
       if (greeting === undefined) return good(check, 'answers')
       break
-    case 'no-tls':
+    case 'wrong':
       break
     case 'said':
       if (greeting?.test(answer.text) === true) return good(check, 'answers')
   }
-  return trouble(check, 'broken', 'something else answers there, or nothing within 5 seconds', {
+  return trouble(check, 'broken', 'something else answers there, or nobody in time', {
     why: 'Another program has the port: users and other servers reach that one.',
     remedy: `ss -ltnp 'sport = :${at.port}' says which; stop it, or set "listeners.${name}.port"`,
   })
@@ -91,29 +88,6 @@ async function examineFree({ name, at, check }: Listener): Promise<Finding | 'fr
 
 /** An address that stands for all is reached by the loopback. */
 const reachable = (host: string): string => ({ '::': '127.0.0.1', '0.0.0.0': '127.0.0.1' })[host] ?? host
-
-function greetingOf(host: string, port: number, { tls, waits }: { tls: boolean; waits: boolean }): Promise<Answer> {
-  return new Promise((resolve) => {
-    // whether the certificate is good is looked at elsewhere: here it is asked who is there
-    const socket: Socket = tls ? connectTls({ host, port, rejectUnauthorized: false }) : connect({ host, port })
-    let text = ''
-    const settle = (answer: Answer): void => {
-      clearTimeout(limit)
-      socket.destroy()
-      resolve(answer)
-    }
-    const limit = setTimeout(() => settle({ kind: waits ? 'no-tls' : 'silent' }), TIMEOUT_MS)
-    socket.once(tls ? 'secureConnect' : 'connect', () => (waits ? undefined : settle({ kind: 'silent' })))
-    socket.once('error', (error: NodeJS.ErrnoException) =>
-      settle({ kind: error.code === 'ECONNREFUSED' ? 'refused' : 'no-tls' }),
-    )
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1')
-      if (text.includes('\n') || text.length > GREETING_MAX_BYTES) settle({ kind: 'said', text })
-    })
-    socket.once('close', () => settle({ kind: 'no-tls' }))
-  })
-}
 
 /** The code of the error, or nothing when the port is free. */
 function tryToListen(host: string, port: number): Promise<string | undefined> {

@@ -22,7 +22,8 @@ describe('sealpost doctor', needsUnbound(), () => {
   let stranger: Server
 
   before(async () => {
-    provider = await makeProvider({ domains: [RIGHT, WRONG] })
+    const listeners = { submissions: { proxyProtocol: ['127.0.0.0/8'] } }
+    provider = await makeProvider({ domains: [RIGHT, WRONG], config: { listeners } })
     const keys = await provider.cli(['dkim', 'add', RIGHT, '--selector', 'one'])
     for (const { selector } of keys) await provider.cli(['dkim', 'use', RIGHT, String(selector), '--unchecked'])
     const published = String(keys.find(({ selector }) => selector === 'one-ed25519')?.['record'])
@@ -121,24 +122,31 @@ describe('sealpost doctor', needsUnbound(), () => {
 
   test('a port that somebody else has, one where nobody listens, and no TLS record for another certificate', async () => {
     const { port } = stranger.address() as AddressInfo
-    await provider.configure({ listeners: { pop3: { port } }, hostname: 'mx.nec.example' })
+    await provider.configure({
+      listeners: { pop3: { port } },
+      hostname: 'mx.nec.example',
+      mailboxes: { lmtp: `127.0.0.1:${port}` },
+    })
     const { code, findings } = await doctor()
     assert.deepEqual(
       levels(findings, [
         `port ${port} (pop3)`,
+        `mail store 127.0.0.1:${port}`,
         'TLS certificate: names',
         'address of mx.nec.example',
         `TLSA of mx.nec.example`,
       ]),
       {
         [`port ${port} (pop3)`]: 'broken',
+        [`mail store 127.0.0.1:${port}`]: 'broken',
         'TLS certificate: names': 'broken',
         'address of mx.nec.example': 'broken',
         'TLSA of mx.nec.example': 'hint',
       },
     )
     assert.equal(code, 1)
-    await provider.configure({ listeners: { pop3: { port: provider.ports.pop3 } }, hostname: HOST })
+    const listeners = { pop3: { port: provider.ports.pop3 } }
+    await provider.configure({ listeners, hostname: HOST, mailboxes: { lmtp: null } })
   })
 
   test('the server is down, the master key is open to others, the name server too is silent', async () => {
