@@ -30,6 +30,7 @@ describe('PostgreSQL', needsPostgres(), () => {
   const open = (t: TestContext): Promise<Opened> => openPostgresStore(server, url, t)
   leases(open)
   newsAndClock(open)
+  again(open)
   values(open)
   loss(open, () => server)
 })
@@ -159,6 +160,26 @@ function newsAndClock(open: OpenStore): void {
     const done = await Promise.all([add(opened.store), add(other)])
     assert.deepEqual(done.toSorted(), ['added', 'seen'])
   })
+}
+
+function again(open: OpenStore): void {
+  const cases: readonly [code: string, timesMet: number, outcome: 'fulfilled' | 'rejected', why: string][] = [
+    ['40001', 3, 'fulfilled', 'what met another transaction three times is done again'],
+    ['40P01', 3, 'fulfilled', 'so is what was a deadlock'],
+    ['40001', 99, 'rejected', 'but not for ever'],
+    ['22012', 3, 'rejected', 'what is wrong by itself is not'],
+  ]
+  for (const [code, timesMet, outcome, why] of cases)
+    test(why, async (t) => {
+      const { store } = await open(t)
+      let runs = 0
+      const work = store.commit(async (tx) => {
+        if (runs++ < timesMet)
+          await sql`do ${sql.raw(`$$ begin raise exception 'met' using errcode = '${code}'; end $$`)}`.execute(tx)
+      })
+      const [result] = await Promise.allSettled([work])
+      assert.equal(result.status, outcome)
+    })
 }
 
 function values(open: OpenStore): void {
