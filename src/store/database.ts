@@ -7,8 +7,7 @@ import { LargeFiles } from './bytes/large-files.ts'
 import type { LargeObjects } from './bytes/large-objects.ts'
 import { MessageBytes } from './bytes/message-bytes.ts'
 import { Changes } from './changes.ts'
-import { copyInto, CopyRefused, type StoreCopy } from './copy.ts'
-import { isPostgresUrl, openPostgres } from './dialect/postgres.ts'
+import type { StoreCopy } from './copy.ts'
 import { openSqlite } from './dialect/sqlite.ts'
 import type { Dialect } from './dialect/dialect.ts'
 import { migrate, type Migrated, refuseOtherVersion } from './migrations/list.ts'
@@ -90,6 +89,7 @@ export async function copyStoreTo(
   to: string,
   { dir, ...how }: Pick<StoreOptions, 'dir'> & Pick<StoreCopy, 'actor' | 'progress'>,
 ): Promise<Readonly<Record<string, number>>> {
+  const { copyInto, CopyRefused } = await import('./copy.ts')
   if (!isPostgresUrl(to)) throw new CopyRefused('A store is copied to PostgreSQL: postgres://user@host/database')
   const source = await openDialect({ dir })
   try {
@@ -115,10 +115,12 @@ async function openDialect({
   migrate: patient = false,
 }: Pick<StoreOptions, 'dir' | 'url' | 'migrate'>): Promise<Dialect> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  return isPostgresUrl(url)
-    ? openPostgres(url, join(dir, BYTES_FOLDER), { patient })
-    : openSqlite(join(dir, DATABASE_FILE))
+  if (!isPostgresUrl(url)) return openSqlite(join(dir, DATABASE_FILE))
+  const { openPostgres } = await import('./dialect/postgres.ts')
+  return openPostgres(url, join(dir, BYTES_FOLDER), { patient })
 }
+
+const isPostgresUrl = (url: string): boolean => /^postgres(?:ql)?:\/\//.test(url)
 
 async function assemble(
   dialect: Dialect,

@@ -6,7 +6,7 @@ import { isLoopback } from '../base/peer-address.ts'
 import type { Config } from '../config/load.ts'
 import { FileSource } from '../keys/user-sources/file-source.ts'
 import type { LdapServer } from '../keys/user-sources/ldap/connection.ts'
-import { LdapSource } from '../keys/user-sources/ldap/ldap-source.ts'
+import type { LdapSource } from '../keys/user-sources/ldap/ldap-source.ts'
 import type { UserSource } from '../keys/user-sources/user-source.ts'
 import { Users } from '../keys/user-sources/users.ts'
 
@@ -31,7 +31,8 @@ async function ldapSource({ clock }: Desk, ldap: Ldap): Promise<LdapSource> {
     timeoutMs: ldap.timeoutSeconds * 1000,
     cacheMs: ldap.cacheSeconds * 1000,
   }
-  return new LdapSource(settings, clock)
+  const { LdapSource: Source } = await import('../keys/user-sources/ldap/ldap-source.ts')
+  return new Source(settings, clock)
 }
 
 /** An empty one would sign in as nobody, and the directory would say that all is well (RFC 4513). */

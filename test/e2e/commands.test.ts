@@ -35,8 +35,10 @@ function leaves(command: Command, typed: readonly string[] = []): ReadonlyMap<st
   return new Map(command.commands.flatMap((each) => [...leaves(each, [...typed, each.name()])]))
 }
 
+const everything = await program()
+
 describe('help', () => {
-  const named = leaves(program())
+  const named = leaves(everything)
   test('the commands of the contract are there', () =>
     assert.deepEqual(
       COMMANDS.filter((name) => !named.has(name)),
@@ -151,7 +153,7 @@ describe('user, key, trust', () => {
 
   test('people get tables and sentences', async () => {
     const { stdout } = await runCommand(['user', 'list', '--config', provider.configFile])
-    assert.match(stdout, /^ADDRESS +STATUS +CREATED\nann@a\.example +active +\d{4}-/)
+    assert.match(stdout, /^ADDRESS +STATUS +SOURCE +CREATED\nann@a\.example +active +table +\d{4}-/)
   })
 
   test('key export gives the public key only; the private one under a password, with an audit row', async () => {

@@ -15,8 +15,6 @@ const PIECE_WRITERS_MAX = 4
 /** SQLSTATE of what comes of two transactions meeting each other: serialization, deadlock, lock not had, unique key. */
 const WORTH_AGAIN = new Set(['40001', '40P01', '55P03', '23505'])
 
-export const isPostgresUrl = (url: string): boolean => /^postgres(?:ql)?:\/\//.test(url)
-
 /**
  * Opens the database at `url`; `folder` is for files that are needed for a moment. Throws when it cannot be reached. `patient`:
  * no statement is given up, however long it takes.
