@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { latin1 } from '../../src/base/bytes.ts'
+import { Passwords } from '../../src/keys/password.ts'
 import { fetchAll } from '../support/pop3-client.ts'
 import { testTls } from '../support/pop3-server.ts'
 import { protectedMail } from '../support/protected-mail.ts'
@@ -15,6 +16,8 @@ import { sendUnauthenticated, submit } from '../support/smtp-client.ts'
 
 const DOMAIN = 'biglobe.example'
 const [AZUMA, SUZUKI, TANAKA] = [`t-azuma@${DOMAIN}`, `u-suzuki@${DOMAIN}`, `tanaka@${DOMAIN}`]
+/** In a file, beside the directory. */
+const SATO = `sato@${DOMAIN}`
 const secret = (): string => randomBytes(9).toString('hex')
 const [azumasPassword, suzukisPassword, tanakasPassword] = [secret(), secret(), secret()]
 
@@ -29,7 +32,9 @@ describe('users of a directory', needsSlapd(), () => {
     provider = await makeProvider({ domains: [DOMAIN], config: { listeners: { http: null } } })
     await writeFile(join(provider.configFile, '..', 'ldap-ca.pem'), testTls('slapd').certificatePem)
     await writeFile(join(provider.configFile, '..', 'ldap-password'), `${slapd.servicePassword}\n`)
-    await provider.configure({ accounts: { ldap: ldapSettings() } })
+    const hash = await new Passwords().hash(suzukisPassword)
+    await writeFile(join(provider.configFile, '..', 'users'), `${SATO}:${hash}:office@${DOMAIN}\n`)
+    await provider.configure({ accounts: { file: 'users', ldap: ldapSettings() } })
     await provider.start()
   })
   after(async () => {
@@ -97,6 +102,15 @@ describe('users of a directory', needsSlapd(), () => {
     const { reply } = await send(AZUMA, suzukisPassword, SUZUKI)
     assert.match(reply, /^535/)
     assert.match(await mx(`"*)(mail=*"@${DOMAIN}`), /^550 5\.1\.1/)
+  })
+
+  test('a user of a file is asked for before the directory: signs in, gets mail, by an alias too', async () => {
+    assert.match((await send(SATO, suzukisPassword, AZUMA)).reply, /^250/)
+    assert.match(await mx(`office@${DOMAIN}`), /^250/)
+    assert.equal((await fetched(SATO, suzukisPassword)).length, 1)
+    assert.equal((await sources())[SATO], 'file active')
+    await provider.event('stored', (event) => event['recipient'] === AZUMA && event['session'] === undefined)
+    assert.equal((await fetched(AZUMA, azumasPassword)).length, 1)
   })
 
   test('an empty password never reaches the directory', async () => {
