@@ -154,6 +154,8 @@ test('policy: own domains and peers are surrogates; one domain may differ', () =
   assert.equal(other.noKey, 'require')
   assert.deepEqual(other.encryption, {})
   assert.deepEqual(outboundPolicyFor(settings, domain('abc.com')).encryption, { cipher: 'aes-256-gcm' })
+  assert.equal(outboundPolicyFor(settings, domain('nec.co.us')), outboundPolicyFor(settings, domain('abc.com')))
+  assert.notEqual(outboundPolicyFor(config('domains: [abc.com]'), domain('nec.co.us')).surrogate, true, 'another file')
   assert.equal(inboundPolicyFor(settings, domain('abc.com')).onTampered, 'discard')
   assert.equal(inboundPolicyFor(settings, domain('example.org')).onTampered, 'quarantine')
 })

@@ -7,10 +7,27 @@ import type { Settings } from './schema.ts'
 
 type PolicyFacts = Pick<Settings, 'domains' | 'peers' | 'policy'>
 
+/** Of each configuration, those that were asked for: it does not change, and names few domains. */
+const made = new WeakMap<PolicyFacts, Map<string, OutboundPolicy>>()
+
 /** For mail to recipients in `domain`. */
 export function outboundPolicyFor(settings: PolicyFacts, domain: Domain): OutboundPolicy {
-  const { policy } = settings
-  const own = policy.perDomain[domain] ?? {}
+  const surrogate = settings.domains.includes(domain) || settings.peers.includes(domain)
+  const named = Object.hasOwn(settings.policy.perDomain, domain) ? domain : undefined
+  const policies = made.get(settings) ?? new Map<string, OutboundPolicy>()
+  const kind = `${named ?? ''} ${surrogate}`
+  const policy = policies.get(kind) ?? makeOutboundPolicy(settings.policy, named, surrogate)
+  made.set(settings, policies.set(kind, policy))
+  return policy
+}
+
+/** `named`: a domain with settings of its own. */
+function makeOutboundPolicy(
+  policy: PolicyFacts['policy'],
+  named: Domain | undefined,
+  surrogate: boolean,
+): OutboundPolicy {
+  const own = (named && policy.perDomain[named]) ?? {}
   const profile = PROFILES[own.profile ?? policy.profile]
   /** `auto` is what the profile says. One for the domain comes before single settings for all domains. */
   const chosen = <Name extends keyof Profile>(name: Name): Profile[Name] => {
@@ -26,7 +43,7 @@ export function outboundPolicyFor(settings: PolicyFacts, domain: Domain): Outbou
     autocryptKeys: own.autocryptKeys ?? policy.autocryptKeys,
     layering: own.layering ?? policy.layering,
     revocation: own.revocation ?? policy.revocation,
-    surrogate: settings.domains.includes(domain) || settings.peers.includes(domain),
+    surrogate,
     headerProtection: own.headerProtection ?? policy.headerProtection,
     subject: own.subject ?? policy.subject,
     encryption: { ...(cipher !== undefined && { cipher }), ...(keyTransport !== undefined && { keyTransport }) },

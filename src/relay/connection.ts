@@ -169,6 +169,8 @@ export class RelayConnection {
   readonly #smtp: SMTPConnection
   readonly #inner: Inner
   readonly #timeouts: RelayTimeouts
+  /** Said before the first message, and never again. */
+  readonly #offers: Offers
   #ended = false
   /** A transaction may be open at the server: RSET first. */
   #dirty = false
@@ -184,6 +186,11 @@ export class RelayConnection {
     this.#smtp = smtp
     this.#inner = innerOf(smtp)
     this.#timeouts = to.timeouts
+    this.#offers = {
+      extensions: new Set(this.#inner._supportedExtensions),
+      sizeMaxBytes: this.#inner._maxAllowedSize,
+      secure: smtp.secure,
+    }
     this.hostName = to.hostName
     this.tls = tlsOf(this.#socket(), typeof to.verify !== 'string')
     // the data is not the library's to write: it only hears the replies to it
@@ -203,7 +210,7 @@ export class RelayConnection {
 
   /** Why the message can never go this way, known before a word of it is said. */
   refusalOf(mail: OutgoingMail): Reply | undefined {
-    return refusalBeforeMail(mail, this.#offers(), this.hostName)
+    return refusalBeforeMail(mail, this.#offers, this.hostName)
   }
 
   /** Before another message: ends what the last one left open. False when the session cannot be used any more. */
@@ -232,7 +239,6 @@ export class RelayConnection {
    */
   async send(mail: OutgoingMail, content: ContentSource): Promise<SendReport> {
     assert(!this.#ended && this.#current === undefined, 'one message at a time')
-    const offers = this.#offers()
     const refusal = this.refusalOf(mail)
     if (refusal !== undefined) return { results: this.#all(mail, 'failed', refusal, false), untouched: false }
     this.messages++
@@ -246,7 +252,7 @@ export class RelayConnection {
     if (ending.stage === 'sending' || ending.lost) this.close()
     if (ending.unreadable !== undefined) throw ending.unreadable
     const untouched = ending.lost && ending.stage === 'envelope' && ending.refused.size === 0 && !ending.timedOut
-    return { results: resultsOf(mail, ending, this.hostName, offers.extensions.has('DSN')), untouched }
+    return { results: resultsOf(mail, ending, this.hostName, this.#offers.extensions.has('DSN')), untouched }
   }
 
   /** Says good-bye and closes, without waiting for it. */
@@ -271,14 +277,6 @@ export class RelayConnection {
 
   #socket(): Socket | undefined {
     return this.#smtp._socket || undefined
-  }
-
-  #offers(): Offers {
-    return {
-      extensions: new Set(this.#inner._supportedExtensions),
-      sizeMaxBytes: this.#inner._maxAllowedSize,
-      secure: this.#smtp.secure,
-    }
   }
 
   /** MAIL to the reply after the final dot. The library speaks the envelope, and hears the replies; the data is ours. */
@@ -358,7 +356,7 @@ export class RelayConnection {
     }
     if (!line.startsWith('RCPT TO:')) return line
     const path = mail.recipients[this.#rcptIndex++]
-    return path === undefined ? line : line + rcptParameters(path, this.#offers())
+    return path === undefined ? line : line + rcptParameters(path, this.#offers)
   }
 
   #all(mail: OutgoingMail, outcome: 'deferred' | 'failed', answer: Reply, remoteSaid: boolean): RecipientResult[] {

@@ -5,24 +5,30 @@
 import { Buffer } from 'node:buffer'
 import { CR, LF } from '../base/bytes.ts'
 
+/** With the byte before or behind it; the edges of a chunk are looked at apart. */
+const BARE = /\r[^\n]|(?<=[^\r])\n/
+/** Looked at as one text: a chunk can be a mail of megabytes. */
+const PIECE_BYTES = 64 * 2 ** 10
+
 export class LineEndCheck {
   #last = 0
 
   /** False when a bare CR or LF is in what has been given so far. */
   accepts(chunk: Uint8Array): boolean {
-    if (chunk.length === 0) return true
-    if (this.#last === CR && chunk[0] !== LF) return false
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    if (bytes[0] === LF && this.#last !== CR) return false
-    for (let at = bytes.indexOf(LF, 1); at >= 0; at = bytes.indexOf(LF, at + 1)) if (bytes[at - 1] !== CR) return false
-    for (let at = bytes.indexOf(CR); at >= 0 && at < bytes.length - 1; at = bytes.indexOf(CR, at + 1))
-      if (bytes[at + 1] !== LF) return false
-    this.#last = bytes[bytes.length - 1] as number
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES)
+      if (!this.#acceptsPiece(bytes.subarray(at, at + PIECE_BYTES))) return false
     return true
   }
 
   /** False when the message ended in a bare CR. */
   ends(): boolean {
     return this.#last !== CR
+  }
+
+  #acceptsPiece(piece: Buffer): boolean {
+    if ((this.#last === CR) !== (piece[0] === LF)) return false
+    this.#last = piece[piece.length - 1] as number
+    return !BARE.test(piece.toString('latin1'))
   }
 }

@@ -77,3 +77,12 @@ for (const [body, whole] of lines)
       assert.equal(accepted && check.ends(), whole, `in pieces of ${size}`)
     }
   })
+
+test('line ends of a large chunk, where it is looked at in pieces', () => {
+  for (const lineEnd of ['\r\n', '\n', '\r'])
+    for (let before = 65_530; before <= 65_540; before++) {
+      const check = new LineEndCheck()
+      const accepted = check.accepts(Buffer.from(`${'a'.repeat(before)}${lineEnd}b`))
+      assert.equal(accepted, lineEnd === '\r\n', `${before} bytes before`)
+    }
+})
