@@ -178,3 +178,11 @@ test('so many new users at once are served, the rest come back', async (t) => {
   assert.equal(later.length, 60 - 52)
   assert.equal(typeof (await users.receiving(many.at(-1) as Address)), 'object')
 })
+
+test('a user whose password was right a moment ago, and who is suspended since, does not come in', async (t) => {
+  const { users, store, addOwn } = await provider(t)
+  await addOwn(AZUMA, 'secret')
+  assert.equal(typeof (await users.signIn(AZUMA, 'secret')), 'object')
+  await store.commit((tx) => setAccountStatus(tx, AZUMA, 'suspended'))
+  assert.equal(await users.signIn(AZUMA, 'secret'), 'wrong')
+})
