@@ -26,12 +26,14 @@ export class RightPasswords {
   }
 
   add(password: Uint8Array, hash: string): void {
+    const nowMs = this.#monotonicMs()
+    for (const [oldest, untilMs] of this.#until) {
+      if (untilMs > nowMs && this.#until.size < REMEMBERED_MAX) break
+      this.#until.delete(oldest)
+    }
     const digest = this.#digest(password, hash)
     this.#until.delete(digest)
-    this.#until.set(digest, this.#monotonicMs() + RIGHT_FOR_MS)
-    if (this.#until.size <= REMEMBERED_MAX) return
-    const [oldest] = this.#until.keys()
-    if (oldest !== undefined) this.#until.delete(oldest)
+    this.#until.set(digest, nowMs + RIGHT_FOR_MS)
   }
 
   #digest(password: Uint8Array, hash: string): string {
