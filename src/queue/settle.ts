@@ -38,7 +38,7 @@ export async function prepareSettlement(
     hostname: deps.hostname,
     nowMs,
     giveUpAfterMs: now.schedule.giveUpAfterMs,
-    originalHeader: await headerOrNothing(deps, batch),
+    originalHeader: await returnedHeader(deps, batch),
   })
   if (notice === undefined) return { verdicts, notice, nowMs }
   return { verdicts, notice: { ...notice, sealed: await deps.store.bytes.seal(notice.bytes) }, nowMs }
@@ -155,18 +155,17 @@ function retriesAlike(verdicts: readonly ItemVerdict[]): Iterable<Retries> {
 
 /**
  * Of an opened message only the Message-ID, which stood outside: the report goes over the wire, and the rest of the header
- * may have been hidden. A message whose bytes are damaged is returned without its header: better than not at all.
+ * may have been hidden. So, too, of a message whose bytes cannot be read: better than no report at all.
  */
-async function headerOrNothing(deps: SettleDeps, batch: QueueBatch): Promise<Uint8Array | undefined> {
+async function returnedHeader(deps: SettleDeps, batch: QueueBatch): Promise<Uint8Array | undefined> {
+  const { messageId = '' } = batch.items[0] ?? {}
+  const messageIdAlone = messageId === '' ? undefined : writeFields([makeField('Message-ID', messageId)])
+  if (batch.items.some(isOpened)) return messageIdAlone
   try {
-    const opened = batch.items.find(isOpened)
-    if (opened !== undefined)
-      return opened.messageId === '' ? undefined : writeFields([makeField('Message-ID', opened.messageId)])
     return await readHeader(deps.store.bytes.stream(batch.bytesId))
   } catch (error) {
-    const { messageId = '' } = batch.items[0] ?? {}
     events.trouble({ messageId, during: 'reading the header of a message to be returned', error })
-    return undefined
+    return messageIdAlone
   }
 }
 

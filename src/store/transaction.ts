@@ -1,5 +1,6 @@
 /** Group commit: everything that waits at one moment shares one transaction, and so one fsync. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import * as events from '../base/events.ts'
 import type { Dialect } from './dialect/dialect.ts'
 import type { Tx } from './schema.ts'
 
@@ -134,9 +135,16 @@ export class Committer {
         done.push(() => resolve(value))
       }
       return done
-    } catch {
+    } catch (error) {
       await this.#dialect.rollback()
+      const done = await this.#runEachAlone(tx, group, aftermath)
+      if (done.length === group.length)
+        events.trouble({ during: 'a commit, which went through the second time', error })
+      return done
     }
+  }
+
+  async #runEachAlone(tx: Tx, group: readonly Waiting[], aftermath: Aftermath): Promise<(() => void)[]> {
     await this.#dialect.begin()
     aftermath.files.length = 0
     const done: (() => void)[] = []
