@@ -7,7 +7,7 @@ import path from 'node:path'
 import { requireNode, ROOT, runStep, type Step, type StepResult } from './step.ts'
 import { checkSteps, testStep } from './steps.ts'
 
-const FUZZ_SECONDS = 4
+const FUZZ_SECONDS = 3
 /** A test file under test/ starts servers and real clients, and moves large mails. */
 const TEST_TIMEOUT_MS = 300_000
 /** A step that takes longer hangs; on a quiet machine all of them together take some twelve minutes. */
