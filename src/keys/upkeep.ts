@@ -20,9 +20,11 @@ export interface UpkeepRules {
   readonly validityDays: number
 }
 
-/** Users that are looked at in one go, and the pause after them: of a million users nobody's mail waits for this. */
+/** Users that are looked at in one go. */
 const USERS_AT_ONCE = 10
-const PAUSE_MS = 10
+/** A pause is so many times as long as what went before it: nobody's mail waits for this, however many users there are. */
+const PAUSE_FACTOR = 19
+const PAUSE_MIN_MS = 10
 
 /**
  * Each user in a transaction of their own; what cannot be done for one is said, and done for the others. Ends early when
@@ -36,12 +38,13 @@ export async function keepUpKeys(
 ): Promise<void> {
   let last = 0
   for (;;) {
+    const beganMs = performance.now()
     const accounts = await accountsAfter(deps.store.db, last, USERS_AT_ONCE)
     for (const { address, status } of accounts)
       if (status !== 'removed' && !isStopping()) await keepUp(deps, address, rules, nowMs)
     last = accounts.at(-1)?.id ?? last
     if (accounts.length < USERS_AT_ONCE || isStopping()) return
-    await sleep(PAUSE_MS, undefined, { ref: false })
+    await sleep(Math.max(PAUSE_MIN_MS, PAUSE_FACTOR * (performance.now() - beganMs)), undefined, { ref: false })
   }
 }
 
