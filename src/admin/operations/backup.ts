@@ -41,7 +41,7 @@ export async function makeBackup(
   const { config, store, clock, actor } = desk
   if (store.isShared)
     throw new OperationRefused(
-      'The database is on a server: copy it with pg_dump, and keep master.key apart from the copy',
+      `The database is on a server: copy it with pg_dump${config.store.bucket === null ? '' : ', then what is in the bucket'}, and keep master.key apart from the copy`,
     )
   const to = resolve(input.to)
   const { masterKey } = store.dataKeys

@@ -1,10 +1,14 @@
 /** Mail that the policy keeps from the reader until a postmaster has looked at it. */
+import { isAscii } from 'node:buffer'
 import { say } from '../../base/events.ts'
 import { administered } from '../../base/mail-events.ts'
-import { findAccount } from '../../store/accounts.ts'
+import { hasMailStore } from '../../config/mailboxes-schema.ts'
+import { type Address, domainOf } from '../../message/address.ts'
+import { type Account, findAccount } from '../../store/accounts.ts'
 import { audit } from '../../store/audit.ts'
 import { addToMailbox } from '../../store/mailboxes.ts'
 import { type QuarantinedMail, listQuarantine, takeFromQuarantine } from '../../store/quarantine.ts'
+import { type NewQueueItem, enqueue } from '../../store/queue.ts'
 import type { Tx } from '../../store/schema.ts'
 import { addTrace, entriesOf } from '../../store/trace.ts'
 import { type Desk, OperationRefused } from '../desk.ts'
@@ -20,7 +24,10 @@ export async function* readQuarantined(desk: Desk, input: { id: number }): Async
   yield* desk.store.bytes.stream(mail.bytesId)
 }
 
-/** `release`: into the mailboxes of its recipients, as it arrived. `remove`: gone; nobody is told. */
+/**
+ * `release`: to its recipients, as it arrived: into their mailboxes here, or to the mail store behind us; refused, and all of it stays, when one of them has no
+ * account. `remove`: gone; nobody is told.
+ */
 export async function changeQuarantined(
   desk: Desk,
   input: { id: number; change: 'release' | 'remove' },
@@ -30,7 +37,7 @@ export async function changeQuarantined(
   const named = { operation: `quarantine ${change}`, actor: desk.actor }
   const told = await desk.store.commit(async (tx) => {
     const taken = await takeFromQuarantine(tx, id, (mail) =>
-      change === 'release' ? intoMailboxes(desk, tx, mail, nowMs) : Promise.resolve(),
+      change === 'release' ? deliver(desk, tx, mail, nowMs) : Promise.resolve(),
     )
     if (taken === undefined) throw unknown(id)
     const detail = `${taken.recipients.join(', ')}: ${taken.reason}`
@@ -44,13 +51,47 @@ export async function changeQuarantined(
   for (const event of told) say(event)
 }
 
-async function intoMailboxes(desk: Desk, tx: Tx, mail: QuarantinedMail, nowMs: number): Promise<void> {
+async function deliver(desk: Desk, tx: Tx, mail: QuarantinedMail, nowMs: number): Promise<void> {
   const sizeBytes = await desk.store.bytes.sizeBytes(mail.bytesId)
   if (sizeBytes === undefined) throw new OperationRefused(`The message of quarantine entry ${mail.id} is gone`)
+  const accounts: Account[] = []
   for (const recipient of mail.recipients) {
     const account = await findAccount(tx, recipient)
-    if (account !== undefined)
-      await addToMailbox(tx, { accountId: account.id, bytesId: mail.bytesId, sizeBytes, receivedMs: nowMs })
+    // one left out would end in silence: the bytes go with the entry
+    if (account === undefined)
+      throw new OperationRefused(
+        `${recipient} has no account any more; "sealpost quarantine show ${mail.id}" has the message, "remove" drops it`,
+      )
+    accounts.push(account)
+  }
+  if (hasMailStore(desk.config.mailboxes)) {
+    await enqueue(
+      tx,
+      accounts.map((account) => mailStoreItem(mail, account.address, nowMs)),
+    )
+    return
+  }
+  for (const { id: accountId } of accounts)
+    await addToMailbox(tx, { accountId, bytesId: mail.bytesId, sizeBytes, receivedMs: nowMs })
+}
+
+/** The sender has had an answer long ago, and hears no more of it. */
+function mailStoreItem(
+  { bytesId, mailFrom, messageId }: QuarantinedMail,
+  recipient: Address,
+  nowMs: number,
+): NewQueueItem {
+  return {
+    bytesId,
+    mailFrom,
+    recipient,
+    domain: domainOf(recipient),
+    queuedMs: nowMs,
+    messageId,
+    dsn: { notify: 'NEVER' },
+    smtpUtf8: !isAscii(Buffer.from(mailFrom + recipient)),
+    eightBit: true, // nobody has looked
+    bodyKind: 'opened',
   }
 }
 

@@ -4,6 +4,7 @@ import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Db } from '../schema.ts'
 import type { LargeObjects, NewObject, ObjectReader } from './large-objects.ts'
+import { writeAll } from './local-copies.ts'
 import { inSlices } from './release.ts'
 import { BytesDamaged, BytesMissing } from './sealing.ts'
 import { ShardFolders, syncFolder } from './shard-folders.ts'
@@ -88,10 +89,7 @@ class NewFile implements NewObject {
   }
 
   async write(pieces: readonly Uint8Array[]): Promise<void> {
-    const { bytesWritten } = await this.#handle.writev(pieces)
-    const wanted = pieces.reduce((sum, piece) => sum + piece.length, 0)
-    if (bytesWritten !== wanted)
-      throw new Error(`Only ${bytesWritten} of ${wanted} bytes were written: the disk is full`)
+    await writeAll(this.#handle, pieces)
   }
 
   async finish(): Promise<void> {

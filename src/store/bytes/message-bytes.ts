@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import { concatBytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import { buffersPassed } from '../../base/spent-buffers.ts'
-import { type Param, prepared } from '../prepared.ts'
+import { type Param, prepared, preparedInsertWithId } from '../prepared.ts'
 import type { BytesId, Db, Tx } from '../schema.ts'
 import type { Committer } from '../transaction.ts'
 import { BytesWriter, type FinishedBytes } from './bytes-writer.ts'
@@ -59,7 +59,7 @@ export class MessageBytes {
   /** Gives finished bytes their row, in the transaction that also makes the first row that refers to them. Once for each. */
   async insert(tx: Tx, finished: FinishedBytes): Promise<BytesId> {
     const { place } = finished
-    const rows = await insertBytes(tx, {
+    return insertBytes(tx, {
       createdMs: this.#deps.clock.nowMs(),
       sizeBytes: finished.sizeBytes,
       dataKeyId: finished.dataKeyId,
@@ -67,7 +67,6 @@ export class MessageBytes {
       inline: place.kind === 'inline' ? place.sealed : null,
       front: finished.front ?? null,
     })
-    return (rows[0] as { id: BytesId }).id
   }
 
   /** For finished bytes that will get no row after all. */
@@ -202,19 +201,14 @@ interface NewBytes {
   readonly front: Uint8Array | null
 }
 
-const insertBytes = prepared((db, bytes: Param<NewBytes>) =>
-  db
-    .insertInto('bytes')
-    .values({
-      created_ms: bytes('createdMs'),
-      size_bytes: bytes('sizeBytes'),
-      data_key_id: bytes('dataKeyId'),
-      file: bytes('file'),
-      inline: bytes('inline'),
-      front: bytes('front'),
-    })
-    .returning('id'),
-)
+const insertBytes = preparedInsertWithId<'bytes', NewBytes, BytesId>('bytes', (bytes) => ({
+  created_ms: bytes('createdMs'),
+  size_bytes: bytes('sizeBytes'),
+  data_key_id: bytes('dataKeyId'),
+  file: bytes('file'),
+  inline: bytes('inline'),
+  front: bytes('front'),
+}))
 
 const selectBytes = prepared((db, param: Param<{ readonly id: BytesId }>) =>
   db.selectFrom('bytes').select(['size_bytes', 'file', 'inline', 'front']).where('id', '=', param('id')),

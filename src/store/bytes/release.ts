@@ -1,6 +1,6 @@
 /** Bytes live as long as a queue row, a mailbox row or a quarantine row refers to them. */
 import type { BytesId, Tx } from '../schema.ts'
-import { type Param, prepared } from '../prepared.ts'
+import { preparedOfIds } from '../prepared.ts'
 import { aftermathOf } from '../transaction.ts'
 
 /** Most ids in one statement: SQLite and PostgreSQL both bound the number of parameters. */
@@ -11,16 +11,15 @@ export const IDS_PER_STATEMENT = 500
  * removed a reference; ids that are still in use, or gone already, are left alone.
  */
 export async function releaseBytes(tx: Tx, ids: readonly BytesId[]): Promise<number> {
-  const gone = await Promise.all([...new Set(ids)].map((id) => deleteUnused(tx, { id })))
-  const files = gone.flat().flatMap(({ file }) => (file === null ? [] : [file]))
-  aftermathOf(tx).files.push(...files)
-  return gone.flat().length
+  const gone = await deleteUnused(tx, [...new Set(ids)])
+  aftermathOf(tx).files.push(...gone.flatMap(({ file }) => (file === null ? [] : [file])))
+  return gone.length
 }
 
-const deleteUnused = prepared((db, param: Param<{ readonly id: BytesId }>) =>
+const deleteUnused = preparedOfIds((db, ids: readonly BytesId[]) =>
   db
     .deleteFrom('bytes')
-    .where('id', '=', param('id'))
+    .where('id', 'in', ids)
     .where(({ not, exists, selectFrom, ref }) =>
       not(exists(selectFrom('queue').select('queue.id').where('queue.bytes_id', '=', ref('bytes.id')))),
     )
