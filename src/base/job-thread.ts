@@ -40,8 +40,6 @@ export interface JobThreadOptions<Job, Outcome> {
   readonly name: string
   /** Limit of the JavaScript heap; what Buffers hold is not counted by V8. */
   readonly heapMaxMb: number
-  /** Of it, what short-lived objects may take; V8 decides when it is missing. */
-  readonly youngMaxMb?: number
   /** A task has finished: there is room for another. */
   onRoom(thread: JobThread<Job, Outcome>): void
   /** The thread is gone; `again` are the tasks it had not begun. */
@@ -63,10 +61,7 @@ export class JobThread<Job, Outcome> {
     this.#options = options
     this.#worker = new Worker(options.script, {
       name: options.name,
-      resourceLimits: {
-        maxOldGenerationSizeMb: options.heapMaxMb,
-        ...(options.youngMaxMb === undefined ? {} : { maxYoungGenerationSizeMb: options.youngMaxMb }),
-      },
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMaxMb },
     })
     this.#worker.on('message', (message: FromWorker<Outcome>) => this.#onMessage(message))
     this.#worker.on('error', (error: unknown) => {

@@ -12,8 +12,6 @@ export type { WorkerOutcome } from './job-thread.ts'
 
 /** Threads of streams that are kept warm for the next one. */
 const STREAM_THREADS_IDLE_MAX = 1
-/** A stream's thread makes few objects for many bytes; what it may have, V8 would take. */
-const STREAM_YOUNG_MAX_MB = 6
 const CLOSED = { kind: 'crashed', why: 'the pool was closed' } as const
 
 export interface WorkerPoolOptions {
@@ -142,19 +140,18 @@ export class WorkerPool<Job, Outcome> implements AsyncDisposable {
   }
 
   #startStreamThread(): JobThread<Job, Outcome> {
-    const thread = this.#makeThread(`${this.#options.name ?? 'worker'} (stream)`, STREAM_YOUNG_MAX_MB)
+    const thread = this.#makeThread(`${this.#options.name ?? 'worker'} (stream)`)
     this.#streamThreads.add(thread)
     return thread
   }
 
   /** What is done when it has room or is gone goes by what it does then: it may have been lent. */
-  #makeThread(name: string, youngMaxMb?: number): JobThread<Job, Outcome> {
+  #makeThread(name: string): JobThread<Job, Outcome> {
     const { script, heapMaxMb } = this.#options
     return new JobThread<Job, Outcome>({
       script,
       name,
       heapMaxMb,
-      ...(youngMaxMb !== undefined && { youngMaxMb }),
       onRoom: (thread) => (this.#streamThreads.has(thread) ? this.#onStreamEnd(thread) : this.#dispatch()),
       onGone: (gone, why, again) => {
         if (this.#streamThreads.has(gone)) return this.#onStreamThreadGone(gone, why)

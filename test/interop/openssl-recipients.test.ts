@@ -172,3 +172,14 @@ test(
     assert.match(stderr, /secret is not an identifier in hex, "=" and a file/)
   },
 )
+
+test('they open ours: each of several recipients, two of them by the one-time key that they share', OPENSSL, () => {
+  const readers = [smimeIdentity('p256', 'ann@a.example'), smimeIdentity('rsa-2048'), smimeIdentity('p256')]
+  const recipients = readers.map(({ certificate }) => certificate)
+  const bytes = push(MAIL, (out) => envelopSink({ recipients, choice: {} }, out))
+  for (const reader of readers) {
+    const { certificateFile, keyFile } = identityFiles(reader, folder)
+    const how = ['-inform', 'DER', '-recip', certificateFile, '-inkey', keyFile]
+    assert.deepEqual(openssl(['cms', '-decrypt', '-binary', ...how], bytes), MAIL)
+  }
+})

@@ -11,7 +11,7 @@ import { type CipherRow, isAuthenticated, writtenCipher } from './ciphers.ts'
 import { type Encryption, cipherAlgorithmDer, ciphertextBytes, ivBytesOf, startEncryption } from './content-cipher.ts'
 import { CONTENT_TYPE } from './content-info.ts'
 import { canEncapsulateTo, writeKemRecipient } from './kem.ts'
-import { canAgreeWith, writeKeyAgreement } from './key-agreement.ts'
+import { OneTimeKeys, canAgreeWith, writeKeyAgreement } from './key-agreement.ts'
 import { canTransportTo, writeKeyTransport } from './key-transport.ts'
 
 export interface EnvelopOptions {
@@ -34,7 +34,8 @@ export function envelopSink({ recipients, choice }: EnvelopOptions, out: ByteSin
   if (recipients.length === 0) throw new TypeError('an envelope needs a recipient')
   const random = randomBytes(row.keyBytes + ivBytesOf(row))
   const [contentKey, iv] = [random.subarray(0, row.keyBytes), random.subarray(row.keyBytes)]
-  const recipientInfos = recipients.map((certificate) => recipientInfo(certificate, choice, contentKey))
+  const oneTimeKeys = new OneTimeKeys()
+  const recipientInfos = recipients.map((certificate) => recipientInfo(certificate, choice, contentKey, oneTimeKeys))
   const encryption = startEncryption(row, contentKey, iv)
   const version = isAuthenticated(row) ? 0 : versionFor(recipients) // RFC 5083 §2.1
   const head = [integer(version), setOf(recipientInfos)]
@@ -54,9 +55,14 @@ function versionFor(recipients: readonly SmimeCertificate[]): number {
   return recipients.every(({ publicKey }) => canTransportTo(publicKey)) ? 0 : 2
 }
 
-function recipientInfo(certificate: SmimeCertificate, choice: EncryptionChoice, contentKey: Uint8Array): Uint8Array {
+function recipientInfo(
+  certificate: SmimeCertificate,
+  choice: EncryptionChoice,
+  contentKey: Uint8Array,
+  oneTimeKeys: OneTimeKeys,
+): Uint8Array {
   if (canTransportTo(certificate.publicKey)) return writeKeyTransport(certificate, choice.keyTransport, contentKey)
-  if (canAgreeWith(certificate.publicKey)) return writeKeyAgreement(certificate, contentKey)
+  if (canAgreeWith(certificate.publicKey)) return writeKeyAgreement(certificate, contentKey, oneTimeKeys)
   if (canEncapsulateTo(certificate.publicKey)) return writeKemRecipient(certificate, contentKey)
   throw new TypeError(`cannot encrypt to a key of kind ${certificate.algorithm}`)
 }

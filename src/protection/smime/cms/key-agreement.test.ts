@@ -6,7 +6,7 @@ import { parseDer } from '../asn1/der-reader.ts'
 import { bitString, contextTagged, integer, octetString, oid, sequence } from '../asn1/der-writer.ts'
 import type { ContentKey } from './content-key.ts'
 import { issuerAndSerial } from './entity-id.ts'
-import { readKeyAgreement, unwrapAgreedKey, writeKeyAgreement } from './key-agreement.ts'
+import { OneTimeKeys, readKeyAgreement, unwrapAgreedKey, writeKeyAgreement } from './key-agreement.ts'
 
 const CONTENT_KEY = randomBytes(32)
 const WRAP_AES256 = Buffer.from('300b060960864801650304012d', 'hex')
@@ -133,7 +133,27 @@ for (const kind of ['p256', 'brainpool512t1', 'x25519', 'x448'] as const)
   test(`${kind}: what we write we unwrap, for a content key of any length that a cipher has`, () => {
     for (const keyBytes of [16, 24, 32]) {
       const contentKey = randomBytes(keyBytes)
-      const info = writeKeyAgreement(smimeIdentity(kind).certificate, contentKey)
+      const info = writeKeyAgreement(smimeIdentity(kind).certificate, contentKey, new OneTimeKeys())
       assert.deepEqual(Buffer.from(unwrap(info, kind).key ?? []), contentKey)
     }
   })
+
+/** The one-time key that stands in a KeyAgreeRecipientInfo. */
+function pointOf(info: Uint8Array): Uint8Array {
+  const parsed = parseDer(info)
+  const read = parsed.ok ? readKeyAgreement(parsed.value) : parsed
+  assert(read.ok, JSON.stringify(read))
+  return read.value.point ?? assert.fail()
+}
+
+test('recipients of one envelope who are on one curve share its one-time key; those of another envelope have another', () => {
+  const oneTimeKeys = new OneTimeKeys()
+  const to = (kind: IdentityKind, address: string, keys: OneTimeKeys): Uint8Array =>
+    writeKeyAgreement(smimeIdentity(kind, address).certificate, CONTENT_KEY, keys)
+  const first = to('p256', 'u-suzuki@abc.com', oneTimeKeys)
+  const otherCurve = to('x25519', 'u-suzuki@abc.com', oneTimeKeys)
+  const second = to('p256', 't-azuma@biglobe.ne.jp', oneTimeKeys)
+  assert.deepEqual(pointOf(second), pointOf(first))
+  assert.notDeepEqual(pointOf(otherCurve), pointOf(first))
+  assert.notDeepEqual(pointOf(to('p256', 'u-suzuki@abc.com', new OneTimeKeys())), pointOf(first))
+})

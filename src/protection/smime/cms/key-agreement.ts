@@ -160,15 +160,41 @@ export function unwrapAgreedKey(info: KeyAgreement, encryptedKey: Uint8Array, ke
 
 export const canAgreeWith = (key: KeyObject): boolean => agreementOf(key) !== undefined
 
+/**
+ * The one-time keys of one envelope: one a curve, for all recipients on it. CMS has the same when it lists several recipients
+ * under one originator; they have a RecipientInfo each here, because libksba (GnuPG) reads only the first of such a list.
+ */
+export class OneTimeKeys {
+  readonly #pairs = new Map<AgreementRow, OneTimeKey>()
+
+  /** The one on the curve of this key, which is that of `agreement`. */
+  like(key: KeyObject, agreement: AgreementRow): OneTimeKey {
+    const known = this.#pairs.get(agreement)
+    if (known !== undefined) return known
+    const { publicKey, privateKey } = generateLike(key)
+    const made = { privateKey, point: publicKey.export({ format: 'raw-public' }) }
+    this.#pairs.set(agreement, made)
+    return made
+  }
+}
+
+interface OneTimeKey {
+  readonly privateKey: KeyObject
+  readonly point: Uint8Array
+}
+
 /** DER of a KeyAgreeRecipientInfo, as `[1]` of RecipientInfo, that gives `contentKey` to this certificate. */
-export function writeKeyAgreement(certificate: SmimeCertificate, contentKey: Uint8Array): Uint8Array {
+export function writeKeyAgreement(
+  certificate: SmimeCertificate,
+  contentKey: Uint8Array,
+  oneTimeKeys: OneTimeKeys,
+): Uint8Array {
   const agreement = agreementOf(certificate.publicKey)
   const derivation = agreement === undefined ? undefined : SCHEMES.get(agreement.schemeOid)
   if (agreement === undefined || derivation === undefined) throw new TypeError('no key agreement')
   const wrap = keyWrapFor(contentKey.length)
-  const oneTime = generateLike(certificate.publicKey)
-  const point = oneTime.publicKey.export({ format: 'raw-public' })
-  const secret = diffieHellman({ privateKey: oneTime.privateKey, publicKey: certificate.publicKey })
+  const { privateKey, point } = oneTimeKeys.like(certificate.publicKey, agreement)
+  const secret = diffieHellman({ privateKey, publicKey: certificate.publicKey })
   const wrapAlgorithm = keyWrapDer(wrap)
   const { keyBytes } = wrap
   const wrappingKey = deriveKey(derivation, { secret, info: sharedInfo(wrapAlgorithm, keyBytes, undefined), keyBytes })
