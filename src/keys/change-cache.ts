@@ -23,8 +23,13 @@ export class ChangeCache<Value> {
   }
 
   /** Never older than the moment of the call. */
-  async get(key: string): Promise<Value> {
-    const version = await this.#changes.of(this.#noun)
+  get(key: string): Promise<Value> {
+    const version = this.#changes.of(this.#noun)
+    // most are asked for a dozen times a mail: what is known costs no promise of its own
+    return typeof version === 'number' ? this.#at(version, key) : version.then((read) => this.#at(read, key))
+  }
+
+  #at(version: number, key: string): Promise<Value> {
     if (version !== this.#version) {
       this.#entries.clear()
       this.#version = version

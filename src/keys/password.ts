@@ -3,6 +3,7 @@ import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Buffer } from 'node:buffer'
 import { utf8 } from '../base/bytes.ts'
+import { Turns } from '../base/turns.ts'
 import { RightPasswords } from './right-passwords.ts'
 
 /** Memory, passes and lanes of new hashes. A hash carries its own, so these can be raised at any time. */
@@ -36,22 +37,19 @@ const derive = promisify(argon2)
 
 /** Serves the whole process; each has its own limit of what runs at once. */
 export class Passwords {
-  #running = 0
   readonly #right = new RightPasswords()
-  readonly #waiting: (() => void)[] = []
+  readonly #turns = new Turns({ runningMax: RUNNING_MAX, waitingMax: WAITING_MAX })
 
-  /** `$argon2id$v=19$m=…,t=…,p=…$salt$hash`. Throws when the password is empty or too long: ask `acceptablePassword` before. */
+  /**
+   * `$argon2id$v=19$m=…,t=…,p=…$salt$hash`. Throws when the password is empty or too long: ask `acceptablePassword` before;
+   * and when too many wait.
+   */
   async hash(password: string): Promise<string> {
     if (!acceptablePassword(password)) throw new Error('Empty or overlong password')
-    await this.#enter()
-    try {
-      const salt = randomBytes(SALT_BYTES)
-      const tag = await tagOf(password, salt, NEW_HASHES, TAG_BYTES)
-      const { memoryKib, passes, lanes } = NEW_HASHES
-      return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$${base64(salt)}$${base64(tag)}`
-    } finally {
-      this.#leave()
-    }
+    const salt = randomBytes(SALT_BYTES)
+    const tag = await this.#turns.run(() => tagOf(password, salt, NEW_HASHES, TAG_BYTES), tooMany)
+    const { memoryKib, passes, lanes } = NEW_HASHES
+    return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$${base64(salt)}$${base64(tag)}`
   }
 
   /**
@@ -60,36 +58,28 @@ export class Passwords {
    */
   async verify(password: string, hash: string | undefined): Promise<PasswordVerdict> {
     if (hash !== undefined && this.#right.has(prepared(password), hash)) return 'right'
-    if (this.#waiting.length >= WAITING_MAX) return 'busy'
-    await this.#enter()
     try {
-      const known = hash === undefined ? undefined : parseHash(hash)
-      const { salt, tag, parameters } = known ?? NOBODY
-      const given = acceptablePassword(password) ? password : ''
-      const found = await tagOf(given, salt, parameters, tag.length)
-      const equal = timingSafeEqual(found, tag)
-      if (!equal || hash === undefined || known === undefined || given === '') return 'wrong'
-      this.#right.add(prepared(given), hash)
-      return 'right'
-    } finally {
-      this.#leave()
+      return await this.#turns.run(() => this.#compare(password, hash), tooMany)
+    } catch (error) {
+      if (error instanceof TooMany) return 'busy'
+      throw error
     }
   }
 
-  async #enter(): Promise<void> {
-    if (this.#running < RUNNING_MAX) {
-      this.#running += 1
-      return
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve)) // whoever leaves hands its place on
-  }
-
-  #leave(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#running -= 1
-    else next()
+  async #compare(password: string, hash: string | undefined): Promise<PasswordVerdict> {
+    const known = hash === undefined ? undefined : parseHash(hash)
+    const { salt, tag, parameters } = known ?? NOBODY
+    const given = acceptablePassword(password) ? password : ''
+    const found = await tagOf(given, salt, parameters, tag.length)
+    const equal = timingSafeEqual(found, tag)
+    if (!equal || hash === undefined || known === undefined || given === '') return 'wrong'
+    this.#right.add(prepared(given), hash)
+    return 'right'
   }
 }
+
+class TooMany extends Error {}
+const tooMany = (): TooMany => new TooMany('Too many passwords at once, try again later')
 
 export function acceptablePassword(password: string): boolean {
   const sizeBytes = prepared(password).length

@@ -10,8 +10,8 @@ const KEPT_SECONDS = 600
 
 export interface DirectoryDeps {
   readonly domains: readonly Domain[]
-  /** The active user whose local part has this hash. */
-  userNamed(domain: Domain, hash: string): Promise<Address | undefined>
+  /** The active user whose local part has this hash, and is `local` where that is known. */
+  userNamed(domain: Domain, hash: string, local: string | undefined): Promise<Address | undefined>
   /** Their current certificates, each with this address alone; empty when there is none. */
   publicKeysOf(address: Address): Promise<Uint8Array>
   armor(keys: Uint8Array): Uint8Array
@@ -40,7 +40,7 @@ export async function answerOf(deps: DirectoryDeps, { method, host, target, acce
   if (asked === undefined || !deps.domains.includes(asked.domain)) return plain(404)
   if (asked.kind === 'policy') return { ...plain(200), body: NOTHING } // no flag of the draft is about us
   if (asked.localPart !== undefined && wkdHash(asked.localPart) !== asked.hash) return plain(404)
-  const address = await deps.userNamed(asked.domain, asked.hash)
+  const address = await deps.userNamed(asked.domain, asked.hash, asked.localPart)
   const keys = address === undefined ? NOTHING : await deps.publicKeysOf(address)
   if (address === undefined || keys.length === 0) return plain(404)
   const type = wantsArmor(accept) ? 'application/pgp-keys' : 'application/octet-stream'

@@ -12,7 +12,7 @@ import type { Certificate } from '../protection/standard.ts'
 import type { Store } from '../store/database.ts'
 import { answerOf } from './directory.ts'
 import { type HttpsListener, type HttpsOptions, startHttps } from './https-listener.ts'
-import { PublishedUsers } from './published-users.ts'
+import { publishedUser } from './published-users.ts'
 
 export interface PublishDeps {
   readonly store: Store
@@ -22,10 +22,10 @@ export interface PublishDeps {
 }
 
 export function startPublishing(options: HttpsOptions, deps: PublishDeps): Promise<HttpsListener> {
-  const users = new PublishedUsers(deps.store)
   const directory = {
     domains: deps.domains,
-    userNamed: (domain: Domain, hash: string) => users.named(domain, hash),
+    userNamed: (domain: Domain, hash: string, local: string | undefined) =>
+      publishedUser(deps.store.db, domain, hash, local),
     publicKeysOf: (address: Address) => publicKeysOf(deps, address),
     armor: (keys: Uint8Array) => armor('PGP PUBLIC KEY BLOCK', keys),
   }

@@ -1,6 +1,7 @@
 /** Who has an address here. An address that was used once is never given to somebody else: a removed account keeps its row. */
-import { type Address } from '../message/address.ts'
-import { addressKey } from '../message/address.ts'
+import { sql } from 'kysely'
+import { type Address, type Domain, addressKey, domainOf, localPart } from '../message/address.ts'
+import { wkdHash } from '../protocol/wkd.ts'
 import { noteChange } from './changes.ts'
 import { type Param, prepared } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
@@ -31,6 +32,30 @@ const selectAccount = prepared((db, param: Param<{ readonly key: string }>) =>
   db.selectFrom('accounts').selectAll().where('address_key', '=', param('key')),
 )
 
+/** By the hash of its local part in the Web Key Directory, whatever the status. */
+export async function findAccountByWkd(db: Db, domain: Domain, hash: string): Promise<Account | undefined> {
+  const row = await db.selectFrom('accounts').selectAll().where('wkd_name', '=', `${hash}@${domain}`).executeTakeFirst()
+  return row && toAccount(row)
+}
+
+/** For accounts of a version that knew no such names. Returns how many there were, at most `limit`. */
+export async function fillWkdNames(tx: Tx, limit: number): Promise<number> {
+  const rows = await tx
+    .selectFrom('accounts')
+    .select(['id', 'address'])
+    .where('wkd_name', 'is', null)
+    .limit(limit)
+    .execute()
+  if (rows.length === 0) return 0
+  const names = rows.map(({ id, address }) => sql`(cast(${id} as bigint), ${wkdName(address)})`)
+  await sql`with named (id, name) as (values ${sql.join(names)})
+    update accounts set wkd_name = (select name from named where named.id = accounts.id)
+    where id in (select id from named)`.execute(tx)
+  return rows.length
+}
+
+const wkdName = (address: Address): string => `${wkdHash(localPart(address))}@${domainOf(address)}`
+
 /** `'taken'` when the address was ever given out, even if that account is removed. */
 export async function addAccount(
   tx: Tx,
@@ -51,6 +76,7 @@ export async function addAccount(
       status: 'active',
       source: account.source ?? 'table',
       created_ms: account.nowMs,
+      wkd_name: wkdName(account.address),
     })
     .onConflict((conflict) => conflict.column('address_key').doNothing())
     .returningAll()

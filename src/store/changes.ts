@@ -21,9 +21,12 @@ export class Changes {
   readonly #dialect: Dialect
   /** Commits of this process that have noted a change. */
   #noted = 0
-  /** What `#counts` was read at: the mark of others' commits, and our own. */
-  #readAt: readonly [others: number, noted: number] = [-1, -1]
+  /** What told `#generation` apart from the one before: the mark of others' commits, and our own. */
+  #seen: readonly [others: number, noted: number] = [-1, -1]
+  #generation = 0
   #counts = new Map<string, number>()
+  /** The generation that `#counts` was read in. */
+  #countsOf = -1
   /** The mark of others' commits; `undefined` when it has to be looked up again. */
   #othersMark: number | undefined
 
@@ -37,16 +40,36 @@ export class Changes {
   }
 
   /**
-   * A number that grows whenever `noun` has changed. Ask before reading, cache under the answer, and forget the cache when
-   * the answer differs: so a cache is never older than anything that this process can have heard of another's commit.
+   * Another number whenever anything that is cached somewhere may have changed; the same one after a commit of ours that notes
+   * nothing. For what is made of many nouns; ask before reading.
    */
-  async of(noun: CachedNoun): Promise<number> {
+  generation(): number {
     const [others, noted] = [this.#lookAtOthers(), this.#noted]
-    if (others !== this.#readAt[0] || noted !== this.#readAt[1]) {
-      const rows = await this.#dialect.reader.selectFrom('changes').selectAll().execute()
-      this.#counts = new Map(rows.map((row) => [row.noun, row.count]))
-      this.#readAt = [others, noted]
+    if (others !== this.#seen[0] || noted !== this.#seen[1]) {
+      this.#seen = [others, noted]
+      this.#generation++
     }
+    return this.#generation
+  }
+
+  /**
+   * A number that grows whenever `noun` has changed; no promise where it is known. Ask before reading, cache under the answer,
+   * and forget the cache when the answer differs: so a cache is never older than anything that this process can have heard of
+   * another's commit.
+   */
+  of(noun: CachedNoun): number | Promise<number> {
+    const generation = this.generation()
+    return generation === this.#countsOf ? this.#countOf(noun) : this.#read(noun, generation)
+  }
+
+  async #read(noun: CachedNoun, generation: number): Promise<number> {
+    const rows = await this.#dialect.reader.selectFrom('changes').selectAll().execute()
+    this.#counts = new Map(rows.map((row) => [row.noun, row.count]))
+    this.#countsOf = generation
+    return this.#countOf(noun)
+  }
+
+  #countOf(noun: CachedNoun): number {
     return this.#counts.get(noun) ?? 0
   }
 

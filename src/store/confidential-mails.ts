@@ -3,13 +3,14 @@
  * does not tell it there (RFC 9788 §6.1). Only a digest of the Message-ID is kept.
  */
 import { createHash } from 'node:crypto'
+import { type Address, addressKey } from '../message/address.ts'
 import type { HeaderConfidentiality } from '../protection/header/header-confidentiality.ts'
-import { type Param, prepared } from './prepared.ts'
+import { type Param, preparedLate } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
 
 export interface ConfidentialMail {
-  /** Of the user who has it, or wrote it. */
-  readonly accountId: number
+  /** Who has it, or wrote it; what is nobody's here is not remembered. */
+  readonly user: Address
   readonly messageId: string
   readonly hidden: Exclude<HeaderConfidentiality, 'none'>
   readonly atMs: number
@@ -17,16 +18,27 @@ export interface ConfidentialMail {
 
 /** Of one Message-ID the most that was ever hidden is kept, and the last time. */
 export async function rememberConfidential(tx: Tx, mail: ConfidentialMail): Promise<void> {
-  const { accountId, hidden, atMs } = mail
-  const row = { accountId, message: digestOf(mail.messageId), atMs }
+  const { user, hidden, atMs } = mail
+  const row = { userKey: addressKey(user), message: digestOf(mail.messageId), atMs }
   await (hidden === 'shy' ? keepShy(tx, row) : keepBaseline(tx, row))
 }
 
 const keep = (hidden: ConfidentialMail['hidden']) =>
-  prepared((db, row: Param<{ readonly accountId: number; readonly message: string; readonly atMs: number }>) =>
+  preparedLate((db, row: Param<{ readonly userKey: string; readonly message: string; readonly atMs: number }>) =>
     db
       .insertInto('confidential_mails')
-      .values({ account_id: row('accountId'), message: row('message'), hidden, at_ms: row('atMs') })
+      .columns(['account_id', 'message', 'hidden', 'at_ms'])
+      .expression(
+        db
+          .selectFrom('accounts')
+          .select((eb) => [
+            'id',
+            eb.val(row('message')).as('message'),
+            eb.val(hidden).as('hidden'),
+            eb.val(row('atMs')).as('at_ms'),
+          ])
+          .where('address_key', '=', row('userKey')),
+      )
       .onConflict((conflict) =>
         conflict.columns(['account_id', 'message']).doUpdateSet((eb) => ({
           at_ms: eb.ref('excluded.at_ms'),

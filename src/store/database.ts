@@ -2,9 +2,14 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import type { Bucket } from './bucket/bucket.ts'
+import { BucketObjects } from './bucket/bucket-objects.ts'
+import { LargeByPlace } from './bucket/by-place.ts'
+import type { BucketSettings } from './bucket/s3-request.ts'
 import { DataKeys, type MasterKey } from './bytes/data-keys.ts'
 import { LargeFiles } from './bytes/large-files.ts'
 import type { LargeObjects } from './bytes/large-objects.ts'
+import { LocalCopies } from './bytes/local-copies.ts'
 import { MessageBytes } from './bytes/message-bytes.ts'
 import { Changes } from './changes.ts'
 import type { StoreCopy } from './copy.ts'
@@ -34,6 +39,8 @@ export interface Store extends AsyncDisposable {
   readonly node: string
   /** Several nodes may work on it at once. */
   readonly isShared: boolean
+  /** Where new large messages lie, if not in the database or beside it. */
+  readonly bucket: Pick<Bucket, 'reach' | 'tryOut'> | undefined
   /** Calls `listener` when another node has queued mail that is for whoever comes first. */
   onQueued(listener: () => void): void
   /** Runs `work` unless another node is in the middle of what goes by the same name. */
@@ -47,6 +54,8 @@ export interface StoreOptions {
   readonly dir: string
   /** `sqlite:` is a database in `dir`; or `postgres://…`. */
   readonly url?: string
+  /** For large messages; missing: they lie in the database, or in files beside it. */
+  readonly bucket?: BucketSettings | undefined
   readonly masterKey: MasterKey
   /** Missing: the one that all who share the database go by. */
   readonly clock?: Clock
@@ -122,12 +131,27 @@ async function openDialect({
 
 const isPostgresUrl = (url: string): boolean => /^postgres(?:ql)?:\/\//.test(url)
 
+/** The bucket, when there is one, and what lies in it or elsewhere. */
+async function placesOf(
+  dialect: Dialect,
+  { dir, bucket: settings }: Pick<StoreOptions, 'dir' | 'bucket'>,
+): Promise<{ readonly bucket: Bucket | undefined; readonly largeObjects: LargeObjects }> {
+  const copies = new LocalCopies(join(dir, BYTES_FOLDER))
+  const elsewhere = largeObjectsOf(dialect, dir)
+  if (settings === undefined) return { bucket: undefined, largeObjects: new LargeByPlace(elsewhere, undefined, copies) }
+  const { Bucket } = await import('./bucket/bucket.ts')
+  const bucket = new Bucket(settings)
+  const objects = new BucketObjects(bucket, copies, dialect.reader)
+  return { bucket, largeObjects: new LargeByPlace(elsewhere, objects, copies) }
+}
+
 async function assemble(
   dialect: Dialect,
-  { dir, masterKey, clock }: Pick<StoreOptions, 'dir' | 'masterKey'> & { readonly clock: Clock },
+  options: Pick<StoreOptions, 'dir' | 'masterKey' | 'bucket'> & { readonly clock: Clock },
 ): Promise<Store> {
+  const { dir, masterKey, clock } = options
   const changes = new Changes(dialect)
-  const largeObjects = largeObjectsOf(dialect, dir)
+  const { bucket, largeObjects } = await placesOf(dialect, options)
   const committer = new Committer({
     dialect,
     removeFiles: (files) => largeObjects.remove(files),
@@ -138,6 +162,7 @@ async function assemble(
   const close = async (): Promise<void> => {
     await committer.close()
     await dialect.close()
+    bucket?.close()
   }
   return {
     db: dialect.reader,
@@ -149,6 +174,7 @@ async function assemble(
     commits: committer.counts,
     node: await nodeName(dir),
     isShared: dialect.name !== 'sqlite',
+    bucket,
     onQueued: (listener) => dialect.onQueued(listener),
     unlessBusy: (name, work) => dialect.unlessBusy(name, work),
     close,

@@ -1,7 +1,7 @@
 /** What waits for a user to fetch it: the opened message, and beside it the protected one as evidence. */
 import { randomBytes } from 'node:crypto'
 import { inSlices, releaseBytes } from './bytes/release.ts'
-import { type Param, prepared } from './prepared.ts'
+import { type Param, preparedInsertWithId } from './prepared.ts'
 import type { BytesId, Db, Tx } from './schema.ts'
 
 /** 16 random bytes make 22 characters of RFC 1939 §7's range, unique even after the database is restored from a copy. */
@@ -30,22 +30,19 @@ export async function addToMailbox(
   },
 ): Promise<number> {
   const uidl = randomBytes(UIDL_BYTES).toString('base64url')
-  const rows = await insertItem(tx, { ...item, uidl, evidenceBytesId: item.evidenceBytesId ?? null })
-  return (rows[0] as { id: number }).id
+  return insertItem(tx, { ...item, uidl, evidenceBytesId: item.evidenceBytesId ?? null })
 }
 
-const insertItem = prepared((db, item: Param<Omit<MailboxItem, 'id'> & { readonly accountId: number }>) =>
-  db
-    .insertInto('mailbox')
-    .values({
-      account_id: item('accountId'),
-      uidl: item('uidl'),
-      size_bytes: item('sizeBytes'),
-      received_ms: item('receivedMs'),
-      bytes_id: item('bytesId'),
-      evidence_bytes_id: item('evidenceBytesId'),
-    })
-    .returning('id'),
+const insertItem = preparedInsertWithId(
+  'mailbox',
+  (item: Param<Omit<MailboxItem, 'id'> & { readonly accountId: number }>) => ({
+    account_id: item('accountId'),
+    uidl: item('uidl'),
+    size_bytes: item('sizeBytes'),
+    received_ms: item('receivedMs'),
+    bytes_id: item('bytesId'),
+    evidence_bytes_id: item('evidenceBytesId'),
+  }),
 )
 
 /** In the order of arrival. */

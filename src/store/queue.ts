@@ -5,7 +5,7 @@ import type { ContentSource } from '../protocol/delivery.ts'
 import { inSlices, releaseBytes } from './bytes/release.ts'
 import { hasManyWriters } from './dialect/dialect.ts'
 import type { TlsWish } from '../protocol/smtp-envelope.ts'
-import { type Param, prepared } from './prepared.ts'
+import { type Param, prepared, preparedInsertWithId, preparedOfIds } from './prepared.ts'
 import { aftermathOf } from './transaction.ts'
 import type { BytesId, Db, QueuedBody, QueueTable, Tx } from './schema.ts'
 
@@ -77,8 +77,7 @@ export interface QueueBatch {
 /** Returns the new ids in the order of `items`. */
 export async function enqueue(tx: Tx, items: readonly NewQueueItem[]): Promise<number[]> {
   if (items.some(({ leasedUntilMs }) => leasedUntilMs === undefined)) aftermathOf(tx).queued = true
-  const rows = await Promise.all(items.map((item) => insertItem(tx, toRow(item))))
-  return rows.flat().map(({ id }) => id)
+  return Promise.all(items.map((item) => insertItem(tx, toRow(item))))
 }
 
 /**
@@ -159,10 +158,10 @@ export async function endWaitsOfWrongClock(
 
 /** Delivered, or returned to the sender in this same transaction. The bytes go when nobody else needs them. */
 export async function removeItems(tx: Tx, ids: readonly number[]): Promise<void> {
-  const gone = await Promise.all(ids.map((id) => deleteItem(tx, { id })))
+  const gone = await deleteItems(tx, ids)
   await releaseBytes(
     tx,
-    gone.flat().map((row) => row.bytes_id),
+    gone.map((row) => row.bytes_id),
   )
 }
 
@@ -347,35 +346,30 @@ function toItem(row: Selectable<QueueTable>): QueueItem {
 
 type NewRow = Omit<Selectable<QueueTable>, 'id' | 'attempts' | 'last_reply' | 'delay_told_ms'>
 
-const insertItem = prepared((db, row: Param<NewRow>) =>
-  db
-    .insertInto('queue')
-    .values({
-      bytes_id: row('bytes_id'),
-      mail_from: row('mail_from'),
-      recipient: row('recipient'),
-      domain: row('domain'),
-      queued_ms: row('queued_ms'),
-      next_attempt_ms: row('next_attempt_ms'),
-      due_ms: row('due_ms'),
-      attempts: 0,
-      state: row('state'),
-      message_id: row('message_id'),
-      notify: row('notify'),
-      ret: row('ret'),
-      envid: row('envid'),
-      orcpt: row('orcpt'),
-      require_tls: row('require_tls'),
-      smtp_utf8: row('smtp_utf8'),
-      eight_bit: row('eight_bit'),
-      body_kind: row('body_kind'),
-      leased_by: row('leased_by'),
-    })
-    .returning('id'),
-)
+const insertItem = preparedInsertWithId('queue', (row: Param<NewRow>) => ({
+  bytes_id: row('bytes_id'),
+  mail_from: row('mail_from'),
+  recipient: row('recipient'),
+  domain: row('domain'),
+  queued_ms: row('queued_ms'),
+  next_attempt_ms: row('next_attempt_ms'),
+  due_ms: row('due_ms'),
+  attempts: 0,
+  state: row('state'),
+  message_id: row('message_id'),
+  notify: row('notify'),
+  ret: row('ret'),
+  envid: row('envid'),
+  orcpt: row('orcpt'),
+  require_tls: row('require_tls'),
+  smtp_utf8: row('smtp_utf8'),
+  eight_bit: row('eight_bit'),
+  body_kind: row('body_kind'),
+  leased_by: row('leased_by'),
+}))
 
-const deleteItem = prepared((db, param: Param<{ readonly id: number }>) =>
-  db.deleteFrom('queue').where('id', '=', param('id')).returning('bytes_id'),
+const deleteItems = preparedOfIds((db, ids: readonly number[]) =>
+  db.deleteFrom('queue').where('id', 'in', ids).returning('bytes_id'),
 )
 
 const setDue = prepared((db, param: Param<{ readonly id: number; readonly untilMs: number }>) =>

@@ -41,6 +41,8 @@ export interface Schema {
 export interface SchemaVersionTable {
   version: number
   applied_ms: number
+  /** The oldest version whose program can use this one; `null`: no other. */
+  usable_since: number | null
 }
 
 /** One counter for each kind of thing that is cached in memory; see changes.ts. */
@@ -85,6 +87,8 @@ export interface AccountsTable {
   status: 'active' | 'suspended' | 'removed' | 'absent'
   source: 'table' | 'file' | 'ldap'
   created_ms: number
+  /** In the Web Key Directory: hash of the local part, `@`, domain. Null: to be filled in. */
+  wkd_name: string | null
 }
 
 /** `due_ms` is the next attempt, or the end of the lease while one runs: one index answers "what is to be done now". */
@@ -213,8 +217,10 @@ export interface TlsResultsTable {
   /** UTC, `2026-11-23`. */
   day: string
   domain: string
-  /** JSON. */
+  /** JSON: an object with its `type`. Of a long one no more than that, and its digest. */
   policy: string
+  /** The whole of it, where `policy` is not. */
+  long_policy: string | null
   result: string
   host: string
   address: string

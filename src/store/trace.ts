@@ -1,6 +1,6 @@
 /** What happened to each message, keyed by its Message-ID, for `sealpost trace`. */
 import { type MailEvent, isMailEvent } from '../base/mail-events.ts'
-import { type Param, prepared } from './prepared.ts'
+import { type Param, preparedInsert } from './prepared.ts'
 import type { Db, Tx } from './schema.ts'
 
 /** PostgreSQL indexes 2700 octets at most, and a character may be three of them. */
@@ -56,11 +56,9 @@ export async function expireTrace(
   return gone.length
 }
 
-const insertEntry = prepared((db, entry: Param<TraceEntry>) =>
-  db.insertInto('trace').values({
-    at_ms: entry('atMs'),
-    message_id: entry('messageId'),
-    event: entry('event'),
-    detail: entry('detail'),
-  }),
-)
+const insertEntry = preparedInsert('trace', (entry: Param<TraceEntry>) => ({
+  at_ms: entry('atMs'),
+  message_id: entry('messageId'),
+  event: entry('event'),
+  detail: entry('detail'),
+}))

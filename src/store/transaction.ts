@@ -1,7 +1,7 @@
 /** Group commit: everything that waits at one moment shares one transaction, and so one fsync. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as events from '../base/events.ts'
-import type { Dialect } from './dialect/dialect.ts'
+import { type Dialect, NotWritten } from './dialect/dialect.ts'
 import type { Tx } from './schema.ts'
 
 /** Works in one transaction at most, so that the first does not wait too long for the last. */
@@ -110,7 +110,6 @@ export class Committer {
     aftermaths.set(tx, aftermath)
     try {
       done = await this.#runGroup(tx, group, aftermath)
-      await this.#dialect.commit(aftermath)
     } catch (error) {
       await this.#dialect.rollback()
       throw error
@@ -128,16 +127,21 @@ export class Committer {
 
   /** Without savepoints at first: one for each work costs a copy of every page that it changes, and hardly a work throws. */
   async #runGroup(tx: Tx, group: readonly Waiting[], aftermath: Aftermath): Promise<(() => void)[]> {
+    let committing = false
     try {
       const done: (() => void)[] = []
       for (const { work, resolve } of group) {
         const value = await work(tx)
         done.push(() => resolve(value))
       }
+      committing = true
+      await this.#dialect.commit(aftermath)
       return done
     } catch (error) {
+      if (committing && !(error instanceof NotWritten)) throw error
       await this.#dialect.rollback()
       const done = await this.#runEachAlone(tx, group, aftermath)
+      await this.#dialect.commit(aftermath)
       if (done.length === group.length)
         events.trouble({ during: 'a commit, which went through the second time', error })
       return done
@@ -157,14 +161,13 @@ export class Committer {
     await this.#dialect.savepoint()
     try {
       const value = await job.work(tx)
+      await this.#dialect.releaseSavepoint()
       done.push(() => job.resolve(value))
     } catch (error) {
       files.length = filesBefore
       await this.#dialect.rollbackToSavepoint() // throws when the database gave up the transaction (disk full): then all fail
       if (job.tries++ < TRIES_MAX && this.#dialect.isWorthAgain(error)) this.#waiting.push(job)
       else job.reject(error)
-      return
     }
-    await this.#dialect.releaseSavepoint()
   }
 }

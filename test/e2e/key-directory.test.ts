@@ -135,6 +135,7 @@ describe('two providers with directories', () => {
     const armored = await ask(key, 'application/pgp-keys')
     assert.deepEqual([armored.status, armored.type], [200, 'application/pgp-keys'])
     assert.match(armored.body.toString('latin1'), /^-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n/)
+    assert.deepEqual((await ask(`hu/${wkdHash('anna')}`)).body, (await ask(key)).body, 'by the hash alone')
     assert.equal((await ask(`hu/${wkdHash('nobody')}?l=nobody`)).status, 404)
     assert.equal((await ask(key.replace('?l=anna', '?l=bob'))).status, 404)
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chownSync, readdirSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { needs } from './apt.ts'
 import { lastingPort } from './free-port.ts'
+import { HERE, LAN_NETWORK } from './lan.ts'
 
 const DEBIAN_FOLDER = '/usr/lib/postgresql'
 const START_TIMEOUT_MS = 20_000
@@ -19,6 +20,8 @@ const SERVER_USER = 'postgres'
 export interface PostgresServer extends AsyncDisposable {
   /** Of the database that every server has. */
   readonly url: string
+  /** Of the process that all others of the server belong to; 0 while it does not run. */
+  readonly pid: number
   /** The URL of a new and empty database, or of a copy of the one with the URL `of`, which nobody may be using. */
   newDatabase(of?: string): Promise<string>
   /** `sql` as administrator, in the database with this URL. */
@@ -32,8 +35,8 @@ export function needsPostgres(): { skip: string | false } {
   return binFolder() === undefined ? needs('postgres', 'postgresql') : { skip: false }
 }
 
-/** Without fsync: what a killed process has written stays in the memory of the machine. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** Without fsync unless it shall be `durable`: what a killed process has written stays in the memory of the machine. */
+export async function startPostgres({ durable = false, place = HERE } = {}): Promise<PostgresServer> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-postgres-'))
   const owner = await ownerOf(dir)
   const data = join(dir, 'data')
@@ -46,34 +49,37 @@ export async function startPostgres(): Promise<PostgresServer> {
       cwd: dir,
     },
   )
-  const server = new Server(dir, join(bin, 'postgres'), data, await lastingPort(), owner)
+  await appendFile(join(data, 'pg_hba.conf'), `host all all ${LAN_NETWORK} trust\n`)
+  const command = [...place.within, ...asUser(owner), join(bin, 'postgres')]
+  const server = new Server(dir, command, data, place.host, await lastingPort(), durable)
   await server.start()
   return server
 }
 
 class Server implements PostgresServer {
   readonly #dir: string
-  readonly #program: string
-  readonly #arguments: readonly string[]
-  readonly #owner: Owner
+  readonly #command: readonly string[]
   readonly #base: string
   readonly url: string
   #process: ChildProcess | undefined
   #said = ''
 
-  constructor(dir: string, program: string, data: string, port: number, owner: Owner) {
+  constructor(dir: string, command: readonly string[], data: string, host: string, port: number, durable: boolean) {
     const settings = [
       `port=${port}`,
-      'listen_addresses=127.0.0.1',
+      `listen_addresses=${host}`,
       `unix_socket_directories=${dir}`,
       'max_connections=200',
+      `fsync=${durable ? 'on' : 'off'}`,
     ]
     this.#dir = dir
-    this.#program = program
-    this.#arguments = ['-D', data, ...[...settings, 'fsync=off'].flatMap((one) => ['-c', one])]
-    this.#owner = owner
-    this.#base = `postgres://${SERVER_USER}@127.0.0.1:${port}`
+    this.#command = [...command, '-D', data, ...settings.flatMap((one) => ['-c', one])]
+    this.#base = `postgres://${SERVER_USER}@${host}:${port}`
     this.url = `${this.#base}/postgres`
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0
   }
 
   async start(): Promise<void> {
@@ -92,11 +98,8 @@ class Server implements PostgresServer {
   }
 
   #spawn(): void {
-    const child = spawn(this.#program, this.#arguments, {
-      ...this.#owner,
-      cwd: this.#dir,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const [program = '', ...parameters] = this.#command
+    const child = spawn(program, parameters, { cwd: this.#dir, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-10_000)))
@@ -150,6 +153,11 @@ function binFolder(): string | undefined {
 }
 
 type Owner = Readonly<Partial<Record<'uid' | 'gid', number>>>
+
+/** The command in front of a program that is to run as `owner`, wherever root starts it. */
+function asUser({ uid, gid }: Owner): string[] {
+  return uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']
+}
 
 async function ownerOf(dir: string): Promise<Owner> {
   if (process.getuid?.() !== 0) return {}

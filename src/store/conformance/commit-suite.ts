@@ -1,10 +1,15 @@
 /** Group commit, changes noticed across stores. */
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'
+import { EVENT_CHANNEL } from '../../base/events.ts'
 import { addAccount, listAccounts } from '../accounts.ts'
 import type { Store } from '../database.ts'
+import { addToMailbox } from '../mailboxes.ts'
+import { enqueue, listQueue } from '../queue.ts'
+import type { BytesId } from '../schema.ts'
 import { addTrace, traceOf } from '../trace.ts'
-import { address, eventually, START_MS, type Open } from './fixture.ts'
+import { address, eventually, queueItem, START_MS, type Open } from './fixture.ts'
 
 const note = (store: Store, event: string) =>
   store.commit((tx) => addTrace(tx, { atMs: START_MS, messageId: '<1@x>', event, detail: '' }))
@@ -29,6 +34,51 @@ export function commitSuite(open: Open): void {
     const names = Array.from({ length: 1_000 }, (_, at) => String(at))
     await Promise.all(names.map((name) => note(store, name)))
     assert.deepEqual(await events(store), names)
+  })
+
+  test('commit: what many write at once is what each has written', async (t) => {
+    const { store } = await open(t)
+    const mails = await Promise.all(
+      Array.from({ length: 75 }, async (_, at) => ({ at, sealed: await store.bytes.seal(Buffer.from(`mail ${at}`)) })),
+    )
+    const queued = await Promise.all(
+      mails.map(({ at, sealed }) =>
+        store.commit(async (tx) => {
+          const bytesId = await store.bytes.insert(tx, sealed)
+          const items = [queueItem(bytesId, `u${at}@abc.com`), queueItem(bytesId, `v${at}@abc.com`)]
+          return { ids: await enqueue(tx, items), bytesId }
+        }),
+      ),
+    )
+    const rows = new Map((await listQueue(store.db)).map((row) => [row.id, row]))
+    assert.equal(rows.size, 150)
+    for (const [at, { ids, bytesId }] of queued.entries()) {
+      assert.deepEqual(
+        ids.map((id) => [rows.get(id)?.recipient, rows.get(id)?.bytesId]),
+        [`u${at}@abc.com`, `v${at}@abc.com`].map((recipient) => [recipient, bytesId]),
+      )
+      assert.equal(Buffer.from(await store.bytes.read(bytesId)).toString(), `mail ${at}`)
+    }
+  })
+
+  test('commit: a row for older bytes beside one for new bytes: both are written', async (t) => {
+    const { store } = await open(t)
+    const [first, second] = [await store.bytes.seal(Buffer.from('old')), await store.bytes.seal(Buffer.from('new'))]
+    const older = await store.commit((tx) => store.bytes.insert(tx, first))
+    const said: unknown[] = []
+    const listen = (event: unknown): unknown => said.push(event)
+    subscribe(EVENT_CHANNEL, listen)
+    t.after(() => unsubscribe(EVENT_CHANNEL, listen))
+    await Promise.all([
+      store.commit((tx) => enqueue(tx, [queueItem(older, 'u@abc.com')])),
+      store.commit(async (tx) => enqueue(tx, [queueItem(await store.bytes.insert(tx, second), 'v@abc.com')])),
+    ])
+    const read = async (id: BytesId): Promise<string> => Buffer.from(await store.bytes.read(id)).toString()
+    assert.deepEqual(said, [], 'the first time')
+    const rows = await listQueue(store.db)
+    assert.equal(rows.length, 2)
+    for (const { recipient, bytesId } of rows)
+      assert.equal(await read(bytesId), recipient === 'u@abc.com' ? 'old' : 'new')
   })
 
   test('commit: close finishes what waits and refuses what comes later', async (t) => {
@@ -60,6 +110,18 @@ export function commitSuite(open: Open): void {
 }
 
 function throwingSuite(open: Open): void {
+  test('commit: a row that refers to nothing fails its own work alone', async (t) => {
+    const { store } = await open(t)
+    const item = { accountId: 99, bytesId: 99 as BytesId, sizeBytes: 1, receivedMs: START_MS }
+    const wrong = store.commit((tx) => addToMailbox(tx, item))
+    const results = await Promise.allSettled([note(store, 'a'), wrong, note(store, 'c')])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    assert.deepEqual(await events(store), ['a', 'c'])
+  })
+
   test('commit: one that throws is undone alone', async (t) => {
     const { store } = await open(t)
     const boom = new Error('boom')

@@ -47,7 +47,7 @@ export async function openSqliteStore(t: TestContext): Promise<Opened> {
 /** `options`: where the store is. */
 export async function openEmpty(
   t: TestContext,
-  options: Pick<StoreOptions, 'url' | 'migrate'>,
+  options: Pick<StoreOptions, 'url' | 'migrate' | 'bucket'>,
 ): Promise<Omit<Opened, 'large' | 'atRest'>> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-store-'))
   const clock = { now: START_MS, nowMs: () => clock.now }

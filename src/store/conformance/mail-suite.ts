@@ -1,13 +1,25 @@
 /** Accounts, mailboxes, quarantine, trace and audit. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { addAccount, findAccount, listAccounts, setAccountStatus, setPasswordHash } from '../accounts.ts'
+import {
+  addAccount,
+  fillWkdNames,
+  findAccount,
+  findAccountByWkd,
+  listAccounts,
+  setAccountStatus,
+  setPasswordHash,
+} from '../accounts.ts'
 import { audit, listAudit } from '../audit.ts'
 import { BytesMissing } from '../bytes/sealing.ts'
 import type { Store } from '../database.ts'
+import { domainOf } from '../../message/address.ts'
+import { keepHouse } from '../housekeeping.ts'
 import { addToMailbox, deleteFromMailbox, expireEvidence, listMailbox } from '../mailboxes.ts'
 import { addToQuarantine, listQuarantine, takeFromQuarantine } from '../quarantine.ts'
 import { enqueue } from '../queue.ts'
+import { addTlsResults, tlsResultsOf } from '../tls-results.ts'
 import { addTrace, expireTrace, traceOf } from '../trace.ts'
 import { address, putBytes, queueItem, START_MS, type Open } from './fixture.ts'
 
@@ -24,6 +36,9 @@ async function account(store: Store, text: string): Promise<number> {
   assert.ok(added !== 'taken')
   return added.id
 }
+
+/** The example of the draft (draft-koch-openpgp-webkey-service). */
+const JOE_DOE = 'iy9q119eutrkn8s1mk4r39qejnbu3n5q'
 
 function accounts(open: Open): void {
   test('accounts: found by address, whatever its case', async (t) => {
@@ -53,6 +68,20 @@ function accounts(open: Open): void {
       (await listAccounts(store.db)).map(({ status, passwordHash }) => [status, passwordHash]),
       [['removed', '$argon2id$']],
     )
+  })
+
+  test('accounts: found by the hash of the Web Key Directory, also where an earlier version made them', async (t) => {
+    const { store } = await open(t)
+    await account(store, 'Joe.Doe@example.org')
+    await account(store, 'joe.doe@abc.com')
+    const found = async (): Promise<string | undefined> =>
+      (await findAccountByWkd(store.db, domainOf(address('x@example.org')), JOE_DOE))?.address
+    assert.equal(await found(), 'Joe.Doe@example.org')
+    await store.commit((tx) => tx.updateTable('accounts').set({ wkd_name: null }).execute())
+    assert.equal(await found(), undefined)
+    await keepHouse(store, { nowMs: () => START_MS }, { evidenceDays: 1, traceDays: 1 })
+    assert.equal(await found(), 'Joe.Doe@example.org')
+    assert.equal(await store.commit((tx) => fillWkdNames(tx, 1)), 0)
   })
 
   test('accounts: suspend, resume, new password; what is not there is said', async (t) => {
@@ -219,4 +248,33 @@ function others(open: Open): void {
     )
     assert.deepEqual(await listAudit(store.db, { limit: 10 }), [entry])
   })
+
+  test('TLS results: counted together by policy, however long that is', async (t) => {
+    const { store } = await open(t)
+    const policyOf = (records: number): string =>
+      JSON.stringify({
+        type: 'tlsa',
+        strings: Array.from({ length: records }, () => randomBytes(1_000).toString('hex')),
+      })
+    const policies = [policyOf(0), policyOf(50), policyOf(50)]
+    const rows = policies.map((policy) => ({ ...tlsResult, policy }))
+    await store.commit((tx) => addTlsResults(tx, rows))
+    await store.commit((tx) => addTlsResults(tx, rows.slice(1)))
+    const counted = rows.map((row, index) => ({ ...row, count: index === 0 ? 1 : 2 }))
+    const read = await tlsResultsOf(store.db, tlsResult.day, tlsResult.domain)
+    assert.deepEqual(
+      read.map((row) => ({ ...row })),
+      counted,
+    )
+  })
 }
+
+const tlsResult = {
+  day: '2026-11-23',
+  domain: 'b.example',
+  result: 'success',
+  host: 'mx.b.example',
+  address: '192.0.2.1',
+  sendingAddress: '192.0.2.2',
+  count: 1,
+} as const

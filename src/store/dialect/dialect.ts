@@ -17,12 +17,14 @@ export interface Dialect {
   readonly largeObjects?: LargeObjects
   /** Takes the write lock, waiting for other processes without blocking this one. Throws when it cannot be had in time. */
   begin(): Promise<void>
-  /** Returns when the transaction is durable. Throws when it is not, or when nobody knows. */
+  /** Waits until no other transaction has claimed `name`; until its end nobody else gets it. Throws when it cannot be had in time. */
+  claim(name: string): Promise<void>
+  /** Returns when the transaction is durable. Throws NotWritten when nothing of it is, and something else when nobody knows. */
   commit(news: News): Promise<void>
   /** Does nothing when there is no transaction (any more). */
   rollback(): Promise<void>
   savepoint(): Promise<void>
-  /** What is wrong with it may be said at `commit`. */
+  /** Throws when anything that was done since `savepoint` is wrong. */
   releaseSavepoint(): Promise<void>
   /** Undoes what was done since `savepoint`. Throws when the database has already given up the whole transaction. */
   rollbackToSavepoint(): Promise<void>
@@ -36,6 +38,9 @@ export interface Dialect {
   unlessBusy(name: string, work: () => Promise<void>): Promise<void>
   close(): Promise<void>
 }
+
+/** A statement was wrong, and the database has undone the transaction. */
+export class NotWritten extends Error {}
 
 /** What others who share the database are told of a transaction. */
 export interface News {

@@ -11,6 +11,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import type { Schema } from '../schema.ts'
+import { statementName } from './postgres-settings.ts'
 
 /** `name`: it will be run again with other parameters. */
 export type RunStatement = (
@@ -21,7 +22,6 @@ export type RunStatement = (
 
 export class PostgresKysely extends Kysely<Schema> {
   readonly #run: RunStatement
-  readonly #names = new Map<string, string>()
 
   constructor(run: RunStatement) {
     super({
@@ -37,14 +37,8 @@ export class PostgresKysely extends Kysely<Schema> {
 
   override async executeQuery<Row>(query: CompiledQuery<Row> | Compilable<Row>): Promise<QueryResult<Row>> {
     if (!('sql' in query)) return super.executeQuery(query)
-    const rows = await this.#run(query.sql, query.parameters, this.#nameOf(query.sql))
+    const rows = await this.#run(query.sql, query.parameters, statementName(query.sql))
     return { rows: rows as Row[] }
-  }
-
-  #nameOf(sql: string): string {
-    const known = this.#names.get(sql) ?? `s${this.#names.size}`
-    this.#names.set(sql, known)
-    return known
   }
 }
 

@@ -1,26 +1,23 @@
 /** Large messages in the database, in pieces: every node reads them. Each piece is durable when its insert has returned. */
 import { Buffer } from 'node:buffer'
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Pool } from 'pg'
+import { ChunkReader } from '../bytes/chunk-reader.ts'
 import { newName } from '../bytes/large-files.ts'
 import type { LargeObjects, NewObject, ObjectReader } from '../bytes/large-objects.ts'
-import { BytesDamaged, BytesMissing } from '../bytes/sealing.ts'
+import type { LocalCopies } from '../bytes/local-copies.ts'
+import { BytesMissing } from '../bytes/sealing.ts'
 
 /** Of ciphertext in one row: what one statement carries. */
 const PIECE_BYTES = 512 * 1024
-/** Nothing reads a copy for so long. */
-const COPY_MAX_MS = 6 * 60 * 60_000
 const NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 
 export class PostgresObjects implements LargeObjects {
   readonly #pool: Pool
-  readonly #folder: string
+  readonly #copies: LocalCopies
 
-  /** `folder`: of files that are needed for a moment; made at need. */
-  constructor(pool: Pool, folder: string) {
+  constructor(pool: Pool, copies: LocalCopies) {
     this.#pool = pool
-    this.#folder = folder
+    this.#copies = copies
   }
 
   create(name = newName()): Promise<NewObject> {
@@ -31,7 +28,7 @@ export class PostgresObjects implements LargeObjects {
     const pieces = piecesOf(this.#pool, name)
     const first = await pieces.next()
     if (first.done === true) throw new BytesMissing(`The bytes ${name} of a message are gone`)
-    return new PieceReader(first.value, pieces)
+    return new ChunkReader(first.value, pieces)
   }
 
   /** A row that speaks of it keeps it: whoever removes it may not know that a commit has succeeded after all. */
@@ -55,25 +52,12 @@ export class PostgresObjects implements LargeObjects {
     return rows.filter(({ number }) => number === 0).length
   }
 
-  async fileOf(name: string): Promise<string> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
-    const path = join(this.#folder, `${newName().slice(3)}.copy`)
-    await using file = await open(path, 'wx', 0o600)
-    for await (const piece of piecesOf(this.#pool, name)) await file.writeFile(piece)
-    return path
+  fileOf(name: string): Promise<string> {
+    return this.#copies.take(piecesOf(this.#pool, name))
   }
 
-  async releaseFile(path: string): Promise<void> {
-    await rm(path, { force: true })
-  }
-
-  /** Copies that a crash of this node has left, at its start. */
-  async sweepFiles(): Promise<void> {
-    for (const name of await readdir(this.#folder).catch(() => [])) {
-      const path = join(this.#folder, name)
-      const found = await stat(path).catch(() => undefined)
-      if (found?.isFile() === true && found.mtimeMs <= Date.now() - COPY_MAX_MS) await rm(path, { force: true })
-    }
+  releaseFile(path: string): Promise<void> {
+    return this.#copies.remove(path)
   }
 }
 
@@ -128,36 +112,5 @@ async function* piecesOf(pool: Pool, object: string): AsyncGenerator<Uint8Array,
     })
     if (rows[0] === undefined) return
     yield rows[0].sealed
-  }
-}
-
-class PieceReader implements ObjectReader {
-  #piece: Uint8Array
-  readonly #more: AsyncGenerator<Uint8Array, void, undefined>
-
-  constructor(first: Uint8Array, more: AsyncGenerator<Uint8Array, void, undefined>) {
-    this.#piece = first
-    this.#more = more
-  }
-
-  async fill(buffer: Uint8Array): Promise<Uint8Array> {
-    for (let filled = 0; filled < buffer.length;) {
-      if (this.#piece.length === 0) this.#piece = await this.#next()
-      const some = this.#piece.subarray(0, buffer.length - filled)
-      buffer.set(some, filled)
-      filled += some.length
-      this.#piece = this.#piece.subarray(some.length)
-    }
-    return buffer
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#more.return()
-  }
-
-  async #next(): Promise<Uint8Array> {
-    const { value } = await this.#more.next()
-    if (value === undefined) throw new BytesDamaged('The bytes of a message are cut off')
-    return value
   }
 }

@@ -60,3 +60,12 @@ function toNumber(text: string): number {
 /** Text of PostgreSQL holds no NUL, and what strangers write into a header may. */
 export const toParameter = (value: unknown): unknown =>
   typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value
+
+const statementNames = new Map<string, string>()
+
+/** By which the server knows a statement that it has parsed once for a connection. Of statements that are built once, too. */
+export function statementName(sql: string): string {
+  const known = statementNames.get(sql) ?? `s${statementNames.size}`
+  statementNames.set(sql, known)
+  return known
+}

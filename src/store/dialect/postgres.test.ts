@@ -27,6 +27,16 @@ describe('PostgreSQL', needsPostgres(), () => {
     url = await server.newDatabase()
   })
   after(() => server[Symbol.asyncDispose]())
+  test('who migrates at the same time as others waits for them', async (t) => {
+    const dir = await mkdtemp(join(tmpdir(), 'sealpost-node-'))
+    t.after(() => rm(dir, { recursive: true }))
+    const empty = await server.newDatabase()
+    const migrated = await Promise.all([1, 2, 3].map(() => migrateStore({ dir, url: empty })))
+    assert.deepEqual(
+      migrated.map(({ from }) => from).toSorted((a, b) => a - b),
+      [0, SCHEMA_VERSION, SCHEMA_VERSION],
+    )
+  })
   const open = (t: TestContext): Promise<Opened> => openPostgresStore(server, url, t)
   leases(open)
   newsAndClock(open)

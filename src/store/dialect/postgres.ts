@@ -1,7 +1,9 @@
 /** PostgreSQL through pg: a connection that writes, a pool that reads, and one that listens to what other nodes have done. */
 import { DatabaseError, Pool, type PoolConfig } from 'pg'
 import * as events from '../../base/events.ts'
+import { LocalCopies } from '../bytes/local-copies.ts'
 import type { Dialect } from './dialect.ts'
+import { setLateWriter } from './late-writer.ts'
 import { PostgresKysely } from './postgres-kysely.ts'
 import { PostgresObjects } from './postgres-objects.ts'
 import { NOT_CONNECTED, type PostgresSettings, postgresSettings, toParameter } from './postgres-settings.ts'
@@ -26,12 +28,15 @@ export async function openPostgres(url: string, folder: string, { patient = fals
   const watch = new PostgresWatch(settings)
   await watch.start()
   const writer = new PostgresWriter(settings)
-  const largeObjects = new PostgresObjects(pieceWriters, folder)
-  await largeObjects.sweepFiles()
+  const writing = new PostgresKysely((sql, parameters, name) => writer.query(sql, parameters, name))
+  setLateWriter(writing, writer)
+  const copies = new LocalCopies(folder)
+  await copies.sweep()
+  const largeObjects = new PostgresObjects(pieceWriters, copies)
   return {
     name: 'postgres',
     reader: new PostgresKysely((sql, parameters, name) => readFrom(readers, sql, parameters, name)),
-    writer: new PostgresKysely((sql, parameters, name) => writer.query(sql, parameters, name)),
+    writer: writing,
     clock: watch,
     columns: {
       integer: 'bigint',
@@ -40,10 +45,13 @@ export async function openPostgres(url: string, folder: string, { patient = fals
     },
     largeObjects,
     begin: () => writer.begin(),
+    async claim(name) {
+      await writer.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`sealpost ${name}`])
+    },
     commit: (news) => writer.commit(news),
     rollback: () => writer.rollback(),
     savepoint: async () => writer.savepoint(),
-    releaseSavepoint: async () => writer.releaseSavepoint(),
+    releaseSavepoint: () => writer.releaseSavepoint(),
     rollbackToSavepoint: () => writer.rollbackToSavepoint(),
     isWorthAgain: (error) => error instanceof DatabaseError && WORTH_AGAIN.has(error.code ?? ''),
     othersMark: () => watch.othersMark(),

@@ -46,6 +46,7 @@ export async function openSqlite(path: string): Promise<Dialect> {
     clock: systemClock,
     columns: { integer: 'integer', bytes: 'blob', id: (column) => column.primaryKey().autoIncrement() },
     begin: () => begin(write),
+    claim: () => Promise.resolve(), // whoever writes, writes alone
     commit: async () => {
       write.run('COMMIT')
       await log.sync()

@@ -12,14 +12,21 @@ import { tlsResults } from './007-tls-results.ts'
 import { accountSources } from './008-account-sources.ts'
 import { nodes } from './009-nodes.ts'
 import { tlsSender } from './010-tls-sender.ts'
+import { longTlsPolicies } from './011-long-tls-policies.ts'
+import { manyUsers } from './012-many-users.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
   readonly version: number
+  /**
+   * The oldest version whose program can go on working with the tables as this leaves them: the one before, at least. So a
+   * migration adds, and what nobody needs any more goes a version later. Versions up to 12 did not say.
+   */
+  readonly usableSince?: number
   up(schema: SchemaModule, types: ColumnTypes): Promise<void>
 }
 
-const MIGRATIONS: readonly Migration[] = [
+export const MIGRATIONS: readonly Migration[] = [
   first,
   abilities,
   confidentialMails,
@@ -30,6 +37,8 @@ const MIGRATIONS: readonly Migration[] = [
   accountSources,
   nodes,
   tlsSender,
+  longTlsPolicies,
+  manyUsers,
 ]
 
 /** The version of the schema this program speaks. */
@@ -39,29 +48,33 @@ export const SCHEMA_VERSION = MIGRATIONS.length
 const ADVICE = 'run "sealpost migrate"'
 
 /**
- * Brings the database to `SCHEMA_VERSION`, all steps in one transaction, so that a crash leaves the old version.
- * Throws when a newer program has written it: an older one would damage what it does not know.
+ * Brings the database to `SCHEMA_VERSION`, all steps in one transaction, so that a crash leaves the old version. One that a
+ * newer program has brought further is left as it is. Throws when this program would damage what it does not know of it.
  */
 export async function migrate(dialect: Dialect, nowMs: number): Promise<Migrated> {
   await dialect.begin()
   try {
+    await dialect.claim('migrate') // even CREATE TABLE IF NOT EXISTS fails when two run it at once
     await dialect.writer.schema
       .createTable('schema_version')
       .ifNotExists()
       .addColumn('version', dialect.columns.integer, (column) => column.primaryKey())
       .addColumn('applied_ms', dialect.columns.integer, (column) => column.notNull())
       .execute()
-    const current = await versionOf(dialect.writer)
-    refuseNewer(current)
+    const current = await usableVersionOf(dialect.writer)
     for (const migration of MIGRATIONS.slice(current)) {
       await migration.up(dialect.writer.schema, dialect.columns)
       await dialect.writer
         .insertInto('schema_version')
-        .values({ version: migration.version, applied_ms: nowMs })
+        .values({
+          version: migration.version,
+          applied_ms: nowMs,
+          ...(migration.usableSince !== undefined && { usable_since: migration.usableSince }),
+        })
         .execute()
     }
     await dialect.commit({ noted: false, queued: false })
-    return { from: current, to: SCHEMA_VERSION }
+    return { from: current, to: Math.max(current, SCHEMA_VERSION) }
   } catch (error) {
     await dialect.rollback()
     throw error
@@ -77,21 +90,21 @@ export interface Migrated {
 /** For a database that others may be using: nothing is changed. Throws with what to do. */
 export async function refuseOtherVersion({ reader }: Dialect): Promise<void> {
   const tables = await reader.introspection.getTables()
-  const current = tables.some(({ name }) => name === 'schema_version') ? await versionOf(reader) : 0
-  refuseNewer(current)
+  const current = tables.some(({ name }) => name === 'schema_version') ? await usableVersionOf(reader) : 0
   if (current === 0) throw new Error(`The database is empty: ${ADVICE}`)
   if (current < SCHEMA_VERSION)
     throw new Error(`The database is at schema version ${current}, this program needs ${SCHEMA_VERSION}: ${ADVICE}`)
 }
 
-async function versionOf(db: Db): Promise<number> {
+/** The version that the database is at. Throws when this program cannot work with it. */
+async function usableVersionOf(db: Db): Promise<number> {
   const versions = await db.selectFrom('schema_version').select('version').execute()
-  return Math.max(0, ...versions.map((row) => row.version))
-}
-
-function refuseNewer(current: number): void {
-  if (current > SCHEMA_VERSION)
-    throw new Error(
-      `The database is at schema version ${current}, this program knows ${SCHEMA_VERSION}: it was written by a newer Sealpost; run that one`,
-    )
+  const current = Math.max(0, ...versions.map((row) => row.version))
+  if (current <= SCHEMA_VERSION) return current
+  const newest = db.selectFrom('schema_version').select('usable_since').where('version', '=', current)
+  const { usable_since: usableSince } = await newest.executeTakeFirstOrThrow()
+  if (usableSince !== null && usableSince <= SCHEMA_VERSION) return current
+  throw new Error(
+    `The database is at schema version ${current}, this program knows ${SCHEMA_VERSION}: it was written by a newer Sealpost; run that one`,
+  )
 }
