@@ -36,7 +36,7 @@ export type Role = (typeof ROLES)[number]
 
 export interface Running {
   readonly listeners: Readonly<Record<string, events.Listening>>
-  /** Takes over TLS certificates and what `RELOADED` (config/live.ts) names; the rest counts from the next start. */
+  /** Takes over TLS certificates and what `LiveConfig` replaces (config/live.ts); the rest counts from the next start. */
   reload(next: Config): Promise<void>
   /** Accepts nothing more, finishes what is under way, closes the store. */
   stop(): Promise<void>
@@ -80,8 +80,8 @@ export async function startServer(desk: Desk, roles: readonly Role[]): Promise<R
   }
   try {
     const tls = await readTls(config)
-    if (roles.includes('receive')) await startReceive(desk, tls, guards, { inbound, outbound, users }, parts)
-    if (roles.includes('access')) await startAccess(desk, tls, guards, parts)
+    if (roles.includes('receive')) await startReceive(desk, live, tls, guards, { inbound, outbound, users }, parts)
+    if (roles.includes('access')) await startAccess(desk, live, tls, guards, parts)
     if (roles.includes('access')) await startDirectory(desk, live, tls, parts)
     if (workQueue) await worker.start()
     const watched = { pool, network, parts, load: guards.load, worker: workQueue ? worker : undefined }

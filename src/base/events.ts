@@ -36,6 +36,7 @@ export const EVENT = {
   loginFailed: 'login-failed',
   fetched: 'fetched',
   sessionEnded: 'session-ended',
+  connectionFailed: 'connection-failed',
   workerReplaced: 'worker-replaced',
   overloaded: 'overloaded',
   recovered: 'recovered',
@@ -201,6 +202,11 @@ export function fetched(facts: {
 /** A session ended otherwise than by its client's wish. */
 export function sessionEnded(facts: Omit<LoginFacts, 'by'> & { readonly by: 'pop3'; readonly why: string }): void {
   happened(EVENT.sessionEnded, 'warn', facts, `${facts.by}: session of ${facts.peerAddress} ended: ${facts.why}`)
+}
+
+/** A TLS handshake or a socket failed; nothing was lost. Seldom of interest one by one, and anybody can make many: counted. */
+export function connectionFailed(facts: { readonly by: 'mx' | 'submission'; readonly why: string }): void {
+  happened(EVENT.connectionFailed, 'debug', facts, `${facts.by}: connection failed: ${facts.why}`)
 }
 
 /** A worker thread died; `why` is what it said, never what it worked on. */

@@ -22,7 +22,7 @@ export function benchCommand(): Command {
     .option('--smoke', 'take seconds and measure nothing exactly')
     .option(
       '--only <suites...>',
-      'some of mail, cms, pairs, libcrypto, openpgp, trust, worker, large, server, versus, latency, stages, growth',
+      'some of mail, cms, pairs, libcrypto, openpgp, trust, worker, large, server, versus, latency, stages, growth, nodes',
     )
     .action(bench)
 }

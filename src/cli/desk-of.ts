@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import type { Desk } from '../admin/desk.ts'
+import { readSecret } from '../base/secret-file.ts'
 import { type Config, loadConfig } from '../config/load.ts'
 import { TrustAnchors } from '../keys/anchors.ts'
 import { Correspondents } from '../keys/correspondents.ts'
@@ -11,6 +12,7 @@ import { Passwords } from '../keys/password.ts'
 import { PrivateKeys } from '../keys/private-keys.ts'
 import { PublicKeys } from '../keys/public-keys.ts'
 import { parseDomain } from '../message/address.ts'
+import type { BucketSettings } from '../store/bucket/s3-request.ts'
 import { openStore, type StoreOptions } from '../store/database.ts'
 
 /** The configuration or the master key cannot be used; the message says why. */
@@ -47,7 +49,22 @@ export async function openDesk(config: Config, actor = `cli:${userInfo().usernam
 export async function placeOf({ dataDir, store }: Config): Promise<StoreOptions> {
   const masterKey = await loadMasterKey(dataDir, process.env)
   if (!masterKey.ok) throw new ConfigRefused(masterKey.error)
-  return { dir: dataDir, url: store.url, masterKey: masterKey.value }
+  const bucket = store.bucket === null ? {} : { bucket: await bucketOf(store.bucket) }
+  return { dir: dataDir, url: store.url, ...bucket, masterKey: masterKey.value }
+}
+
+async function bucketOf({
+  secretKeyFile,
+  caFile,
+  timeoutSeconds,
+  ...settings
+}: NonNullable<Config['store']['bucket']>): Promise<BucketSettings> {
+  try {
+    const ca = caFile === null ? undefined : await readFile(caFile, 'utf8')
+    return { ...settings, secretKey: await readSecret(secretKeyFile), ca, silenceMaxMs: timeoutSeconds * 1000 }
+  } catch (error) {
+    throw new ConfigRefused(`store.bucket: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 /** Runs one operation on the desk of a configuration file. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { allSettings, describeConfig } from './describe.ts'
 
-test('every setting says what it means, and all have a default but domains and what a directory needs', () => {
+test('every setting says what it means, and all have a default but domains and what a bucket or a directory needs', () => {
   const settings = allSettings()
   assert.ok(settings.length > 40)
   for (const { setting, meaning, values } of settings) {
@@ -12,7 +12,15 @@ test('every setting says what it means, and all have a default but domains and w
   }
   assert.deepEqual(
     settings.filter(({ fallback }) => fallback === undefined).map(({ setting }) => setting),
-    ['domains', 'accounts.ldap.urls', 'accounts.ldap.baseDn'],
+    [
+      'domains',
+      'store.bucket.endpoint',
+      'store.bucket.name',
+      'store.bucket.accessKeyId',
+      'store.bucket.secretKeyFile',
+      'accounts.ldap.urls',
+      'accounts.ldap.baseDn',
+    ],
   )
 })
 

@@ -52,6 +52,15 @@ export const mailKeysField = z
 /** `address/prefix`. */
 export const networkField = z.string().refine(isNetwork, { error: 'is no network; write 10.1.0.0/16 or fd00::/8' })
 
+/** A network of servers that send for others too, and what mail of ours carries. */
+export const sharedNetworkField = z.strictObject({
+  network: networkField,
+  header: z
+    .string()
+    .regex(/^X-[A-Za-z0-9-]{1,70}$/i, { error: 'is no such name; write X- and letters, as X-Our-Mail' }),
+  valueFile: z.string().min(1),
+})
+
 function isNetwork(text: string): boolean {
   const [address = '', prefix = '', more] = text.split('/')
   const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1

@@ -35,3 +35,23 @@ test('a reload of an unchanged file changes nothing', () => {
   const live = new LiveConfig(configOf('domains: [a.example]\n'))
   assert.deepEqual(live.replace(configOf('domains: [a.example]\n')), { changed: [], afterRestart: [] })
 })
+
+test('whose word counts is taken over at a reload; a listener elsewhere waits for a restart', () => {
+  const live = new LiveConfig(configOf('domains: [a.example]\nlisteners: { pop3: null }\n'))
+  const next = configOf(`domains: [a.example]
+listeners:
+  mx: { port: 2525, proxyProtocol: [192.0.2.1/32], trustedProxies: [192.0.2.2/32] }
+  pop3: { proxyProtocol: [192.0.2.1/32] }
+  pop3s: { proxyProtocol: [192.0.2.1/32] }
+submission: { trustedNetworks: [192.0.2.3/32], allowPlainAuthOnLoopback: true }
+`)
+  const names = ['listeners', 'submission']
+  const { changed, afterRestart } = live.replace(next)
+  assert.deepEqual([changed.toSorted(), afterRestart.toSorted()], [names, names])
+  const { listeners, submission } = live.current
+  const { port, proxyProtocol, trustedProxies } = listeners.mx ?? {}
+  assert.deepEqual([port, proxyProtocol, trustedProxies], [25, ['192.0.2.1/32'], ['192.0.2.2/32']])
+  assert.deepEqual([listeners.pop3, listeners.pop3s?.proxyProtocol], [null, ['192.0.2.1/32']])
+  assert.deepEqual(submission.trustedNetworks, next.submission.trustedNetworks)
+  assert.equal(submission.allowPlainAuthOnLoopback, false)
+})

@@ -88,6 +88,13 @@ const wrong: readonly [text: string, problems: readonly string[], why: string][]
     ['sealpost.yaml:2: limits.messageSizeMaxBytes: cannot be "50MB"; write a whole number from 65536 to 17179869184'],
     'a unit in the value',
   ],
+  [
+    `${bucketOf()}limits: { messageSizeMaxBytes: ${2 ** 31 + 1} }`,
+    [
+      'sealpost.yaml:4: limits.messageSizeMaxBytes: is too much for store.bucket, where a message is one object; write 2147',
+    ],
+    'a message that is no object any more',
+  ],
   ['domains: [a.b]\ntls: 5', ['sealpost.yaml:2: tls: cannot be 5'], 'a value for a section'],
   [
     "domains: [a.b]\nrelay:\n  routes:\n    c.d: 'x y'\n    'e f': 'h:1'",
@@ -117,6 +124,16 @@ for (const [text, problems, why] of wrong)
     assert.equal(said.length, problems.length, said.join('\n'))
     for (const [at, problem] of problems.entries()) assert.ok(said[at]?.startsWith(problem), said[at] ?? problem)
   })
+
+function bucketOf(): string {
+  const bucket = '{ endpoint: https://s3.example, name: mail, accessKeyId: AK, secretKeyFile: s }'
+  return `domains: [a.b]\nstore:\n  { url: postgres://u@h/d, bucket: ${bucket} }\n`
+}
+
+test('the largest message that a bucket takes is allowed', () => {
+  const parsed = parseConfig(`${bucketOf()}limits: { messageSizeMaxBytes: ${2 ** 31} }`, FILE, {})
+  assert.ok(parsed.ok)
+})
 
 test('a mistake in the environment names the variable', () => {
   const parsed = parseConfig('domains: [a.b]', FILE, { SEALPOST_LOG_LEVEL: 'loud', SEALPOST_DATA_DIR: '[' })

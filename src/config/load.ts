@@ -6,6 +6,7 @@ import { fail, ok, type Result } from '../base/result.ts'
 import { parseDomain, type Domain } from '../message/address.ts'
 import { allSettings } from './describe.ts'
 import { configSchema, type Settings } from './schema.ts'
+import { MESSAGE_IN_BUCKET_MAX_BYTES } from './store-schema.ts'
 
 /** A configuration file larger than this is none. */
 export const CONFIG_FILE_MAX_BYTES = 2 ** 20
@@ -90,6 +91,8 @@ interface Source {
 
 /** Values are YAML, so that numbers, `true`, `null` and `[a, b]` can be given. */
 function applyEnvironment(source: Source, environment: Readonly<Record<string, string | undefined>>): ConfigProblem[] {
+  // every command comes by here, and to list all settings takes longer than to read a file
+  if (!Object.keys(environment).some((name) => name.startsWith(VARIABLE_PREFIX))) return []
   const problems: ConfigProblem[] = []
   for (const { setting } of allSettings()) {
     const variable = variableOf(setting)
@@ -177,11 +180,28 @@ function finish(settings: Settings, file: string, source: Source): Result<Config
     return fail([
       { where: whereIs(source, ['domains']), setting: 'hostname', message: 'is missing; write our host name' },
     ])
+  const { messageSizeMaxBytes } = settings.limits
+  if (settings.store.bucket !== null && messageSizeMaxBytes > MESSAGE_IN_BUCKET_MAX_BYTES)
+    return fail([
+      {
+        where: whereIs(source, ['limits', 'messageSizeMaxBytes']),
+        setting: 'limits.messageSizeMaxBytes',
+        message: `is too much for store.bucket, where a message is one object; write ${MESSAGE_IN_BUCKET_MAX_BYTES} at most`,
+      },
+    ])
   return ok({
     ...settings,
     hostname,
     file: resolve(file),
     dataDir: resolve(folder, settings.dataDir),
+    store: {
+      ...settings.store,
+      bucket: settings.store.bucket && {
+        ...settings.store.bucket,
+        secretKeyFile: resolve(folder, settings.store.bucket.secretKeyFile),
+        caFile: resolved(folder, settings.store.bucket.caFile),
+      },
+    },
     accounts: {
       file: resolved(folder, settings.accounts.file),
       ldap: settings.accounts.ldap && {
@@ -198,6 +218,13 @@ function finish(settings: Settings, file: string, source: Source): Result<Config
           { user, passwordFile: resolve(folder, passwordFile) },
         ]),
       ),
+    },
+    submission: {
+      ...settings.submission,
+      sharedNetworks: settings.submission.sharedNetworks.map((shared) => ({
+        ...shared,
+        valueFile: resolve(folder, shared.valueFile),
+      })),
     },
     tls: { certificate: resolve(folder, settings.tls.certificate), key: resolve(folder, settings.tls.key) },
   })

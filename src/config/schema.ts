@@ -13,6 +13,7 @@ import {
   nextHopField,
   resolverField,
   routedDomainField,
+  sharedNetworkField,
 } from './fields.ts'
 import { listenersField } from './listener-schema.ts'
 import { mailboxesField } from './mailboxes-schema.ts'
@@ -253,6 +254,12 @@ export const configSchema = z.strictObject({
         .prefault([])
         .describe(
           'Mail servers of ours whose users have signed in there: they send without a password, and MAIL FROM says for which of our users: see [beside-postfix.md](beside-postfix.md). Over TLS only, but from this machine. Never a network of others.',
+        ),
+      sharedNetworks: z
+        .array(sharedNetworkField)
+        .prefault([])
+        .describe(
+          'As `trustedNetworks`, for networks from which others send too, such as those of Microsoft 365 and Google: each mail must carry the header field of that name with the value that stands in the first line of the file (relative to this one), and the connection must have TLS: `{ network: 192.0.2.0/24, header: X-Our-Mail, valueFile: our-mail-secret }`. The field is taken out. Read at the start. See [beside-postfix.md](beside-postfix.md).',
         ),
     })
     .prefault({})

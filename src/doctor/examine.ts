@@ -7,6 +7,7 @@ import { networkList } from '../keys/public-address.ts'
 import type { Users } from '../keys/user-sources/users.ts'
 import { parseDomain } from '../message/address.ts'
 import { listAudit } from '../store/audit.ts'
+import { examineBucket } from './bucket.ts'
 import { examineDkim, examineDmarc, examineMx, examineSpf } from './dns/domain.ts'
 import { addressesOf, examineHostName, examineResolver, examineReverse } from './dns/mail-host.ts'
 import { examineMtaSts, examineTlsa } from './dns/transport.ts'
@@ -85,6 +86,7 @@ async function examineStored(desk: Desk, users: Users, nowMs: number): Promise<r
     examineClock(nowMs, newest?.nowMs),
     examineKeys(desk, nowMs),
     examineQueue(desk, nowMs),
+    examineBucket(desk),
     accounts.file === null && accounts.ldap === null ? [] : examineSources(users, desk.domains),
   ])
   return [examineDatabase(desk), ...found.flat()]

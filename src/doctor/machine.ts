@@ -69,13 +69,16 @@ export async function examineDisk({ dataDir, limits }: Config): Promise<Finding>
 
 /** Secrets that others can read, and files that the server itself cannot. */
 export async function examineFiles(config: Config): Promise<readonly Finding[]> {
-  const { accounts, dataDir, relay, tls } = config
+  const { accounts, dataDir, relay, store, submission, tls } = config
   const secrets: readonly (readonly [file: string, forbidden: number])[] = [
     [join(dataDir, MASTER_KEY_FILE), GROUP_AND_OTHERS],
     [dataDir, OTHERS],
     [tls.key, OTHERS],
     ...Object.values(relay.credentials).map(({ passwordFile }) => [passwordFile, OTHERS] as const),
-    ...[accounts.file, accounts.ldap?.bindPasswordFile].flatMap((file) => (file ? [[file, OTHERS] as const] : [])),
+    ...submission.sharedNetworks.map(({ valueFile }) => [valueFile, OTHERS] as const),
+    ...[accounts.file, accounts.ldap?.bindPasswordFile, store.bucket?.secretKeyFile].flatMap((file) =>
+      file ? [[file, OTHERS] as const] : [],
+    ),
   ]
   const findings = await Promise.all(secrets.map(([file, forbidden]) => examineSecret(file, forbidden)))
   return [...findings.flat(), await examineOwners(dataDir)]

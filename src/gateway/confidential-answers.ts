@@ -27,12 +27,11 @@ export async function hiddenInAnswered(
 /** Of a mail that a user is given; `fields` and `messageId` are those that the user sees. */
 export async function rememberReceived(
   tx: Tx,
-  accountId: number,
+  user: Address,
   { fields, messageId, atMs }: { fields: FieldStates; messageId: string | undefined; atMs: number },
 ): Promise<void> {
   const hidden = confidentialityOf(fields)
-  if (hidden !== 'none' && messageId !== undefined)
-    await rememberConfidential(tx, { accountId, messageId, hidden, atMs })
+  if (hidden !== 'none' && messageId !== undefined) await rememberConfidential(tx, { user, messageId, hidden, atMs })
 }
 
 /** Mail to our own domains is hidden from nobody but our own disk. */
@@ -53,7 +52,6 @@ export async function rememberSent(
   { fields, hidden, atMs }: { fields: readonly HeaderField[]; hidden: HeaderConfidentiality; atMs: number },
 ): Promise<void> {
   const messageId = messageIdIn(fields)
-  const account = hidden === 'none' || messageId === undefined ? undefined : await findAccount(tx, sender)
-  if (hidden !== 'none' && messageId !== undefined && account !== undefined)
-    await rememberConfidential(tx, { accountId: account.id, messageId, hidden, atMs })
+  if (hidden !== 'none' && messageId !== undefined)
+    await rememberConfidential(tx, { user: sender, messageId, hidden, atMs })
 }

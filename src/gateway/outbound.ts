@@ -10,19 +10,15 @@ import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import * as mailEvents from '../base/mail-events.ts'
 import { Stopwatch } from '../base/stopwatch.ts'
-import type { TrustAnchors } from '../keys/anchors.ts'
-import type { Correspondents } from '../keys/correspondents.ts'
 import type { DkimKeys } from '../keys/dkim-keys.ts'
 import type { KeyFinder } from '../keys/find.ts'
 import type { PrivateKeys } from '../keys/private-keys.ts'
-import type { PublicKeys } from '../keys/public-keys.ts'
-import type { ValidationSource } from '../keys/validation-source.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
 import { namedRecipients } from '../message/recipients.ts'
 import { type Copy, type OutboundPlan, decideOutbound, refusalOf } from '../policy/decide-outbound.ts'
 import { explainQueued, explainRefused } from '../policy/explain.ts'
-import type { AutocryptPolicy, OutboundPolicy } from '../policy/settings.ts'
+import type { AutocryptPolicy } from '../policy/settings.ts'
 import { carriesHeader } from '../protection/header/header-protection.ts'
 import { STANDARDS, packCopy } from '../protection/jobs.ts'
 import type { OwnKey, StandardName } from '../protection/standard.ts'
@@ -38,10 +34,11 @@ import { receivedField } from './annotate.ts'
 import { hiddenFromOthers, hiddenInAnswered, rememberSent } from './confidential-answers.ts'
 import { type KnownRecipient, copiesMade } from './copies-made.ts'
 import { headerFault } from './header-fault.ts'
+import { KnownRecipients, type KnownRecipientsDeps } from './known-recipients.ts'
 import { queueNotice, refusalNotice } from './notice.ts'
 import { type ProtectedCopy, type ProtectionPool, protectCopies } from './protect.ts'
-import { withoutRevoked } from './recipient-status.ts'
 import type { RefusalTraces } from './refusal-traces.ts'
+import { NOT_PROVEN, provesOrigin, withoutSecrets } from './secret-header.ts'
 import {
   type Head,
   askedFor,
@@ -53,20 +50,15 @@ import {
   tlsWishOf,
 } from './submitted-header.ts'
 
-export interface OutboundDeps {
+export interface OutboundDeps extends KnownRecipientsDeps {
   readonly clock: Clock
   readonly hostname: string
   readonly pool: ProtectionPool
   readonly privateKeys: PrivateKeys
   readonly dkimKeys: DkimKeys
-  readonly publicKeys: PublicKeys
-  readonly correspondents: Correspondents
-  readonly anchors: TrustAnchors
-  readonly validation: ValidationSource
   readonly finder: KeyFinder
   readonly store: Store
   readonly domains: readonly Domain[]
-  policyFor(domain: Domain): OutboundPolicy
   rules(): OutboundRules
   /** Those that every user of ours is to have a key for. */
   readonly ourStandards: readonly StandardName[]
@@ -88,43 +80,48 @@ export interface Outbound extends Inbox {
   refuseRecipient(recipient: Address): Promise<Reply | undefined>
 }
 
-export function createOutbound(deps: OutboundDeps): Outbound {
+interface Deps extends OutboundDeps {
+  readonly recipients: KnownRecipients
+}
+
+export function createOutbound(options: OutboundDeps): Outbound {
+  const deps: Deps = { ...options, recipients: new KnownRecipients(options) }
   return {
     accept: (mail) => accept(deps, mail),
     refuseRecipient: (recipient) => refuseRecipient(deps, recipient),
   }
 }
 
-async function refuseRecipient(deps: OutboundDeps, recipient: Address): Promise<Reply | undefined> {
+async function refuseRecipient(deps: Deps, recipient: Address): Promise<Reply | undefined> {
   const nowMs = deps.clock.nowMs()
   const lookedUp = deps.finder.prepare(recipient, nowMs)
   // who is not refused for want of a key need not wait for it yet: while the mail comes, it may
   if (deps.policyFor(domainOf(recipient)).noKey === 'require') await lookedUp
-  const facts = await recipientFacts(deps, recipient, nowMs)
+  const facts = await deps.recipients.of(recipient, nowMs)
   const standards = STANDARDS.map(({ name }) => name)
   const why = refusalOf(facts, standards, nowMs)
   return why === undefined ? undefined : reply(554, '5.7.5', explainRefused([{ address: recipient, why }]))
 }
 
-async function recipientFacts(deps: OutboundDeps, address: Address, nowMs: number): Promise<KnownRecipient> {
-  const policy = deps.policyFor(domainOf(address))
-  const correspondent = await deps.correspondents.get(address, nowMs, policy.standards)
-  const usable = await withoutRevoked(deps, address, correspondent.certificates, policy.revocation, nowMs)
-  return { address, ...correspondent, ...usable, policy, known: await deps.publicKeys.known(address) }
-}
-
-async function accept(deps: OutboundDeps, mail: ReceivedMail): Promise<Reply> {
+async function accept(deps: Deps, mail: ReceivedMail): Promise<Reply> {
   const { login, id: session, peerAddress } = mail.session
   assert(login !== undefined, 'submission takes mail from signed-in users only')
   const nowMs = deps.clock.nowMs()
   const watch = new Stopwatch()
   const head = await readHead(mail.content)
-  const answer = 'code' in head ? head : await submit(deps, { mail, login, nowMs, watch }, head)
+  const answer = 'code' in head ? head : await admit(deps, { mail, login, nowMs, watch }, head)
   if (isPositive(answer)) return answer
   const messageId = 'code' in head ? '' : messageIdOf(head.part.fields)
   const facts = { by: 'submission', messageId, session, peerAddress, sender: login } as const
   await deps.refusals.tell([mailEvents.refused({ ...facts, reply: replyText(answer) })], login, nowMs)
   return answer
+}
+
+function admit(deps: Deps, submission: Submission, head: Head): Promise<Reply> | Reply {
+  const { mustCarry = [] } = submission.mail.session
+  if (mustCarry.length === 0) return submit(deps, submission, head)
+  if (!provesOrigin(head.part, mustCarry)) return NOT_PROVEN
+  return submit(deps, submission, { ...head, part: withoutSecrets(head.part, mustCarry) })
 }
 
 interface Submission {
@@ -134,7 +131,7 @@ interface Submission {
   readonly watch: Stopwatch
 }
 
-async function submit(deps: OutboundDeps, { mail, login, nowMs, watch }: Submission, head: Head): Promise<Reply> {
+async function submit(deps: Deps, { mail, login, nowMs, watch }: Submission, head: Head): Promise<Reply> {
   const headMs = watch.stepMs()
   const id = randomUUID()
   const recipients = mail.envelope.rcptTo.map(({ address }) => address)
@@ -143,7 +140,8 @@ async function submit(deps: OutboundDeps, { mail, login, nowMs, watch }: Submiss
   const fields = outgoingFields(head.part, login, nowMs, id)
   const messageId = messageIdOf(fields)
 
-  const signers = await deps.privateKeys.signingKeys(login)
+  // by the time that recipients are judged by: a clock that jumps back meanwhile must not leave only them without a key
+  const signers = await deps.privateKeys.signingKeys(login, nowMs)
   if (signers.length === 0) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
   const plan = await planFor(deps, head, mail.envelope, { address: login, signers }, nowMs)
   if ('code' in plan) return plan
@@ -213,7 +211,7 @@ interface Plan extends OutboundPlan {
 }
 
 async function planFor(
-  deps: OutboundDeps,
+  deps: Deps,
   { part, preview }: Head,
   envelope: SmtpEnvelope,
   { address: sender, signers }: { address: Address; signers: readonly OwnKey[] },
@@ -224,7 +222,7 @@ async function planFor(
   const recipients = await Promise.all(
     envelope.rcptTo.map(async ({ address }) => {
       await deps.finder.prepare(address, nowMs)
-      return recipientFacts(deps, address, nowMs)
+      return deps.recipients.of(address, nowMs)
     }),
   )
   const isEncrypted = (by: 'label' | 'content'): boolean =>
@@ -265,7 +263,7 @@ interface CopyToQueue {
 }
 
 async function queueCopies(
-  deps: OutboundDeps,
+  deps: Deps,
   tx: Tx,
   copies: readonly Copy[],
   made: readonly ProtectedCopy[],
@@ -278,7 +276,7 @@ async function queueCopies(
 }
 
 async function queueCopy(
-  deps: OutboundDeps,
+  deps: Deps,
   tx: Tx,
   { mail, copy, made, messageId, nowMs, utf8Header, tls }: CopyToQueue,
 ): Promise<HandedOver> {
@@ -322,7 +320,7 @@ function queuedText({ copies, onTheirWord, refused }: OutboundPlan): string {
 }
 
 async function queuedFacts(
-  { publicKeys }: OutboundDeps,
+  { publicKeys }: Deps,
   plan: Plan,
   sender: Address,
 ): Promise<Omit<mailEvents.QueuedFacts, 'messageId'>> {

@@ -110,7 +110,7 @@ export async function settle(deps: SettleDeps, settling: Settling, opened: Opene
     // what stayed on this machine was hidden from nobody
     if (incoming.origin.by === 'mx')
       for (const each of kept)
-        await rememberReceived(tx, each.account.id, {
+        await rememberReceived(tx, each.account.address, {
           fields: each.report.summary.fields,
           messageId: shownIds.get(each),
           atMs: incoming.nowMs,

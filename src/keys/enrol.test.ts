@@ -60,12 +60,13 @@ function only({ certificates }: Enrolled): Certificate {
 }
 
 test('S1–S4: an address, a key pair in 221, a certificate in 222, one audit row', async (t) => {
-  const { store, deps } = await provider(t)
+  const { store, deps, clock } = await provider(t)
   const enrolled = await enrol(deps, order({ algorithms: ['rsa-2048'] }))
   assert.ok(enrolled.ok)
   assert.equal((await findAccount(store.db, AZUMA))?.status, 'active')
   const [own] = await deps.privateKeys.signingKeys(AZUMA)
   assert.ok(own)
+  assert.deepEqual(await deps.privateKeys.signingKeys(AZUMA, clock.now - DAY_MS), [], 'not in its time yet')
   assert.equal(own.certificate.fingerprint, enrolled.value.certificates[0]?.fingerprint)
   assert.deepEqual(own.certificate.addresses, [AZUMA])
   const [known] = await deps.publicKeys.known(AZUMA)

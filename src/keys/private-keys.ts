@@ -65,8 +65,7 @@ export class PrivateKeys {
    * Those that are used now: of each standard the newest that signs and what was made together with it, in the order in
    * which they were made; not retired, their certificates in their time.
    */
-  async currentKeys(address: Address): Promise<readonly OwnKey[]> {
-    const nowMs = this.#clock.nowMs()
+  async currentKeys(address: Address, nowMs = this.#clock.nowMs()): Promise<readonly OwnKey[]> {
     const usable = (await this.keysOf(address)).filter(
       ({ certificate, retiredMs }) =>
         retiredMs === undefined && certificate.notBeforeMs <= nowMs && nowMs <= certificate.notAfterMs,
@@ -82,11 +81,10 @@ export class PrivateKeys {
 
   /**
    * The current keys that sign, one of each kind and standard. Certificates that only decrypt go out with the signatures, so
-   * that whoever answers can encrypt.
+   * that whoever answers can encrypt. `nowMs`: the moment that recipients are judged by, too.
    */
-  async signingKeys(address: Address): Promise<readonly OwnKey[]> {
-    const current = await this.currentKeys(address)
-    const nowMs = this.#clock.nowMs()
+  async signingKeys(address: Address, nowMs = this.#clock.nowMs()): Promise<readonly OwnKey[]> {
+    const current = await this.currentKeys(address, nowMs)
     const signing = Map.groupBy(
       current.filter(({ certificate }) => standardNamed(certificate.standard).canSignWith(certificate, nowMs)),
       ({ certificate, key }) => `${certificate.standard} ${key.asymmetricKeyType}`,

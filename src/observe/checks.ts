@@ -34,6 +34,15 @@ export const folderCheck = (folder: string): Check => ({
   },
 })
 
+/** `reach` asks the bucket of large messages for anything. */
+export const bucketCheck = (reach: () => Promise<void>): Check => ({
+  name: 'bucket',
+  async run() {
+    await reach()
+    return undefined
+  },
+})
+
 /** `shortage` names what there is too little of to begin with another mail; whoever found it said so in the log. */
 export const roomCheck = (shortage: () => string | undefined): Check => ({
   name: 'room',

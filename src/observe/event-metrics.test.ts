@@ -35,6 +35,10 @@ const CASES: readonly [say: () => void, ...series: string[]][] = [
     'sealpost_recipients_protected_total{protection="signed",standard="openpgp"} 1',
   ],
   [
+    () => events.connectionFailed({ by: 'mx', why: 'no shared cipher' }),
+    'sealpost_connections_failed_total{by="mx"} 1',
+  ],
+  [
     () => events.say(mailEvents.verdict({ ...verdict, signature: 'valid', standard: 'openpgp' })),
     'sealpost_verdicts_total{outcome="accept",rule="valid",signature="valid",encrypted="yes",standard="openpgp"} 1',
   ],

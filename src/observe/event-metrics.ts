@@ -36,6 +36,11 @@ const makeCounters = () => ({
   ]),
   hostsFailed: new Counter('sealpost_hosts_failed_total', 'Mail hosts that could not be used.', ['stage']),
   refused: new Counter('sealpost_refused_total', 'Mails, commands and connections that were refused.', ['by', 'code']),
+  connectionsFailed: new Counter(
+    'sealpost_connections_failed_total',
+    'SMTP connections that ended in an error: a TLS handshake, a socket.',
+    ['by'],
+  ),
   quarantined: new Counter('sealpost_quarantined_total', 'Mails held for the postmaster.'),
   discarded: new Counter(
     'sealpost_discarded_total',
@@ -93,6 +98,7 @@ const COUNTS: Readonly<Partial<Record<EventName, Count>>> = {
   [EVENT.discarded]: (counters) => counters.discarded.add(),
   [EVENT.loginSucceeded]: (counters, { by }) => counters.logins.add([word(by), 'succeeded']),
   [EVENT.loginFailed]: (counters, { by }) => counters.logins.add([word(by), 'failed']),
+  [EVENT.connectionFailed]: (counters, { by }) => counters.connectionsFailed.add([word(by)]),
   [EVENT.fetched]: (counters, { messages }) => counters.fetched.add([], Number(messages)),
   [EVENT.workerReplaced]: (counters, { pool }) => counters.workers.add([word(pool)]),
   [EVENT.keyLookedUp]: (counters, { source, outcome }) => counters.lookUps.add([word(source), word(outcome)]),

@@ -47,6 +47,15 @@ export interface SessionFacts {
   readonly protocol: TransmissionType
   /** The signed-in user's address; absent on `mx`. */
   readonly login?: Address
+  /** Whose login it is is only believed when the message carries one of these. */
+  readonly mustCarry?: readonly SecretHeader[]
+}
+
+/** A header field whose value few know. */
+export interface SecretHeader {
+  readonly name: string
+  /** SHA-256 of the value. */
+  readonly digest: Uint8Array
 }
 
 export interface TlsFacts {

@@ -20,7 +20,7 @@ function keeperOf({ isShared, holds = true }: { isShared: boolean; holds?: boole
       await keeper.tick()
     }
   }
-  return { world, pass }
+  return { world, pass, keeper }
 }
 
 test('what cannot be renewed is let go before its lease runs out, once', async () => {
@@ -30,6 +30,22 @@ test('what cannot be renewed is let go before its lease runs out, once', async (
   await pass(LEASE_MS / 1000)
   assert.equal(world.letGoAtMs.length, 1)
   assert((world.letGoAtMs[0] ?? 0) - 200_000 <= LEASE_MS - 15_000)
+})
+
+test('a node that stood still does not end what it was saying', async () => {
+  const content = async function* (): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('hello')
+  }
+  const saidAfter = async (isShared: boolean, stoodStillMs: number): Promise<number> => {
+    const { world, pass, keeper } = keeperOf({ isShared })
+    await pass(200)
+    const saying = keeper.whileLeased(content)()
+    world.nowMs += stoodStillMs
+    return (await Array.fromAsync(saying)).length
+  }
+  assert.equal(await saidAfter(true, 60_000), 1)
+  await assert.rejects(saidAfter(true, LEASE_MS - 15_000), /stood still/)
+  assert.equal(await saidAfter(false, 10 * LEASE_MS), 1)
 })
 
 test('a database that is away for a minute ends no delivery', async () => {

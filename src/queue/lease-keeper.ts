@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
+import type { ContentSource } from '../protocol/delivery.ts'
 import type { Store } from '../store/database.ts'
 import { renewLease } from '../store/queue.ts'
 
@@ -44,6 +45,19 @@ export class LeaseKeeper {
 
   stop(): void {
     clearInterval(this.#timer)
+  }
+
+  /**
+   * `content` that comes to its end only while the leases last, else it throws. A node that stood still goes on where it was,
+   * before any timer has told it the time: it must not say the final dot of a mail that is another's by now.
+   */
+  whileLeased(content: ContentSource): ContentSource {
+    if (!this.#deps.store.isShared) return content
+    const isOver = (): boolean => this.#monotonicMs() - this.#renewedMs >= LEASE_MS - LET_GO_BEFORE_MS
+    return async function* () {
+      yield* content()
+      if (isOver()) throw new Error('this node stood still for so long that the mail may be another’s')
+    }
   }
 
   /** Never rejects. */

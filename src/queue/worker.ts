@@ -239,7 +239,8 @@ export class QueueWorker implements QueueTaker {
       const isLocal = !batch.items.some(isOpened) && this.#deps.isOwnDomain(batch.domain)
       const deliver = this.#delivererOf(batch)
       const watch = new Stopwatch()
-      const results = await deliver(mail, batch.content ?? (() => store.bytes.stream(batch.bytesId)))
+      const content = batch.content ?? (() => store.bytes.stream(batch.bytesId))
+      const results = await deliver(mail, this.#leases.whileLeased(content))
       const by = isLocal ? 'local' : 'relay'
       events.took({ messageId: mail.messageId, by, tookMs: { deliver: watch.stepMs() } })
       return new Map(results.map((one) => [one.recipient, one]))

@@ -1,6 +1,7 @@
 /** Who the client of a session is: who has connected, unless a host that is trusted comes for somebody else. */
 import { isLoopback } from '../base/peer-address.ts'
 import type { ClientAttributes } from '../protocol/client-attributes.ts'
+import type { SecretHeader } from '../protocol/smtp-session.ts'
 import type { Trust } from './trust.ts'
 
 /** What Received says of a client whose name the host in front does not know. */
@@ -29,7 +30,15 @@ export class ClientIdentity {
 
   /** Is it a server of ours, whose users have signed in there? */
   submitsForUsers(isSecure: boolean): boolean {
-    return this.#trust.submits(this.sessionAddress) && (isSecure || this.isHere)
+    const { submits, submitsWith } = this.#trust
+    const address = this.sessionAddress
+    return submits(address) ? isSecure || this.isHere : isSecure && submitsWith(address).length > 0
+  }
+
+  /** One of these has to stand in the mail of who submits for users; none is asked of a server that is ours alone. */
+  get mustCarry(): readonly SecretHeader[] {
+    const { submits, submitsWith } = this.#trust
+    return submits(this.sessionAddress) ? [] : submitsWith(this.sessionAddress)
   }
 
   /** On this machine: what others say of their clients tells nothing of the line between them and us. */

@@ -49,7 +49,7 @@ export interface ReceiveEvents {
   }): void
   trouble(facts: { readonly during: string; readonly error: unknown; readonly session?: string }): void
   /** A TLS handshake or a socket failed; nothing was lost. */
-  connectionFailed?(facts: { readonly by: 'mx' | 'submission'; readonly why: string }): void
+  connectionFailed(facts: { readonly by: 'mx' | 'submission'; readonly why: string }): void
 }
 
 export interface LoginFacts {

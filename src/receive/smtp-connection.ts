@@ -104,6 +104,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
 
   facts(): SessionFacts {
     const login = this.login ?? this.transaction?.user
+    const mustCarry = this.login === undefined && login !== undefined ? this.client.mustCarry : []
     return {
       id: this.id,
       kind: this.agent.kind,
@@ -112,6 +113,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
       tls: this.#tlsFacts(),
       protocol: transmissionTypeOf(this),
       ...(login === undefined ? {} : { login }),
+      ...(mustCarry.length > 0 && { mustCarry }),
     }
   }
 

@@ -45,7 +45,7 @@ export class SmtpListener extends SMTPServer {
       logger: false,
     })
     this.#context = context
-    this.on('error', (error) => context.events.connectionFailed?.({ by: context.agent.kind, why: error.message }))
+    this.on('error', (error) => context.events.connectionFailed({ by: context.agent.kind, why: error.message }))
   }
 
   get connectionCount(): number {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { deliver, mail, OTHER, paths, pieces, text, THIRD, TO } from '../../test/support/relay-bench.ts'
 import { DROP, startScriptedSmtp, type SmtpScript } from '../../test/support/scripted-smtp.ts'
 import type { RecipientResult } from '../protocol/delivery.ts'
-import { isThisMachine, parseMailStore } from './route.ts'
+import { mailStoreIn } from './route.ts'
 
 const three = mail({ recipients: paths(TO, OTHER, THIRD) })
 
@@ -84,9 +84,17 @@ test('replies before the end of the data are not believed', async () => {
 })
 
 test('where a mail store is: a socket here, or host and port; and whether anybody else can listen', () => {
-  assert.deepEqual(parseMailStore('/run/Dovecot/lmtp'), { host: '/run/Dovecot/lmtp', port: 0 })
-  assert.deepEqual(parseMailStore('[::1]:24'), { host: '::1', port: 24 })
-  for (const here of ['/run/dovecot/lmtp', 'localhost', '::1', '127.0.0.1', '127.9.9.9'])
-    assert(isThisMachine(here), here)
-  for (const far of ['192.0.2.1', '127.example.org', '::2', 'localhost.example']) assert(!isThisMachine(far), far)
+  const none = { lmtp: null, lmtpInClear: false, smtp: null, smtpInClear: false }
+  const lmtp = (text: string): unknown => mailStoreIn({ ...none, lmtp: text })
+  const smtp = (text: string): unknown => mailStoreIn({ ...none, smtp: text, lmtpInClear: true })
+  const hop = (host: string, port: number): object => ({ hop: { host, port } })
+  assert.equal(mailStoreIn(none), undefined)
+  assert.deepEqual(lmtp('/run/Dovecot/lmtp'), { protocol: 'lmtp', mayBeRead: true, ...hop('/run/Dovecot/lmtp', 0) })
+  assert.deepEqual(lmtp('192.0.2.1:24'), { protocol: 'lmtp', mayBeRead: false, ...hop('192.0.2.1', 24) })
+  for (const here of ['localhost', '[::1]', '127.0.0.1', '127.9.9.9'])
+    assert.deepEqual(smtp(here), { protocol: 'smtp', mayBeRead: true, ...hop(here.replaceAll(/[[\]]/g, ''), 25) })
+  for (const far of ['192.0.2.1', '127.example.org', '[::2]', 'localhost.example'])
+    assert.deepEqual(smtp(far), { protocol: 'smtp', mayBeRead: false, ...hop(far.replaceAll(/[[\]]/g, ''), 25) })
+  const believed = mailStoreIn({ ...none, smtp: '192.0.2.1:2525', smtpInClear: true })
+  assert.deepEqual(believed, { protocol: 'smtp', mayBeRead: true, ...hop('192.0.2.1', 2525) })
 })

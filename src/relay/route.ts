@@ -47,12 +47,32 @@ export function parseNextHop(text: string): NextHop | undefined {
   return { host: host.toLowerCase(), port }
 }
 
-/** Reads `mailboxes.lmtp`: the path of a UNIX socket, or `host:port`. */
-export const parseMailStore = (text: string): NextHop | undefined =>
-  isSocketPath(text) ? { host: text, port: 0 } : parseNextHop(text)
+/** The mail store behind us. */
+export interface MailStore {
+  readonly protocol: 'lmtp' | 'smtp'
+  /** Port 0 is a UNIX socket, whose path is the host. */
+  readonly hop: NextHop
+  /** What is sent there stays on this machine, or on a network that nobody else can listen to. */
+  readonly mayBeRead: boolean
+}
+
+/** The one that `mailboxes` of the configuration names, if any. */
+export function mailStoreIn(mailboxes: {
+  readonly lmtp: string | null
+  readonly lmtpInClear: boolean
+  readonly smtp: string | null
+  readonly smtpInClear: boolean
+}): MailStore | undefined {
+  const protocol = mailboxes.lmtp === null ? 'smtp' : 'lmtp'
+  const text = mailboxes[protocol]
+  if (text === null) return undefined
+  const hop = isSocketPath(text) ? { host: text, port: 0 } : parseNextHop(text)
+  if (hop === undefined) throw new TypeError(`the schema let a wrong mail store through: ${text}`)
+  return { protocol, hop, mayBeRead: mailboxes[`${protocol}InClear`] || isThisMachine(hop.host) }
+}
 
 /** Whether what is sent to `host` stays on this machine. */
-export const isThisMachine = (host: string): boolean =>
+const isThisMachine = (host: string): boolean =>
   isSocketPath(host) || host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
 /** The address of a domain literal (RFC 5321 §4.1.3), or `undefined` when `domain` is a name. */

@@ -5,13 +5,20 @@ import { startPop3 } from '../access/pop3/server.ts'
 import type { Desk } from '../admin/desk.ts'
 import * as events from '../base/events.ts'
 import type { Pop3Limits } from '../access/pop3/limits.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { Config } from '../config/load.ts'
-import { isWithin, networkList } from '../keys/public-address.ts'
 import type { SharedGuards } from './guards.ts'
+import { within } from './networks.ts'
 import { type Part, STOP_GRACE_MS } from './part.ts'
 import type { TlsFiles } from './tls-files.ts'
 
-export async function startAccess(desk: Desk, tls: TlsFiles, guards: SharedGuards, parts: Part[]): Promise<void> {
+export async function startAccess(
+  desk: Desk,
+  live: LiveConfig,
+  tls: TlsFiles,
+  guards: SharedGuards,
+  parts: Part[],
+): Promise<void> {
   const { config } = desk
   const deps: Pop3Deps = {
     mayConnect: (address) => guards.rates.take('connectionsPerAddress', { address }),
@@ -25,12 +32,11 @@ export async function startAccess(desk: Desk, tls: TlsFiles, guards: SharedGuard
   for (const name of ['pop3', 'pop3s'] as const) {
     const at = config.listeners[name]
     if (at === null) continue
-    const balancers = networkList(at.proxyProtocol)
     const server = await startPop3(
       {
         host: at.host,
         port: at.port,
-        sendsProxyHeader: (address) => isWithin(balancers, address),
+        sendsProxyHeader: within(() => live.current.listeners[name]?.proxyProtocol),
         implicitTls: name === 'pop3s',
         tls: { certificatePem: tls.cert, keyPem: tls.key },
         allowPlainOnLoopback: config.pop3.allowPlainAuthOnLoopback,

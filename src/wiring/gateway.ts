@@ -7,6 +7,7 @@ import * as events from '../base/events.ts'
 import { WorkerPool } from '../base/worker-pool.ts'
 import type { LiveConfig } from '../config/live.ts'
 import type { Config } from '../config/load.ts'
+import { hasMailStore } from '../config/mailboxes-schema.ts'
 import { inboundPolicyFor, outboundPolicyFor, standardsOfUsers } from '../config/policy-settings.ts'
 import type { SenderRules } from '../gateway/authenticate-sender.ts'
 import type { createInbound } from '../gateway/inbound.ts'
@@ -77,7 +78,7 @@ export function inboundDeps(
     get keepEvidence() {
       return live.current.evidence.keepDays > 0
     },
-    mailStore: config.mailboxes.lmtp === null ? undefined : queue,
+    mailStore: hasMailStore(config.mailboxes) ? queue : undefined,
     told: new ToldRefusals(() => live.current.limits.refusalsAfterDecryptionPerDay),
     senders: senderRules(desk, network),
     refusals: new RefusalTraces(desk.store),

@@ -21,20 +21,20 @@ export function startKeeping(
   let keysAgainMs = 0
   const keep = async (): Promise<void> => {
     const { evidence, trace, keys } = live.current
-    await keepHouse(store, clock, { evidenceDays: evidence.keepDays, traceDays: trace.keepDays })
+    const rules = { evidenceDays: evidence.keepDays, traceDays: trace.keepDays }
+    await keepHouse(store, clock, rules).catch(troubled) // a bucket that cannot be swept now stops no key's renewal
     await sendReports()
     const nowMs = clock.nowMs()
     if (nowMs < keysAgainMs) return
     keysAgainMs = nowMs + KEYS_EVERY_MS
-    const rules = { openpgp: keys.openpgp, validityDays: keys.certificateValidityDays }
-    await keepUpKeys({ store, ...desk }, rules, nowMs, () => isStopping)
+    const keyRules = { openpgp: keys.openpgp, validityDays: keys.certificateValidityDays }
+    await keepUpKeys({ store, ...desk }, keyRules, nowMs, () => isStopping)
   }
-  const end = startHousekeeping(
-    () => store.unlessBusy('housekeeping', keep),
-    (error) => events.trouble({ during: 'housekeeping', error }),
-  )
+  const end = startHousekeeping(() => store.unlessBusy('housekeeping', keep), troubled)
   return async () => {
     isStopping = true
     await Promise.race([end(), sleep(GRACE_MS, undefined, { ref: false })])
   }
 }
+
+const troubled = (error: unknown): void => events.trouble({ during: 'housekeeping', error })

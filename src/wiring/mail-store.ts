@@ -1,4 +1,4 @@
-/** The mail store behind us, which opened mail is taken to by LMTP. */
+/** The mail store behind us, which opened mail is taken to by LMTP or SMTP. */
 import type { Desk } from '../admin/desk.ts'
 import * as events from '../base/events.ts'
 import type { Network } from '../keys/network.ts'
@@ -6,17 +6,15 @@ import { reply } from '../protocol/smtp-reply.ts'
 import type { Deliverer } from '../queue/worker.ts'
 import { MxResolver } from '../relay/mx.ts'
 import { Relay } from '../relay/relay.ts'
-import { isThisMachine, parseMailStore } from '../relay/route.ts'
+import { mailStoreIn } from '../relay/route.ts'
 
 /** A relay with one next hop. `undefined`: mailboxes are our own. */
 export function mailStoreOf({ config }: Desk, { askDns: ask }: Network): Relay | undefined {
-  const { lmtp, lmtpInClear } = config.mailboxes
-  if (lmtp === null) return undefined
-  const hop = parseMailStore(lmtp)
-  if (hop === undefined) throw new TypeError(`the schema let a wrong mail store through: ${lmtp}`)
-  const mayBeRead = lmtpInClear || isThisMachine(hop.host)
+  const store = mailStoreIn(config.mailboxes)
+  if (store === undefined) return undefined
+  const { protocol, hop, mayBeRead } = store
   return new Relay({
-    protocol: 'lmtp',
+    protocol,
     helo: config.hostname,
     routes: new Map([['*', hop]]),
     resolver: new MxResolver({
@@ -44,7 +42,7 @@ export const putOff: Deliverer = ({ recipients }) =>
     recipients.map(({ address }) => ({
       recipient: address,
       outcome: 'deferred',
-      reply: reply(451, '4.3.5', 'No mail store is configured any more: mailboxes.lmtp'),
+      reply: reply(451, '4.3.5', 'No mail store is configured any more: mailboxes.lmtp, mailboxes.smtp'),
       dsnPassedOn: false,
     })),
   )

@@ -70,6 +70,7 @@ export async function startObserve(desk: Desk, observed: Observed): Promise<Part
 }
 
 function checksOf({ config, store, domains }: Desk, { pool, network, worker, load }: Observed): Check[] {
+  const { bucket } = store
   const bytesFolder = join(config.dataDir, BYTES_FOLDER)
   const [domain = config.hostname] = domains
   const needsNames = config.relay.routes['*'] === undefined
@@ -77,6 +78,7 @@ function checksOf({ config, store, domains }: Desk, { pool, network, worker, loa
     checks.databaseCheck(() => pulse(store)),
     checks.roomCheck(() => load.shortage()),
     checks.folderCheck(bytesFolder),
+    ...(bucket === undefined ? [] : [checks.bucketCheck(() => bucket.reach())]),
     checks.threadsCheck(() => tryThreads(pool)),
     ...(worker === undefined ? [] : [checks.queueCheck(() => worker.stalledMs, QUEUE_STALLED_MAX_MS)]),
     ...(needsNames ? [checks.resolverCheck(network.askDns, domain)] : []),

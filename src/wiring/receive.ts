@@ -1,22 +1,26 @@
 /** The listeners that take mail: from the Internet, and from our users. */
 import type { Desk } from '../admin/desk.ts'
 import * as events from '../base/events.ts'
+import { readSecret } from '../base/secret-file.ts'
+import type { LiveConfig } from '../config/live.ts'
+import type { Config } from '../config/load.ts'
 import { IN_MEMORY_MAX_BYTES } from '../gateway/arrived-mail.ts'
 import type { Outbound } from '../gateway/outbound.ts'
 import { ONE_PIECE_MAX_BYTES } from '../gateway/protect.ts'
-import type { Config } from '../config/load.ts'
+import { secretHeader } from '../gateway/secret-header.ts'
+import { isWithin, networkList } from '../keys/public-address.ts'
 import { SourceDown } from '../keys/user-sources/user-source.ts'
 import type { Users } from '../keys/user-sources/users.ts'
 import { type Address, domainOf } from '../message/address.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
-import type { Inbox } from '../protocol/smtp-session.ts'
+import type { Inbox, SecretHeader } from '../protocol/smtp-session.ts'
 import type { Agent } from '../receive/agent.ts'
 import type { ReceiveLimits } from '../receive/limits.ts'
 import { mxAgent } from '../receive/mx.ts'
 import { startListener } from '../receive/receive.ts'
 import { submissionAgent } from '../receive/submission.ts'
-import { isWithin, networkList } from '../keys/public-address.ts'
 import type { SharedGuards } from './guards.ts'
+import { within } from './networks.ts'
 import { type Part, STOP_GRACE_MS } from './part.ts'
 import { postmasterOf } from './postmaster.ts'
 import type { TlsFiles } from './tls-files.ts'
@@ -24,6 +28,7 @@ import type { TlsFiles } from './tls-files.ts'
 /** Each listener is in `parts` as soon as it listens, so that it is closed when a later one cannot. */
 export async function startReceive(
   desk: Desk,
+  live: LiveConfig,
   tls: TlsFiles,
   guards: SharedGuards,
   { inbound, outbound, users }: { readonly inbound: Inbox; readonly outbound: Outbound; readonly users: Users },
@@ -49,7 +54,7 @@ export async function startReceive(
     ['submission', submission],
     ['submissions', submission],
   ]
-  for (const [name, agent] of agents) parts.push(...(await startSmtp(desk, tls, guards, name, agent)))
+  for (const [name, agent] of agents) parts.push(...(await startSmtp(desk, live, tls, guards, name, agent)))
 }
 
 const userKnown = async (users: Users, address: Address): Promise<boolean | Reply> =>
@@ -94,6 +99,7 @@ async function loginFor(
 
 async function startSmtp(
   desk: Desk,
+  live: LiveConfig,
   tls: TlsFiles,
   guards: SharedGuards,
   name: 'mx' | 'submission' | 'submissions',
@@ -103,9 +109,10 @@ async function startSmtp(
   const at = config.listeners[name]
   if (at === null) return []
   const trust = {
-    sendsProxyHeader: within(at.proxyProtocol),
-    namesClient: within(at.trustedProxies),
-    submits: within(config.submission.trustedNetworks),
+    sendsProxyHeader: within(() => live.current.listeners[name]?.proxyProtocol),
+    namesClient: within(() => live.current.listeners[name]?.trustedProxies),
+    submits: within(() => live.current.submission.trustedNetworks),
+    submitsWith: await secretsWithin(config.submission.sharedNetworks),
   }
   const listener = await startListener({
     agent,
@@ -132,10 +139,22 @@ async function startSmtp(
   ]
 }
 
-function within(networks: readonly string[]): (address: string) => boolean {
-  const list = networkList(networks)
-  return (address) => isWithin(list, address)
+/** Rejects, naming the file, when a secret cannot be read or could be guessed. */
+async function secretsWithin(
+  shared: Config['submission']['sharedNetworks'],
+): Promise<(address: string) => readonly SecretHeader[]> {
+  const rows = await Promise.all(
+    shared.map(async ({ network, header, valueFile }) => {
+      const value = await readSecret(valueFile)
+      if (!SECRET_FORM.test(value)) throw new Error(`${valueFile}: write 20 to 200 letters and digits, by chance`)
+      return { list: networkList([network]), secret: secretHeader(header, value) }
+    }),
+  )
+  return (address) => rows.filter(({ list }) => isWithin(list, address)).map(({ secret }) => secret)
 }
+
+/** Survives every rewriting of a header, and is not guessed. */
+const SECRET_FORM = /^[A-Za-z0-9_-]{20,200}$/
 
 function limitsOf(limits: Config['limits'], { kind }: Agent): Partial<ReceiveLimits> {
   return {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import type { Desk } from '../admin/desk.ts'
 import { isLoopback } from '../base/peer-address.ts'
+import { readSecret } from '../base/secret-file.ts'
 import type { Config } from '../config/load.ts'
 import { FileSource } from '../keys/user-sources/file-source.ts'
 import type { LdapServer } from '../keys/user-sources/ldap/connection.ts'
@@ -38,9 +39,7 @@ async function ldapSource({ clock }: Desk, ldap: Ldap): Promise<LdapSource> {
 /** An empty one would sign in as nobody, and the directory would say that all is well (RFC 4513). */
 async function servicePassword({ bindPasswordFile }: Ldap): Promise<string> {
   if (bindPasswordFile === null) throw new Error('accounts.ldap.bindDn is set, but bindPasswordFile is not')
-  const [password = ''] = (await readFile(bindPasswordFile, 'utf8')).split(/\r?\n/, 1)
-  if (password === '') throw new Error(`${bindPasswordFile} has no password in its first line`)
-  return password
+  return readSecret(bindPasswordFile)
 }
 
 function serverOf(url: string, startTls: Ldap['startTls']): LdapServer {

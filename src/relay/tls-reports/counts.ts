@@ -35,7 +35,7 @@ export class TlsCounts {
     this.#rows.set(key, { ...row, count: (known?.count ?? 0) + 1 })
   }
 
-  /** Rejects when the store fails; what was counted is counted again then. */
+  /** Rejects when the store fails: what was counted since the last time is lost. */
   async write(): Promise<void> {
     const rows = [...this.#rows.values()]
     if (rows.length === 0) return
