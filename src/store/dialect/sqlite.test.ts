@@ -12,7 +12,7 @@ import { sql } from 'kysely'
 import { address, openSqliteStore, START_MS } from '../conformance/fixture.ts'
 import { addAccount, findAccount } from '../accounts.ts'
 import { DATABASE_FILE, openStore, type Store } from '../database.ts'
-import { SCHEMA_VERSION } from '../migrations/list.ts'
+import { MIGRATIONS, SCHEMA_VERSION } from '../migrations/list.ts'
 import { addPrivateKeyRow, privateKeyRowsOf } from '../private-key-rows.ts'
 import { addTrace, traceOf } from '../trace.ts'
 
@@ -117,15 +117,28 @@ test('who reads sees nothing of a transaction that runs, whichever connection re
   assert.ok(await findAccount(store.db, one))
 })
 
-test('a database of a newer program is refused, and not touched', async (t) => {
+test('a database of a newer program is refused, unless it says that this one can use it', async (t) => {
   const { store, dir, masterKey, clock } = await openSqliteStore(t)
-  await store.commit((tx) =>
-    tx
-      .insertInto('schema_version')
-      .values({ version: SCHEMA_VERSION + 1, applied_ms: 1 })
-      .execute(),
+  const brought = (usableSince: number | null): Promise<unknown> =>
+    store.commit((tx) => {
+      const newer = { version: SCHEMA_VERSION + 2, applied_ms: 1, usable_since: usableSince }
+      return tx.replaceInto('schema_version').values(newer).execute()
+    })
+  for (const usableSince of [null, SCHEMA_VERSION + 1]) {
+    await brought(usableSince)
+    await assert.rejects(openStore({ dir, masterKey, clock }), /newer Sealpost/)
+  }
+  await brought(SCHEMA_VERSION)
+  await using again = await openStore({ dir, masterKey, clock })
+  await note(again)
+})
+
+test('every migration since then can be used by the program before it', () => {
+  const said = MIGRATIONS.filter(({ version }) => version > 12)
+  assert.deepEqual(
+    said.filter(({ version, usableSince = version }) => usableSince >= version),
+    [],
   )
-  await assert.rejects(openStore({ dir, masterKey, clock }), /newer Sealpost/)
 })
 
 test('opened again, nothing is migrated twice', async (t) => {
@@ -142,6 +155,10 @@ test('opened again, nothing is migrated twice', async (t) => {
 
 /** What the migrations since then have made. */
 const TO_VERSION_4 = [
+  'alter table schema_version drop column usable_since',
+  'drop index private_keys_by_fingerprint',
+  'drop index accounts_by_wkd_name',
+  'alter table accounts drop column wkd_name',
   'drop table pieces',
   'alter table queue drop column leased_by',
   'alter table accounts drop column source',

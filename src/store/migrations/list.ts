@@ -14,6 +14,7 @@ import { nodes } from './009-nodes.ts'
 import { tlsSender } from './010-tls-sender.ts'
 import { longTlsPolicies } from './011-long-tls-policies.ts'
 import { manyUsers } from './012-many-users.ts'
+import { usableSince } from './013-usable-since.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -39,6 +40,7 @@ export const MIGRATIONS: readonly Migration[] = [
   tlsSender,
   longTlsPolicies,
   manyUsers,
+  usableSince,
 ]
 
 /** The version of the schema this program speaks. */
