@@ -1,5 +1,8 @@
 /** What the server has promised, and what came of it, kept outside the server: here nothing is ever forgotten. */
 import { hash } from 'node:crypto'
+import type { Event } from '../support/provider.ts'
+import { MARKER_NEEDLES } from './mails.ts'
+import type { Taken } from './next-hop.ts'
 import { fetchOnce, type Fetched } from './terminal.ts'
 
 export type Way = 'out' | 'in'
@@ -25,6 +28,8 @@ export interface TestMail {
 /** A mailbox that copies must be found in: whose it is, and by what. */
 export interface Mailbox {
   readonly address: string
+  /** 127.0.0.1, unless it says otherwise. */
+  readonly host?: string
   readonly port: number
   readonly password: string
 }
@@ -43,11 +48,11 @@ export interface Verdict {
   readonly wrong: readonly string[]
 }
 
-/** A copy that has come to the next hop; `life` counts how often the server had been started. */
-export interface Arrival {
+/** A copy that has come to the next hop, and in which life of which server. */
+interface Arrival {
   readonly token: string
   readonly address: string
-  readonly life: number
+  readonly life: string
   /** 250 was said to its final dot. */
   readonly answered: boolean
 }
@@ -62,11 +67,12 @@ export class Ledger {
   readonly #mails = new Map<string, { readonly mail: TestMail; readonly promised: readonly Promised[] }>()
   /** By mailbox and UIDL: fetched again after a crash, a message is still one. */
   readonly #fetched = new Map<string, Seen>()
-  /** By token and address: kills before that was settled, as far as `killed` was told of them. */
+  /** By token and address: kills before that was settled, as far as `ended` was told of them. */
   readonly #killsBefore = new Map<string, number>()
   /** By token and address. */
   readonly #arrived = new Map<string, Arrival[]>()
   readonly #deleted = new Set<string>()
+  readonly #ended = new Set<string>()
   readonly #wrong: string[] = []
 
   /** From now on the mail is somebody's business. */
@@ -98,8 +104,23 @@ export class Ledger {
     this.#wrong.push(wrong)
   }
 
-  /** The next hop says what it got. */
-  arrived(arrival: Arrival): void {
+  /** What a server has logged: a delivery that it has on record must not be repeated. */
+  serverSaid(log: Iterable<Event>): void {
+    for (const { event, messageId, recipient } of log) {
+      const token = /token-[\w-]+/.exec(String(messageId))?.[0] ?? ''
+      // what comes in is done when it is stored; what we send to our own users, only when the queue says so
+      if (event !== 'delivered' && !(event === 'stored' && token.startsWith('token-in'))) continue
+      this.#mails.get(token)?.mail.settled.add(String(recipient))
+    }
+  }
+
+  nextHopTook({ recipient, data, life, answered }: Taken): void {
+    const token = /^Message-ID:\s*<(token-[\w-]+)/im.exec(data.toString('latin1', 0, 16_384))?.[1] ?? 'unknown'
+    if (MARKER_NEEDLES.some((needle) => data.includes(needle))) this.#wrong.push(`${token} left in clear`)
+    this.#arrive({ token, address: recipient, life, answered })
+  }
+
+  #arrive(arrival: Arrival): void {
     const { token, address } = arrival
     const mail = this.#mails.get(token)?.mail
     if (mail === undefined) this.#wrong.push(`nobody expected ${token} at ${address}`)
@@ -110,8 +131,9 @@ export class Ledger {
     else before.push(arrival)
   }
 
-  /** The server was killed: whoever's copy was not settled by then may get another. */
-  killed(where: string): void {
+  /** These lives of servers have ended, or their word cannot be kept: whoever's copy was not settled by then may get another. */
+  ended(where: string, lives: readonly string[]): void {
+    for (const life of lives) this.#ended.add(life)
     for (const { mail, promised } of this.#mails.values()) {
       const open = promised.filter(({ address }) => mail.offered > 0 && !mail.settled.has(address))
       if (open.length > 0) mail.kills.push(where)
@@ -120,10 +142,6 @@ export class Ledger {
         this.#killsBefore.set(key, (this.#killsBefore.get(key) ?? 0) + 1)
       }
     }
-  }
-
-  mail(token: string): TestMail | undefined {
-    return this.#mails.get(token)?.mail
   }
 
   /** When every queue is empty and every mailbox was collected. */
@@ -174,8 +192,9 @@ export class Ledger {
     if (arrivals !== undefined) {
       for (const { life, answered } of arrivals)
         words.push(`came to the next hop in life ${life}${answered ? ', which was answered 250' : ''}`)
-      const lives = new Set(arrivals.map(({ life }) => life)).size
-      return { copies: repeats + lives - 1, words: words.join(', ') }
+      // who has delivered and lived on has it on record: each copy but the last needs the end of a life that had it
+      const before = new Set(arrivals.slice(0, -1).map(({ life }) => life))
+      return { copies: repeats + before.intersection(this.#ended).size, words: words.join(', ') }
     }
     // a report is stored before its own row in the queue is gone: a kill between the two brings another
     const unsettled = what === 'report' || (mail.way === 'out' && !mail.settled.has(address))

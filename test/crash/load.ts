@@ -22,6 +22,7 @@ export interface ClientMail {
 }
 
 export interface LoadDeps {
+  readonly host?: string
   readonly ports: Readonly<Record<'mx' | 'submission', number>>
   readonly user: Mailbox
   readonly terminals: readonly Mailbox[]
@@ -84,9 +85,9 @@ async function client(deps: LoadDeps, way: TestMail['way'], figures: LoadFigures
 class Refused extends Error {}
 class Silent extends Error {}
 
-async function open({ ports, user }: LoadDeps, way: TestMail['way']): Promise<SmtpTalk> {
-  if (way === 'out') return signIn(ports.submission, user.address, user.password)
-  const talk = await talkSmtp(ports.mx)
+async function open({ host, ports, user }: LoadDeps, way: TestMail['way']): Promise<SmtpTalk> {
+  if (way === 'out') return signIn(ports.submission, user.address, user.password, host)
+  const talk = await talkSmtp(ports.mx, host === undefined ? {} : { host })
   await talk.say('EHLO sender.example')
   return talk
 }

@@ -5,6 +5,8 @@ import { type AddressInfo, type Socket, createServer } from 'node:net'
 export interface Taken {
   readonly recipient: string
   readonly data: Buffer
+  /** Of the server that it came from, when its final dot came. */
+  readonly life: string
   /** False when the sender was gone before 250 could be said. */
   readonly answered: boolean
 }
@@ -15,20 +17,32 @@ export interface NextHop extends AsyncDisposable {
 
 const END_OF_DATA = Buffer.from('\r\n.\r\n')
 
+export interface NextHopOptions {
+  /** Where it listens; 127.0.0.1. */
+  readonly host?: string
+  /** Whose copy it is that has just come from an address. */
+  readonly lifeOf?: (from: string) => string
+}
+
 /**
  * Recipients whose name begins with `nobody` are refused. `pauseMs`: how long it thinks between the final dot and its
  * answer, anew each time: the window of RFC 1047 stands open so long.
  */
-export async function startNextHop(pauseMs: () => number, onTaken: (taken: Taken) => void): Promise<NextHop> {
+export async function startNextHop(
+  pauseMs: () => number,
+  onTaken: (taken: Taken) => void,
+  { host = '127.0.0.1', lifeOf = () => '' }: NextHopOptions = {},
+): Promise<NextHop> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => sockets.delete(socket))
-    const session = new Session(socket, pauseMs, onTaken)
+    const from = socket.remoteAddress ?? ''
+    const session = new Session(socket, () => lifeOf(from), pauseMs, onTaken)
     socket.on('data', (chunk: Buffer) => session.take(chunk))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
   return {
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
@@ -42,15 +56,17 @@ class Session {
   readonly #socket: Socket
   readonly #pauseMs: () => number
   readonly #onTaken: (taken: Taken) => void
+  readonly #lifeOf: () => string
   #buffered: Buffer = Buffer.alloc(0)
   #inData = false
   #recipients: string[] = []
   #thinking = false
 
-  constructor(socket: Socket, pauseMs: () => number, onTaken: (taken: Taken) => void) {
+  constructor(socket: Socket, lifeOf: () => string, pauseMs: () => number, onTaken: (taken: Taken) => void) {
     this.#socket = socket
     this.#pauseMs = pauseMs
     this.#onTaken = onTaken
+    this.#lifeOf = lifeOf
     this.#say('220 next-hop.example')
   }
 
@@ -97,13 +113,14 @@ class Session {
 
   #end(data: Buffer): void {
     const recipients = this.#recipients.splice(0)
+    const life = this.#lifeOf()
     this.#inData = false
     this.#thinking = true
     setTimeout(() => {
       this.#thinking = false
       const answered = this.#socket.writable
       this.#say('250 2.0.0 Queued')
-      for (const recipient of recipients) this.#onTaken({ recipient, data, answered })
+      for (const recipient of recipients) this.#onTaken({ recipient, data, life, answered })
       this.take(Buffer.alloc(0))
     }, this.#pauseMs())
   }

@@ -11,7 +11,7 @@ export interface Fetched {
 
 /** One session: everything there is, fetched and deleted. `see` is called when a message is there, and when it is gone. */
 export async function fetchOnce(mailbox: Mailbox, see: (fetched: Fetched) => void): Promise<void> {
-  await using talk = await talkPop3s(mailbox.port)
+  await using talk = await talkPop3s(mailbox.port, undefined, mailbox.host)
   const must = async (command: string): Promise<void> => {
     const answer = (await talk.say(command)).toString()
     if (!answer.startsWith('+OK')) throw new Error(`${command.slice(0, 4)} was answered ${answer}`)

@@ -14,6 +14,9 @@ import { World } from './world.ts'
 export interface CrashRun extends Verdict {
   readonly kills: number
   readonly accepted: number
+}
+
+export interface CrashUnderLoad extends CrashRun {
   /** Kills that met the server in the step that was meant, not a moment later. */
   readonly inStep: number
 }
@@ -39,7 +42,7 @@ const ONE_IN_STARTS = 6
 /** Of steps that come again and again, one of the first so many. */
 const NTH_MAX = 8
 
-export async function crashUnderLoad({ kills, budgetMs = Infinity, seed, say }: CrashOptions): Promise<CrashRun> {
+export async function crashUnderLoad({ kills, budgetMs = Infinity, seed, say }: CrashOptions): Promise<CrashUnderLoad> {
   const random = seededRandom(seed)
   await using world = await World.make({ random, witness: true })
   const luckOf = (): (() => boolean) => {

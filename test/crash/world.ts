@@ -8,22 +8,16 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Provider, makeProvider } from '../support/provider.ts'
+import { Authors, DOMAIN, FOREIGN_DOMAIN } from './authors.ts'
 import { queueLength, scanFolder } from './data-folder.ts'
 import { Disk, buildWitness } from './disk.ts'
 import { DiskFaults } from './disk-faults.ts'
 import type { CrashPlan } from './kill-preload.ts'
-import { Ledger, type Mailbox, type Promised, type TestMail } from './ledger.ts'
+import { Ledger, type TestMail } from './ledger.ts'
 import { type ClientMail, type LoadFigures, runLoad } from './load.ts'
-import { MARKER_NEEDLES, outgoingText, write } from './mails.ts'
 import { type NextHop, startNextHop } from './next-hop.ts'
-import { AZUMA, PRELOAD, addUser, giveKeys, until } from './victim.ts'
+import { PRELOAD, until } from './victim.ts'
 
-const DOMAIN = 'abc.com'
-const NOBODY = 'nobody@biglobe.ne.jp'
-/** Mails of a foreign provider that are sealed in one go, for each call takes a second. */
-const SEALED_AT_ONCE = 64
-/** One in so many mails is of that kind. */
-const ONE_IN = { sealed: 8, large: 12, local: 3, returned: 10 }
 /** The next hop thinks so long at most before it answers 250. */
 const NEXT_HOP_PAUSE_MS = 40
 
@@ -46,11 +40,8 @@ export class World implements AsyncDisposable {
   faults: DiskFaults | undefined
   readonly #options: WorldOptions
   #things = new AsyncDisposableStack()
-  readonly #peer: Provider
-  readonly #users: readonly [Mailbox, Mailbox]
+  readonly #authors: Authors
   readonly #planFile: string
-  readonly #sealed: ClientMail[] = []
-  #sealing: Promise<void> | undefined
   readonly #up = new Gate()
   #ending = false
   #load: Promise<void> | undefined
@@ -58,11 +49,10 @@ export class World implements AsyncDisposable {
   #words = ''
   #closed: Promise<unknown> = Promise.resolve()
 
-  private constructor(options: WorldOptions, provider: Provider, peer: Provider, users: readonly [Mailbox, Mailbox]) {
+  private constructor(options: WorldOptions, provider: Provider, authors: Authors) {
     this.#options = options
     this.provider = provider
-    this.#peer = peer
-    this.#users = users
+    this.#authors = authors
     this.#planFile = join(provider.dir, 'plan.json')
   }
 
@@ -72,27 +62,17 @@ export class World implements AsyncDisposable {
     const hop: NextHop = made.use(
       await startNextHop(
         () => options.random() * NEXT_HOP_PAUSE_MS,
-        (taken) => here.world?.taken(taken),
+        (taken) => here.world?.ledger.nextHopTook(taken),
+        { lifeOf: () => String(here.world?.life) },
       ),
     )
     const keys = { algorithm: 'ec-p256' }
-    const peer = made.use(await makeProvider({ domains: ['biglobe.ne.jp'], config: { keys, peers: [DOMAIN] } }))
-    const routes = { 'biglobe.ne.jp': `127.0.0.1:${hop.port}` }
-    const config = { keys, protection: { threads: 1 }, peers: ['biglobe.ne.jp'], relay: { routes }, ...options.config }
+    const routes = { [FOREIGN_DOMAIN]: `127.0.0.1:${hop.port}` }
+    const config = { keys, protection: { threads: 1 }, peers: [FOREIGN_DOMAIN], relay: { routes }, ...options.config }
     const env = { NODE_OPTIONS: `--import=${PRELOAD}`, ...options.env }
     const provider = made.use(await makeProvider({ domains: [DOMAIN], config, env }))
-    await peer.cli(['user', 'add', AZUMA])
-    const users = [
-      await addUser(provider, `u-suzuki@${DOMAIN}`),
-      await addUser(provider, `h-kubota@${DOMAIN}`),
-    ] as const
-    await giveKeys(
-      provider,
-      peer,
-      users.map(({ address }) => address),
-    )
-    await giveKeys(peer, provider, [AZUMA])
-    const world = new World(options, provider, peer, users)
+    const authors = made.use(await Authors.make(provider, keys, options.random))
+    const world = new World(options, provider, authors)
     if (options.witness) world.faults = await DiskFaults.make(join(provider.dir, 'control'))
     world.#things = made.move()
     here.world = world
@@ -186,7 +166,7 @@ export class World implements AsyncDisposable {
         `the server ended by itself: ${child.exitCode} ${child.signalCode} ${JSON.stringify(this.provider.log.at(-1))} ${this.#words}`,
       )
     this.noteSettled()
-    this.ledger.killed(`in life ${this.life} ${where}`)
+    this.ledger.ended(`in life ${this.life} ${where}`, [String(this.life)])
     if (luck !== undefined) await this.#cutPower(luck)
     assert.deepEqual(await scanFolder(this.home), [], `in clear on the disk, killed ${where}`)
   }
@@ -199,27 +179,16 @@ export class World implements AsyncDisposable {
 
   /** From now on a delivery that the server has on record must not be repeated. */
   noteSettled(): void {
-    for (const { event, messageId, recipient } of this.provider.log.splice(0)) {
-      const token = /token-[\w-]+/.exec(String(messageId))?.[0] ?? ''
-      // what comes in is done when it is stored; what we send to our own users, only when the queue says so
-      if (event !== 'delivered' && !(event === 'stored' && token.startsWith('token-in'))) continue
-      this.ledger.mail(token)?.settled.add(String(recipient))
-    }
-  }
-
-  taken({ recipient, data, answered }: { recipient: string; data: Buffer; answered: boolean }): void {
-    const token = /^Message-ID:\s*<(token-[\w-]+)/im.exec(data.toString('latin1', 0, 16_384))?.[1] ?? 'unknown'
-    if (MARKER_NEEDLES.some((needle) => data.includes(needle))) this.ledger.note(`${token} left in clear`)
-    this.ledger.arrived({ token, address: recipient, life: this.life, answered })
+    this.ledger.serverSaid(this.provider.log.splice(0))
   }
 
   /** Clients send and fetch until `finish`. */
   beginLoad(): void {
-    const [user] = this.#users
+    const { users } = this.#authors
     const deps = {
       ports: this.provider.ports,
-      user,
-      terminals: this.#users,
+      user: users[0],
+      terminals: users,
       ledger: this.ledger,
       whenUp: () => this.#up.passed,
       nextMail: (way: TestMail['way']) => this.#nextMail(way),
@@ -235,7 +204,7 @@ export class World implements AsyncDisposable {
     await this.#load
     const note = (error: unknown): void => this.ledger.note(`at the end: ${String(error)}`)
     await this.settle().catch(note)
-    for (const mailbox of this.#users) await this.ledger.collect(mailbox).catch(note)
+    for (const mailbox of this.#authors.users) await this.ledger.collect(mailbox).catch(note)
   }
 
   /** Waits until the queue is empty; what was put off is tried at once. */
@@ -247,50 +216,7 @@ export class World implements AsyncDisposable {
   }
 
   async #nextMail(way: TestMail['way']): Promise<ClientMail | undefined> {
-    if (this.#ending) return undefined
-    const next =
-      way === 'out' ? this.#outgoing() : this.#oneIn(ONE_IN.sealed) ? await this.#sealedMail() : this.#unsealed()
-    this.ledger.add(next.mail, promisedFor(next))
-    return next
-  }
-
-  #oneIn(many: number): boolean {
-    return this.#options.random() * many < 1
-  }
-
-  #outgoing(): ClientMail {
-    const [suzuki, kubota] = this.#users
-    const to = [AZUMA]
-    if (this.#oneIn(ONE_IN.local)) to.push(kubota.address)
-    if (this.#oneIn(ONE_IN.returned)) to.push(NOBODY)
-    return clientMail('out', this.#oneIn(ONE_IN.large) ? 'large' : 'small', suzuki.address, to)
-  }
-
-  #unsealed(): ClientMail {
-    const [suzuki, kubota] = this.#users
-    const to = this.#oneIn(2) ? [suzuki.address] : [suzuki.address, kubota.address]
-    return clientMail('in', this.#oneIn(ONE_IN.large) ? 'large' : 'small', 'someone@elsewhere.example', to)
-  }
-
-  async #sealedMail(): Promise<ClientMail> {
-    for (;;) {
-      const mail = this.#sealed.pop()
-      if (mail !== undefined) return mail
-      this.#sealing ??= this.#seal().finally(() => (this.#sealing = undefined))
-      await this.#sealing
-    }
-  }
-
-  async #seal(): Promise<void> {
-    const to = [this.#users[0].address]
-    const mails = Array.from({ length: SEALED_AT_ONCE }, () => write('in', 'small'))
-    const files = mails.map(({ token }) => join(this.#peer.dir, `${token}.eml`))
-    for (const [index, mail] of mails.entries()) await writeFile(files[index] ?? '', outgoingText(mail, AZUMA, to))
-    const sealed = await this.#peer.cli(['seal', ...files, '--from', AZUMA, '--to', ...to])
-    assert.equal(sealed.length, mails.length)
-    for (const [index, mail] of mails.entries())
-      this.#sealed.push({ mail, from: AZUMA, to, message: ended(String(sealed[index]?.['message'])) })
-    await Promise.all(files.map((file) => rm(file)))
+    return this.#ending ? undefined : this.#authors.next(way, this.ledger)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -320,16 +246,3 @@ class Gate {
 }
 
 let witness: string | undefined
-
-function clientMail(way: TestMail['way'], size: 'small' | 'large', from: string, to: readonly string[]): ClientMail {
-  const mail = write(way, size)
-  return { mail, from, to, message: ended(outgoingText(mail, from, to)) }
-}
-
-/** With the final dot; no line of these mails begins with one. */
-const ended = (message: string): Buffer => Buffer.from(`${message}.\r\n`, 'latin1')
-
-/** Who must have a copy, and whether the sender must have a report. */
-function promisedFor({ from, to }: ClientMail): Promised[] {
-  return to.map((address) => (address === NOBODY ? { address: from, what: 'report' } : { address, what: 'copy' }))
-}

@@ -5,15 +5,17 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { HERE } from './lan.ts'
 
 const START_TIMEOUT_MS = 10_000
 
-/** Resolves when it listens on `port` of 127.0.0.1, and on all others that the configuration names. */
-export async function startHaproxy(configuration: string, port: number): Promise<AsyncDisposable> {
+/** Resolves when it listens on `port` of its place, and on all others that the configuration names. */
+export async function startHaproxy(configuration: string, port: number, place = HERE): Promise<AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-haproxy-'))
   const file = join(dir, 'haproxy.cfg')
   await writeFile(file, configuration)
-  const program = spawn('haproxy', ['-db', '-f', file], {
+  const [command, ...parameters] = [...place.within, 'haproxy', '-db', '-f', file]
+  const program = spawn(command, parameters, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` },
   })
@@ -22,7 +24,7 @@ export async function startHaproxy(configuration: string, port: number): Promise
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
   const ended = new Promise((resolve) => program.once('exit', resolve))
   const endMs = performance.now() + START_TIMEOUT_MS
-  while (!(await accepts(port))) {
+  while (!(await accepts(place.host, port))) {
     if (program.exitCode !== null || performance.now() > endMs) throw new Error(`HAProxy did not start: ${output}`)
     await sleep(20)
   }
@@ -35,9 +37,9 @@ export async function startHaproxy(configuration: string, port: number): Promise
   }
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, host)
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
     socket.once('connect', () => socket.destroy())
   })
