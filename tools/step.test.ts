@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { countsOf, runStep } from './step.ts'
+import { countsOf, runStep, runSteps } from './step.ts'
 
 const closing = (mark: string): string =>
   ['tests 9', 'suites 0', 'pass 4', 'fail 2', 'cancelled 1', 'skipped 1', 'todo 1', 'duration_ms 12.5']
@@ -51,4 +51,13 @@ test('a step that succeeds, and one that fails', async () => {
   assert.deepEqual([passed.ok, passed.output], [true, 'fine'])
   const failed = await runStep({ name: 'bad', script: '-e', args: ['process.exit(3)'], limitMs: 20_000 })
   assert.equal(failed.ok, false)
+})
+
+test('steps side by side: after a failure nothing more begins, unless all is to be known', async () => {
+  const step = (name: string, code: string) => ({ name, script: '-e', args: [code], limitMs: 20_000 })
+  const steps = [step('bad', 'process.exit(3)'), step('slow', 'setTimeout(() => {}, 1000)'), step('late', '')]
+  const ran = async (goOn: boolean): Promise<readonly string[]> =>
+    (await runSteps(steps, { goOn })).map((result) => result.step.name).toSorted()
+  assert.deepEqual(await ran(false), ['bad', 'slow'])
+  assert.deepEqual(await ran(true), ['bad', 'late', 'slow'])
 })

@@ -15,6 +15,7 @@ export interface Step {
 }
 
 export interface StepResult {
+  readonly step: Step
   readonly ok: boolean
   readonly seconds: number
   readonly output: string
@@ -30,22 +31,41 @@ export interface TestCounts {
 
 export const ROOT = path.resolve(import.meta.dirname, '..')
 const NODE_MAJOR_MIN = 26
+/** About the cores of the machines that this is run on. */
+const SIDE_BY_SIDE = 2
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 const CLOSING_COUNTS = /^[ℹ#] pass (\d+)\n[ℹ#] fail (\d+)\n[ℹ#] cancelled (\d+)\n[ℹ#] skipped (\d+)\n[ℹ#] todo (\d+)$/gm
 /** Kept of a step's output for its closing counts and its failure. */
 const OUTPUT_MAX_CHARACTERS = 4 * 2 ** 20
 
+/** Runs steps, `atOnce` at a time, beginning with the first. After a failure no other one begins, unless `goOn`. */
+export async function runSteps(
+  steps: readonly Step[],
+  { goOn, atOnce = SIDE_BY_SIDE }: { goOn: boolean; atOnce?: number },
+): Promise<readonly StepResult[]> {
+  const waiting = [...steps]
+  const results: StepResult[] = []
+  const work = async (): Promise<void> => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      const result = await runStep(step)
+      results.push(result)
+      if (!result.ok && !goOn) waiting.length = 0
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
+  return results
+}
+
 /** One line a step: name, verdict, seconds; its output when it failed. */
 export async function runStep(step: Step): Promise<StepResult> {
   const startedMs = performance.now()
   if (step.live === true) process.stdout.write(`── ${step.name}\n`)
-  else process.stdout.write(`${step.name.padEnd(12)} `)
   const { code, output } = await runNode(step)
   const seconds = (performance.now() - startedMs) / 1000
   const verdict = `${code === 0 ? 'ok' : 'FAILED'}  ${seconds.toFixed(1)} s\n`
   if (step.live === true) process.stdout.write(`── ${step.name}: ${verdict}\n`)
-  else process.stdout.write(code === 0 ? verdict : `${verdict}\n${output}\n`)
-  return { ok: code === 0, seconds, output, counts: countsOf(output) }
+  else process.stdout.write(`${step.name.padEnd(12)} ${verdict}${code === 0 ? '' : `\n${output}\n`}`)
+  return { step, ok: code === 0, seconds, output, counts: countsOf(output) }
 }
 
 /** Says what is wrong when the node that runs us is not the one that `npm ci` brings. */
@@ -86,9 +106,9 @@ function runNode(step: Step): Promise<{ code: number; output: string }> {
     take(`\n${step.name} was ended after ${step.limitMs / 1000} s\n`)
     end()
   }, step.limitMs)
-  const onSignal = (): never => {
+  const onSignal = (): void => {
     end()
-    process.exit(1)
+    setImmediate(() => process.exit(1)) // when the steps beside it have heard of it too
   }
   for (const signal of SIGNALS) process.once(signal, onSignal)
   return new Promise((resolve, reject) => {

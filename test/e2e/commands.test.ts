@@ -12,7 +12,7 @@ import { readKeyFile, writeKeyFile } from '../../src/protection/smime/key-files/
 import { openpgpIdentity } from '../support/openpgp-identity.ts'
 import { writeCertificatePem } from '../../src/protection/smime/key-files/pem.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
-import { jsonLines, runCommand } from '../support/run-command.ts'
+import { jsonLines, runCommand, runProgram } from '../support/run-command.ts'
 import { smimeIdentity } from '../support/smime-identity.ts'
 import { makeAuthority, makeCertificate } from '../support/x509-maker.ts'
 
@@ -54,7 +54,7 @@ describe('help', () => {
     })
 
   test('the command shows it, and names every other', async () => {
-    const { code, stdout } = await runCommand(['--help'])
+    const { code, stdout } = await runProgram(['--help'])
     assert.equal(code, 0)
     for (const name of new Set(COMMANDS.map((command) => command.split(' ')[0])))
       assert.ok(stdout.includes(`  ${name}`))
@@ -62,7 +62,7 @@ describe('help', () => {
   })
 })
 
-describe('wrong use has status 2, writes nothing to stdout, and names --help', { concurrency: 2 }, () => {
+describe('wrong use has status 2, writes nothing to stdout, and names --help', () => {
   const cases: readonly [args: string, says: RegExp][] = [
     ['opne x.eml', /unknown command 'opne'\n\(Did you mean open\?\)/],
     ['open x.eml --bogus', /unknown option '--bogus'/],
@@ -85,7 +85,7 @@ describe('wrong use has status 2, writes nothing to stdout, and names --help', {
     })
 })
 
-describe('failure has status 1 and one sentence', { concurrency: 2 }, () => {
+describe('failure has status 1 and one sentence', () => {
   const full = mkdtempSync(join(dir, 'full-'))
   writeFileSync(join(full, 'mine.txt'), 'mine')
   const cases: readonly [args: readonly string[], says: RegExp][] = [
@@ -106,6 +106,18 @@ describe('failure has status 1 and one sentence', { concurrency: 2 }, () => {
     assert.deepEqual(readdirSync(full), ['mine.txt'], 'init left the full folder as it was')
     assert.ok(!existsSync(join(dir, 'new')), 'init made nothing for a wrong domain')
   })
+})
+
+test('the program itself ends as its commands do in a thread of these tests: status, what it reads and writes', async () => {
+  const home = join(dir, 'program')
+  const config = ['--config', join(home, 'sealpost.yaml')]
+  assert.equal((await runProgram(['init', '--dir', home, '--domain', 'a.example'])).code, 0)
+  const add = ['user', 'add', 'ann@a.example', '--password-stdin', '--json', ...config]
+  const added = await runProgram(add, 'my own\n')
+  assert.equal(added.code, 0)
+  assert.equal(jsonLines(added.stdout)[0]?.['password'], 'my own')
+  for (const args of [['opne'], ['user', 'add', ...config], add, ['key', 'import', join(dir, 'none.pem'), ...config]])
+    assert.deepEqual(await runProgram(args, 'other\n'), await runCommand(args, 'other\n'), args.join(' '))
 })
 
 describe('user, key, trust', () => {

@@ -82,7 +82,7 @@ test('to one without a key it does not go, and the others are served', async () 
   assert.match(await send(here, BOB, [ALICE, NO_KEY], header), /^250 .*encrypted and signed for 1; not sent to nobody@/)
   const onTheWire = await wired('both', ALICE)
   assert(onTheWire.includes('both@here.example') && !onTheWire.includes(SECRET))
-  const notice = await fetchWhenThere(here.ports.pop3s, BOB, passwords.get(BOB) ?? '')
+  const [, notice] = await fetchWhenThere(here.ports.pop3s, BOB, passwords.get(BOB) ?? '', 2)
   assert.match(String(notice), /nobody@hides\.example/)
 })
 

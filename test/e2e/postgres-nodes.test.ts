@@ -144,8 +144,7 @@ describe('two nodes on one PostgreSQL', { ...needsPostgres(), timeout: 150_000 }
       refused.every((reply) => reply.startsWith('4')),
       refused.find((reply) => !reply.startsWith('4')) ?? '',
     )
-    const waiting = await back.cli(['queue', 'list'])
-    if (waiting.length > 0) await back.cli(['queue', 'retry', ...waiting.map(({ id }) => String(id))])
+    await back.cli(['queue', 'retry', '--all'])
     await comes(accepted)
     const twice = [...arrived].filter(([, count]) => count > 1)
     assert.ok(twice.length <= 2 * CLIENTS, `${twice.length} came twice`)

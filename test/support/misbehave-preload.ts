@@ -14,7 +14,7 @@ const DEEDS: Readonly<Record<string, () => void>> = {
   },
   'MISBEHAVE-HEAP': () => {
     const kept: unknown[] = []
-    for (;;) kept.push(Array.from({ length: 1000 }, (_, i) => ({ i })))
+    for (;;) kept.push(Array.from({ length: 1_000_000 }, () => kept.length)) // large ones: the heap is full before the time is over
   },
 }
 

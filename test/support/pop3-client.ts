@@ -9,9 +9,9 @@ export interface Pop3Talk extends AsyncDisposable {
 }
 
 /** `from`: our own address, of those of this machine. */
-export async function talkPop3s(port: number, from?: string): Promise<Pop3Talk> {
+export async function talkPop3s(port: number, from?: string, host = '127.0.0.1'): Promise<Pop3Talk> {
   const socket = connect({
-    socket: connectTcp({ port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) }),
+    socket: connectTcp({ port, host, ...(from !== undefined && { localAddress: from }) }),
     rejectUnauthorized: false,
   })
   const answers = new Answers(socket)

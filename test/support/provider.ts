@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { parse, stringify } from 'yaml'
+import { type CommandEnd, runInThread } from './command-thread.ts'
+import { HERE, type Place } from './lan.ts'
 
 export const SEALPOST = fileURLToPath(new URL('../../bin/sealpost', import.meta.url))
 
@@ -23,6 +25,10 @@ export interface ProviderOptions {
   readonly env?: Record<string, string>
   /** A PostgreSQL database, in place of SQLite. */
   readonly store?: string
+  /** Another version of `bin/sealpost`. */
+  readonly program?: string
+  /** Where the server runs; its commands run here. */
+  readonly place?: Place
 }
 
 export interface Provider extends AsyncDisposable {
@@ -33,7 +39,9 @@ export interface Provider extends AsyncDisposable {
   /** What the server has logged, one object a line. */
   readonly log: Event[]
   readonly process: ChildProcess | undefined
-  /** Runs `sealpost … --json` and returns its objects; throws with its words when it fails. */
+  /** The `bin/sealpost` that is run. */
+  program: string
+  /** Runs `sealpost … --json` in a thread of ours and returns its objects; throws with its words when it fails. */
   cli(args: readonly string[], input?: string): Promise<readonly Record<string, unknown>[]>
   /** Merges into the configuration; takes effect at the next start. */
   configure(config: Record<string, unknown>): Promise<void>
@@ -48,8 +56,11 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-'))
   const home = join(dir, 'home')
   const store = options.store === undefined ? [] : ['--store', options.store]
-  await runSealpost(['init', '--dir', home, ...store, ...options.domains.flatMap((domain) => ['--domain', domain])])
-  const provider = new ProviderProcess(dir, home, await freePorts(), options.env ?? {})
+  const init = ['init', '--dir', home, ...store, ...options.domains.flatMap((domain) => ['--domain', domain])]
+  const program = options.program ?? SEALPOST
+  await run(program, init)
+  const provider = new ProviderProcess(dir, home, await freePorts(), options.env ?? {}, options.place)
+  provider.program = program
   await provider.listen()
   // nobody on the Internet is asked for keys unless a test says so
   await provider.configure(merge({ lookup: { wkd: false } }, options.config ?? {}))
@@ -57,36 +68,57 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
 }
 
 /** One more node on the store of `first`, with what an operator copies to it. */
-export async function makeNode(first: Provider): Promise<Provider> {
+export async function makeNode(first: Provider, place?: Place): Promise<Provider> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-'))
   const home = join(dir, 'home')
   await mkdir(home)
   for (const file of ['sealpost.yaml', 'master.key', 'tls-certificate.pem', 'tls-key.pem'])
     await copyFile(join(first.configFile, '..', file), join(home, file))
-  const node = new ProviderProcess(dir, home, await freePorts(), {})
+  const node = new ProviderProcess(dir, home, await freePorts(), {}, place)
+  node.program = first.program
   await node.listen()
   return node
 }
 
-/** Runs a command and returns what it wrote to stdout. */
+/** As `runSealpost`; this version without a process of its own. */
+async function run(program: string, args: readonly string[], input?: string): Promise<string> {
+  if (program !== SEALPOST) return runSealpost(args, input, {}, program)
+  const end = await runInThread(args, input)
+  if (end.code === 0) return end.stdout
+  throw new CommandFailed(args, end)
+}
+
+/** Runs a command as a process and returns what it wrote to stdout. */
 export async function runSealpost(
   args: readonly string[],
   input?: string,
   env: Record<string, string> = {},
+  program = SEALPOST,
 ): Promise<string> {
-  const running = promisify(execFile)(SEALPOST, [...args], { env: { ...process.env, ...env }, maxBuffer: 2 ** 28 })
+  const running = promisify(execFile)(program, [...args], { env: { ...process.env, ...env }, maxBuffer: 2 ** 28 })
   running.child.stdin?.end(input ?? '')
   try {
     return (await running).stdout
   } catch (error) {
-    const { stdout, stderr, code } = error as { stdout: string; stderr: string; code: number }
-    throw Object.assign(new Error(`sealpost ${args.join(' ')} failed (${code}): ${stderr}${stdout}`), {
-      stdout,
-      stderr,
-      code,
-    })
+    throw new CommandFailed(args, error as CommandEnd)
   }
 }
+
+class CommandFailed extends Error {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+
+  constructor(args: readonly string[], { code, stdout, stderr }: CommandEnd) {
+    super(`sealpost ${args.join(' ')} failed (${code}): ${stderr}${stdout}`)
+    this.code = code
+    this.stdout = stdout
+    this.stderr = stderr
+  }
+}
+
+/** A start takes a second; several at once on a busy machine take longer. */
+const READY_MAX_MS = 90_000
 
 class ProviderProcess implements Provider {
   readonly dir: string
@@ -94,25 +126,34 @@ class ProviderProcess implements Provider {
   readonly ports: Readonly<Record<ListenerName, number>>
   readonly log: Event[] = []
   process: ChildProcess | undefined
+  program = SEALPOST
   readonly #env: Record<string, string>
+  readonly #place: Place
   readonly #watchers = new Set<(event: Event) => void>()
   #stderr = ''
 
-  constructor(dir: string, home: string, ports: Record<ListenerName, number>, env: Record<string, string>) {
+  constructor(
+    dir: string,
+    home: string,
+    ports: Record<ListenerName, number>,
+    env: Record<string, string>,
+    place: Place = HERE,
+  ) {
     this.dir = dir
     this.configFile = join(home, 'sealpost.yaml')
     this.ports = ports
     this.#env = env
+    this.#place = place
   }
 
   /** On ports of its own. */
   listen(): Promise<void> {
-    const entries = Object.entries(this.ports).map(([name, port]) => [name, { host: '127.0.0.1', port }] as const)
+    const entries = Object.entries(this.ports).map(([name, port]) => [name, { host: this.#place.host, port }] as const)
     return this.configure({ listeners: Object.fromEntries(entries) })
   }
 
   async cli(args: readonly string[], input?: string): Promise<readonly Record<string, unknown>[]> {
-    const output = await runSealpost([...args, '--config', this.configFile, '--json'], input)
+    const output = await run(this.program, [...args, '--config', this.configFile, '--json'], input)
     return output
       .split('\n')
       .filter((line) => line !== '')
@@ -128,7 +169,8 @@ class ProviderProcess implements Provider {
 
   async start(env: Record<string, string> = {}, args: readonly string[] = []): Promise<number> {
     const beganMs = performance.now()
-    const child = spawn(SEALPOST, ['serve', '--config', this.configFile, ...args], {
+    const [program, ...before] = [...this.#place.within, this.program]
+    const child = spawn(program, [...before, 'serve', '--config', this.configFile, ...args], {
       env: { ...process.env, ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -139,7 +181,7 @@ class ProviderProcess implements Provider {
       child.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${this.#stderr}`))),
     )
     died.catch(() => undefined)
-    await Promise.race([this.event('ready', () => true, 30_000, this.log.length), died])
+    await Promise.race([this.event('ready', () => true, READY_MAX_MS, this.log.length), died])
     return performance.now() - beganMs
   }
 

@@ -1,18 +1,15 @@
 /** Runs `sealpost` and says how it ended, for tests of the commands themselves. */
+import { type CommandEnd, runInThread } from './command-thread.ts'
 import { runSealpost } from './provider.ts'
 
-export interface Ended {
-  readonly code: number
-  readonly stdout: string
-  /** Empty when it went well. */
-  readonly stderr: string
-}
+export const runCommand = runInThread
 
-export async function runCommand(args: readonly string[], input?: string): Promise<Ended> {
+/** The same by a process of its own, as people do it. Of one that ended well, nobody asks what it said to stderr. */
+export async function runProgram(args: readonly string[], input?: string): Promise<CommandEnd> {
   try {
     return { code: 0, stdout: await runSealpost(args, input), stderr: '' }
   } catch (error) {
-    const { code, stdout, stderr } = error as Error & { code: number; stdout: string; stderr: string }
+    const { code, stdout, stderr } = error as CommandEnd
     return { code, stdout, stderr }
   }
 }

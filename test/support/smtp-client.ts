@@ -17,11 +17,13 @@ export interface TalkOptions {
   readonly tls?: boolean
   /** Our own address, of those of this machine. */
   readonly from?: string
+  readonly host?: string
 }
 
 /** Connects and reads the greeting. TLS certificates are not checked: the servers' are self-signed. */
 export async function talkSmtp(port: number, options: TalkOptions = {}): Promise<SmtpTalk> {
-  const to = { port, host: '127.0.0.1', ...(options.from !== undefined && { localAddress: options.from }) }
+  const { host = '127.0.0.1' } = options
+  const to = { port, host, ...(options.from !== undefined && { localAddress: options.from }) }
   let socket: Socket =
     options.tls === true ? connectTls({ socket: connectTcp(to), rejectUnauthorized: false }) : connectTcp(to)
   const transcript: string[] = []
@@ -47,7 +49,10 @@ export async function talkSmtp(port: number, options: TalkOptions = {}): Promise
       socket.removeAllListeners()
       const plain = socket
       socket = connectTls({ socket: plain, rejectUnauthorized: false })
-      await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+      await new Promise((resolve, reject) => {
+        socket.once('secureConnect', resolve).once('error', reject)
+        socket.once('close', () => reject(new Error('the server closed the connection in the handshake')))
+      })
       replies = readReplies(socket)
     },
     async [Symbol.asyncDispose]() {
@@ -109,8 +114,8 @@ export async function submit(mail: Submission): Promise<{ reply: string; transcr
 }
 
 /** A session over STARTTLS, signed in: for one mail after the other. */
-export async function signIn(port: number, user: string, password: string): Promise<SmtpTalk> {
-  const talk = await talkSmtp(port)
+export async function signIn(port: number, user: string, password: string, host?: string): Promise<SmtpTalk> {
+  const talk = await talkSmtp(port, host === undefined ? {} : { host })
   const login = await sayHello(talk, user, password)
   if (!login.startsWith('235')) throw new Error(`not signed in: ${login}`)
   return talk
