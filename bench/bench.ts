@@ -10,12 +10,14 @@ import { growthRows } from './growth.bench.ts'
 import { latencyRows } from './latency.bench.ts'
 import { libcryptoRows } from './libcrypto.bench.ts'
 import { mailRows } from './mail.bench.ts'
+import { nodeRows } from './nodes.bench.ts'
 import { openpgpRows } from './openpgp.bench.ts'
 import { pairRows } from './pairs.bench.ts'
 import { type Effort, type Row, formatRows } from './row.ts'
 import { serverRows } from './server.bench.ts'
 import { stageRows } from './stages.bench.ts'
 import { trustRows } from './trust.bench.ts'
+import { userRows } from './users.bench.ts'
 import { versusRows } from './versus.bench.ts'
 import { workerRows } from './worker.bench.ts'
 
@@ -33,6 +35,8 @@ const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   latency: latencyRows,
   stages: stageRows,
   growth: growthRows,
+  nodes: nodeRows,
+  users: userRows,
 }
 const FULL: Effort = { smoke: false, msPerOperation: 1_500 }
 const SMOKE: Effort = { smoke: true, msPerOperation: 20 }

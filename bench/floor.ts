@@ -44,7 +44,7 @@ export function cmsFloor({ signer, reader }: Pair, choice: EncryptionChoice, con
       signing.digest(content)
       signing.sign()
       randomBytes(48)
-      transport.give(reader.certificate.publicKey, contentKey)
+      transport.give([reader.certificate.publicKey], contentKey)
       encryptBare(choice, contentKey, iv, content)
     },
     open: () => {
@@ -64,6 +64,7 @@ export function mailFloor(
   content: Uint8Array,
 ): Floor {
   const [reader] = recipients
+  const publicKeys = recipients.map(({ certificate }) => certificate.publicKey)
   if (reader === undefined) throw new TypeError('a mail has a recipient')
   const signing = signingFloor(signer.key, signer.certificate.publicKey)
   const transport = transportFloor(reader.key, choice)
@@ -74,7 +75,7 @@ export function mailFloor(
   return {
     seal: () => {
       randomBytes(48)
-      for (const { certificate } of recipients) transport.give(certificate.publicKey, contentKey)
+      transport.give(publicKeys, contentKey)
       encryptBare(choice, contentKey, iv, content).bytes.toString('base64')
       signing.digest(body)
       signing.sign()
@@ -113,7 +114,8 @@ export function signingFloor(key: KeyObject, publicKey: KeyObject): Signing {
 }
 
 interface Transport {
-  give(publicKey: KeyObject, contentKey: Uint8Array): void
+  /** To the recipients of one mail, whose keys are of one kind. */
+  give(publicKeys: readonly KeyObject[], contentKey: Uint8Array): void
   take(): void
 }
 
@@ -129,7 +131,9 @@ function rsaFloor(key: KeyObject, { keyTransport }: EncryptionChoice): Transport
       : { padding: constants.RSA_PKCS1_PADDING }
   const given = publicEncrypt({ key, ...padding }, randomBytes(32))
   return {
-    give: (publicKey, contentKey) => publicEncrypt({ key: publicKey, ...padding }, contentKey),
+    give: (publicKeys, contentKey) => {
+      for (const key of publicKeys) publicEncrypt({ key, ...padding }, contentKey)
+    },
     take: () => privateDecrypt({ key, ...padding }, given),
   }
 }
@@ -143,11 +147,13 @@ function agreementFloor(key: KeyObject): Transport {
   const spki = makePair().publicKey.export({ format: 'der', type: 'spki' })
   const { derive, wrap, unwrap } = wrappingFloor(namedCurve === undefined)
   return {
-    give: (publicKey, contentKey) => {
-      const oneTime = makePair()
-      oneTime.publicKey.export({ format: 'raw-public' })
-      derive(diffieHellman({ privateKey: oneTime.privateKey, publicKey }))
-      wrap(contentKey)
+    give: (publicKeys, contentKey) => {
+      const { publicKey: point, privateKey } = makePair()
+      point.export({ format: 'raw-public' })
+      for (const publicKey of publicKeys) {
+        derive(diffieHellman({ privateKey, publicKey }))
+        wrap(contentKey)
+      }
     },
     take: () => {
       const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' }) // it comes with the mail
@@ -161,9 +167,11 @@ function kemFloor(key: KeyObject): Transport {
   const { derive, wrap, unwrap } = wrappingFloor(true)
   const { ciphertext } = encapsulate(createPublicKey(key))
   return {
-    give: (publicKey, contentKey) => {
-      derive(encapsulate(publicKey).sharedKey)
-      wrap(contentKey)
+    give: (publicKeys, contentKey) => {
+      for (const publicKey of publicKeys) {
+        derive(encapsulate(publicKey).sharedKey)
+        wrap(contentKey)
+      }
     },
     take: () => {
       derive(decapsulate(key, ciphertext))

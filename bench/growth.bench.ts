@@ -77,7 +77,8 @@ function cloneUsers(db: DatabaseSync, users: number): void {
   ] as const) {
     const columns = columnsOf(db, table)
     const values = columns.map((column) => {
-      if (['address', 'address_key', 'owner', 'owner_key'].includes(column)) return `'user' || n || '@biglobe.ne.jp'`
+      if (['address', 'address_key', 'owner', 'owner_key', 'wkd_name'].includes(column))
+        return `'user' || n || '@biglobe.ne.jp'`
       return column === 'fingerprint' ? `printf('%064x', n)` : column
     })
     db.exec(

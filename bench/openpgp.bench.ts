@@ -153,7 +153,7 @@ function openpgpFloor(own: OwnKey, cipher: string, content: Uint8Array): Floor {
       hash('sha256', content, 'buffer')
       signing.sign()
       randomBytes(48)
-      transport.give(recipient, key)
+      transport.give([recipient], key)
       proof()
       const running = createCipheriv(cipherName, key, nonce, options)
       running.update(content).toString('base64')

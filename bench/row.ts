@@ -3,7 +3,7 @@
 export interface Row {
   readonly case: string
   readonly value: number
-  readonly unit: '/s' | 'MB' | 'MB/s' | 'ms' | 'µs'
+  readonly unit: '/s' | 'MB' | 'kB' | 'MB/s' | 'ms' | 'µs'
   /** Of single operations, wall clock. */
   readonly p50Ms?: number
   readonly p99Ms?: number

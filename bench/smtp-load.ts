@@ -4,11 +4,13 @@ import { type Socket, connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
 export interface Load {
-  readonly port: number
+  /** Connections take them in turns. */
+  readonly ports: readonly number[]
   /** AUTH PLAIN, in clear. */
   readonly signIn?: { readonly user: string; readonly password: string }
   readonly from: string
-  readonly to: string
+  /** The same for all, or the `index`th mail's. */
+  readonly to: string | ((index: number) => string)
   readonly connections: number
   readonly mails: number
   /** As many begin in a second, whether those before are done or not; without it, as soon as there is a connection. */
@@ -21,7 +23,7 @@ export interface Load {
 
 /** How long each mail took to the reply behind its end, in ms: from MAIL, or from when it was due (`perSecond`). */
 export async function handIn(load: Load): Promise<number[]> {
-  const clients = await Promise.all(Array.from({ length: load.connections }, () => Client.connect(load)))
+  const clients = await Promise.all(Array.from({ length: load.connections }, (_, index) => Client.connect(load, index)))
   await load.onConnected?.()
   const firstMs = performance.now()
   let begun = 0
@@ -32,7 +34,7 @@ export async function handIn(load: Load): Promise<number[]> {
       const mail = load.mail(index)
       const startMs = load.perSecond === undefined ? performance.now() : firstMs + (index * 1000) / load.perSecond
       await until(startMs)
-      await client.send(load, mail)
+      await client.send(load.from, typeof load.to === 'string' ? load.to : load.to(index), mail)
       times.push(performance.now() - startMs)
     }
     client.close()
@@ -52,6 +54,7 @@ const CR = '\r\n'
 class Client {
   readonly #socket: Socket
   #text = ''
+  #failed: Error | undefined
   #wake: () => void = () => undefined
 
   private constructor(socket: Socket) {
@@ -61,11 +64,12 @@ class Client {
       this.#text += chunk.toString('latin1')
       this.#wake()
     })
+    socket.on('error', (error) => (this.#failed = error)) // after QUIT too: a server that stops may reset the connection
     socket.on('close', () => this.#wake())
   }
 
-  static async connect({ port, signIn }: Load): Promise<Client> {
-    const socket = connect(port, '127.0.0.1')
+  static async connect({ ports, signIn }: Load, index: number): Promise<Client> {
+    const socket = connect(ports[index % ports.length] ?? 0, '127.0.0.1')
     await once(socket, 'connect')
     const client = new Client(socket)
     await client.#expect('2')
@@ -76,7 +80,7 @@ class Client {
     return client
   }
 
-  async send({ from, to }: Load, mail: Buffer): Promise<void> {
+  async send(from: string, to: string, mail: Buffer): Promise<void> {
     this.#socket.write(`MAIL FROM:<${from}>${CR}RCPT TO:<${to}>${CR}DATA${CR}`)
     await this.#expect('2')
     await this.#expect('2')
@@ -106,7 +110,7 @@ class Client {
         if (!reply.startsWith(digit)) throw new Error(`the server said: ${reply}`)
         return
       }
-      if (this.#socket.destroyed) throw new Error('the server closed the connection')
+      if (this.#socket.destroyed) throw new Error('the server closed the connection', { cause: this.#failed })
       await new Promise<void>((resolve) => (this.#wake = resolve))
     }
   }

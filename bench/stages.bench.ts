@@ -48,7 +48,9 @@ export async function stageRows({ smoke }: Effort): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'sealpost-stages-'))
   try {
     await using drain = await startDrain()
-    await using pair = await build('rsa-2048', drain, { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` })
+    await using pair = await build('rsa-2048', drain, {
+      env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` },
+    })
     const mails = smoke ? 40 : 5_000
     await outboundSide(pair, drain).run(mails)
     await pair.sending.stop()

@@ -25,8 +25,8 @@ const MAIL_BYTES = 5_000
 const CONNECTIONS = 20
 const ROUNDS = 3
 const PATIENCE_MS = 300_000
-const KINDS = ['rsa-2048', 'ec-p256'] as const
-type Kind = (typeof KINDS)[number]
+export const KINDS = ['rsa-2048', 'ec-p256'] as const
+export type Kind = (typeof KINDS)[number]
 const AIMS: Readonly<Record<Kind, number>> = { 'rsa-2048': 1.5, 'ec-p256': 2 }
 
 /** One of those that are compared. */
@@ -39,8 +39,8 @@ export interface Side {
   run(mails: number, pace?: Pace): Promise<number[]>
 }
 
-/** Other connections than usual, mails that come at a rate of their own, and when they begin. */
-type Pace = Partial<Pick<Load, 'connections' | 'perSecond' | 'onConnected'>>
+/** Other connections or mails than usual, mails that come at a rate of their own, and when they begin. */
+export type Pace = Partial<Pick<Load, 'connections' | 'perSecond' | 'onConnected' | 'mail'>>
 
 export async function versusRows(effort: Effort): Promise<Row[]> {
   const { skip } = needsPostfix()
@@ -64,7 +64,7 @@ export async function versusRows(effort: Effort): Promise<Row[]> {
   ]
   for (const side of sides) if (side !== sides[0]) await mustProtect(side, drain)
   const measured = await inTurns(sides, effort)
-  for (const pair of own) mustHaveVerified(pair)
+  for (const { receiving } of own) mustHaveVerified(receiving)
   return [...(await rowsFrom(measured, effort))]
 }
 
@@ -75,11 +75,20 @@ export interface Pair extends AsyncDisposable {
   readonly password: string
 }
 
-/** Both run. `env`: more for the one that sends. */
-export async function build(kind: Kind, drain: SmtpDrain, env: Record<string, string> = {}): Promise<Pair> {
+interface PairOptions {
+  /** More for the one that sends. */
+  readonly env?: Record<string, string>
+  /** A new PostgreSQL database for each of them, in place of SQLite. */
+  readonly store?: () => Promise<string>
+}
+
+/** Both run. */
+export async function build(kind: Kind, drain: SmtpDrain, { env = {}, store }: PairOptions = {}): Promise<Pair> {
   const keys = { algorithm: kind, openpgp: 'off' }
   const limits = { connectionsPerAddressMax: 1_000 }
+  const stored = async (): Promise<{ store?: string }> => (store === undefined ? {} : { store: await store() })
   const sending = await makeProvider({
+    ...(await stored()),
     domains: ['biglobe.ne.jp'],
     config: {
       keys,
@@ -89,7 +98,11 @@ export async function build(kind: Kind, drain: SmtpDrain, env: Record<string, st
       submission: { allowPlainAuthOnLoopback: true },
     },
   })
-  const receiving = await makeProvider({ domains: [DOMAIN], config: { keys, limits, peers: ['biglobe.ne.jp'] } })
+  const receiving = await makeProvider({
+    ...(await stored()),
+    domains: [DOMAIN],
+    config: { keys, limits, peers: ['biglobe.ne.jp'] },
+  })
   const [user] = await sending.cli(['user', 'add', SENDER])
   await receiving.cli(['user', 'add', RECIPIENT])
   await sending.cli(['key', 'import', '-'], await pemOf(receiving, RECIPIENT))
@@ -110,19 +123,24 @@ export async function build(kind: Kind, drain: SmtpDrain, env: Record<string, st
 const pemOf = async (provider: Provider, address: string): Promise<string> =>
   String((await provider.cli(['key', 'export', address, '--standard', 'smime']))[0]?.['pem'])
 
-const freshMail = (): Buffer => wholeMail(sampleMail(MAIL_BYTES, SENDER, RECIPIENT))
-const USUAL = { from: SENDER, to: RECIPIENT, connections: CONNECTIONS, mail: freshMail } as const
+export const freshMail = (bytes = MAIL_BYTES): Buffer => wholeMail(sampleMail(bytes, SENDER, RECIPIENT))
+const USUAL = { from: SENDER, to: RECIPIENT, connections: CONNECTIONS, mail: () => freshMail() } as const
 
 const pidOf = ({ process: running }: Provider): number => running?.pid ?? 0
 
-export function outboundSide({ kind, sending, password }: Pair, drain: SmtpDrain): Side {
+/** `nodes` of the one that sends take the mail in. */
+export function outboundSide(
+  { kind, sending, password }: Pair,
+  drain: SmtpDrain,
+  nodes: readonly Provider[] = [sending],
+): Side {
   return {
     name: `Sealpost, out, ${kind}`,
     share: 1,
     pid: pidOf(sending),
     run: (mails, pace) =>
       throughTo(drain, mails, {
-        port: sending.ports.submission,
+        ports: nodes.map(({ ports }) => ports.submission),
         signIn: { user: SENDER, password },
         ...USUAL,
         mails,
@@ -138,7 +156,7 @@ export function postfixSide(name: string, { pid, port }: Postfix, drain: SmtpDra
     pid,
     run: (mails, pace) =>
       throughTo(drain, mails, {
-        port,
+        ports: [port],
         ...USUAL,
         mails,
         ...pace,
@@ -158,11 +176,16 @@ async function late(): Promise<never> {
   throw new Error('not all mails have arrived')
 }
 
-/** What the other half of the pair has sent, each mail several times; it is in the mailbox when it is accepted. */
-async function inboundSide(pair: Pair, drain: SmtpDrain): Promise<Side> {
+/** `kept` mails that the other half of the pair has sent, each several times; one is in the mailbox when it is accepted. */
+export async function inboundSide(
+  pair: Pair,
+  drain: SmtpDrain,
+  nodes: readonly Provider[] = [pair.receiving],
+  { kept = 64, ...sent }: Pace & { readonly kept?: number } = {},
+): Promise<Side> {
   drain.kept.length = 0
-  drain.keepMax = 64
-  await outboundSide(pair, drain).run(drain.keepMax)
+  drain.keepMax = kept
+  await outboundSide(pair, drain).run(drain.keepMax, sent)
   drain.keepMax = 0
   const mails = drain.kept.splice(0)
   const { kind, receiving } = pair
@@ -173,7 +196,7 @@ async function inboundSide(pair: Pair, drain: SmtpDrain): Promise<Side> {
     pid: pidOf(receiving),
     run: (count, pace) =>
       handIn({
-        port: receiving.ports.mx,
+        ports: nodes.map(({ ports }) => ports.mx),
         from: SENDER,
         to: RECIPIENT,
         connections: CONNECTIONS,
@@ -184,8 +207,8 @@ async function inboundSide(pair: Pair, drain: SmtpDrain): Promise<Side> {
   }
 }
 
-function mustHaveVerified({ receiving }: Pair): void {
-  const verdicts = receiving.log.filter(({ event }) => event === 'verdict')
+export function mustHaveVerified({ log }: Provider): void {
+  const verdicts = log.filter(({ event }) => event === 'verdict')
   const wrong = verdicts.find((each) => each['signature'] !== 'valid' || each['encrypted'] !== true)
   if (verdicts.length === 0 || wrong !== undefined) throw new Error(`not verified: ${JSON.stringify(wrong)}`)
 }
