@@ -32,13 +32,22 @@ export function isNews(rows: readonly AbilityRow[], { standard, facts, signedMs 
   return Object.entries(facts).some(([fact, value]) => {
     const row = rows.find((each) => each.standard === standard && each.fact === fact)
     if (row === undefined) return true
-    if (signedMs <= row.signedMs) return false
+    if (!replaces(row.fact, signedMs, row.signedMs)) return false
     return signedMs >= row.signedMs + SIGNED_STEP_MS || JSON.stringify(value) !== JSON.stringify(row.value)
   })
 }
 
 /**
- * Each fact replaces the one that was signed earlier; what was signed earlier than it, or at the same time, changes nothing.
+ * Of mail of one second the first counts where it is signed (RFC 8551 §2.7.1), and the last where an Autocrypt field says it
+ * (Autocrypt Level 1, release 1.1: only mail older than what is known changes nothing).
+ */
+function replaces(fact: AbilityFact, signedMs: number, beforeMs: number): boolean {
+  const isAutocrypt = fact === 'autocrypt' || fact === 'autocrypt-authenticated'
+  return isAutocrypt ? signedMs >= beforeMs : signedMs > beforeMs
+}
+
+/**
+ * Each fact replaces the one that was signed earlier; what was signed earlier than it changes nothing.
  * Returns whether something is known now that was not, or differently.
  */
 export async function keepAbilities(tx: Tx, shown: Shown): Promise<boolean> {
@@ -54,7 +63,7 @@ export async function keepAbilities(tx: Tx, shown: Shown): Promise<boolean> {
     const fact = name as AbilityFact
     const value = JSON.stringify(known)
     const old = before.find((row) => row.fact === fact)
-    if (old !== undefined && old.signed_ms >= signedMs) return []
+    if (old !== undefined && !replaces(fact, signedMs, old.signed_ms)) return []
     const row = { address, address_key: key, standard, fact, value, signed_ms: signedMs, learned_ms: nowMs }
     return [{ row, changed: old?.value !== value }]
   })

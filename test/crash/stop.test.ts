@@ -108,7 +108,7 @@ for (const [label, why] of [
         const child = provider.process
         assert(child !== undefined)
         if (signal === 'SIGTERM') {
-          await once(child, 'exit')
+          await once(child, 'close') // its last words are read
           assert.deepEqual([child.exitCode, child.signalCode], [0, null])
           assert.equal(provider.log.at(-1)?.event, 'stopped')
         } else {

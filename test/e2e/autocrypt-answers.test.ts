@@ -69,11 +69,11 @@ const newKey = (address: string): Promise<Buffer> => gpg.newKey(`Somebody <${add
 async function write(
   from: string,
   key?: Buffer,
-  { prefer = ' prefer-encrypt=mutual;', agoMs = 0, mailFrom = from } = {},
+  { prefer = ' prefer-encrypt=mutual;', atMs = Date.now(), mailFrom = from } = {},
 ): Promise<void> {
   const data = key === undefined ? '' : (await gpg.publicOf(key)).toString('base64').replaceAll(/.{70}/g, '$&\r\n ')
   const field = key === undefined ? '' : `Autocrypt: addr=${from};${prefer} keydata=\r\n ${data}\r\n`
-  const date = new Date(Date.now() - agoMs).toUTCString().replace('GMT', '+0000')
+  const date = new Date(atMs).toUTCString().replace('GMT', '+0000')
   const header = `From: ${from}\r\nTo: ${READER}\r\nDate: ${date}\r\nSubject: Hello\r\nMessage-ID: <${count++}@peer.example>\r\n`
   const message = `${header}${field}\r\nHello\r\n`
   assert.match(await sendUnauthenticated(provider.ports.mx, mailFrom, { to: [READER], message }), /^250/)
@@ -124,20 +124,21 @@ test('who asks to be answered encrypted is, and reads the answer with gpg', { sk
 test('the newest mail counts, not the one that came last; who only shows a key is not asking', { skip }, async () => {
   const address = 'changes@peer.example'
   const [old, young] = [await newKey(address), await newKey(address)]
-  await write(address, young)
-  await write(address, old, { agoMs: DAY_MS })
+  const atMs = Date.now()
+  await write(address, young, { atMs })
+  await write(address, old, { atMs: atMs - DAY_MS })
   assert.match(await answer(address), ON_THEIR_WORD)
   await provider.event('delivered', (event) => event['recipient'] === address)
   await mustRead(lastCrossed(), young)
-  await write(address, young, { prefer: '' })
+  await write(address, young, { prefer: '', atMs }) // a Date has whole seconds: of the same one the last counts
   assert.match(await answer(address), SIGNED_ONLY)
 })
 
 test('who has written without such a field for 35 days has another program now', { skip }, async () => {
   const address = 'silent@peer.example'
   const key = await newKey(address)
-  await write(address, key, { agoMs: 40 * DAY_MS })
-  await write(address, undefined, { agoMs: 10 * DAY_MS })
+  await write(address, key, { atMs: Date.now() - 40 * DAY_MS })
+  await write(address, undefined, { atMs: Date.now() - 10 * DAY_MS })
   assert.match(await answer(address), ON_THEIR_WORD)
   await write(address)
   assert.match(await answer(address), SIGNED_ONLY)

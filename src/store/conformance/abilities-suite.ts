@@ -28,6 +28,14 @@ export function abilitiesSuite(open: Open): void {
     assert.deepEqual(await valuesOf(opened), { states: { ciphers: ['c'] }, 'outer-signature': false, cipher: 'old' })
   })
 
+  test('abilities: of what Autocrypt fields of one second say, the last counts', async (t) => {
+    const opened = await open(t)
+    assert.equal(await keep(opened, 20, { autocrypt: 'mutual' }), true)
+    assert.equal(await keep(opened, 20, { autocrypt: 'nopreference' }), true)
+    assert.equal(await keep(opened, 10, { autocrypt: 'mutual' }), false)
+    assert.deepEqual(await valuesOf(opened), { autocrypt: 'nopreference' })
+  })
+
   test('abilities: shown again they are as new, and no cache forgets for it', async (t) => {
     const opened = await open(t)
     await keep(opened, 10, { cipher: 'x' })
