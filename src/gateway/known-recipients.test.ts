@@ -36,11 +36,16 @@ test('what is known of a recipient is worked out once for RCPT and mail, and ane
   )
   const known = await recipients.of(BOB, nowMs)
   assert.deepEqual([stranger.certificates.length, known.certificates.length], [0, 1])
+  assert.deepEqual([stranger.notYetValid, known.notYetValid], [false, false])
+  const early = await recipients.of(BOB, certificate.notBeforeMs - 1)
+  assert.deepEqual([early.certificates.length, early.notYetValid], [0, true])
   const lastMs = certificate.notAfterMs
   assert.equal((await recipients.of(BOB, lastMs)).certificates.length, 1)
   assert.equal((await recipients.of(BOB, lastMs + 1)).certificates.length, 0, 'it has run out')
+  assert.equal((await recipients.of(BOB, lastMs + 1)).notYetValid, false)
   await store.commit((tx) => publicKeys.revoke(tx, certificate.fingerprint, nowMs))
   assert.equal((await recipients.of(BOB, nowMs)).certificates.length, 0)
+  assert.equal((await recipients.of(BOB, certificate.notBeforeMs - 1)).notYetValid, false, 'it is revoked')
 
   const before = await recipients.of(BOB, nowMs)
   policy = { ...policy }

@@ -48,7 +48,8 @@ export class KnownRecipients {
     const { correspondents, publicKeys } = this.#deps
     const correspondent = await correspondents.get(address, nowMs, policy.standards)
     const usable = await withoutRevoked(this.#deps, address, correspondent.certificates, policy.revocation, nowMs)
-    return { address, ...correspondent, ...usable, policy, known: await publicKeys.known(address) }
+    const notYetValid = await publicKeys.notYetValid(address, nowMs)
+    return { address, ...correspondent, ...usable, notYetValid, policy, known: await publicKeys.known(address) }
   }
 
   #keep(address: Address, kept: Kept): void {

@@ -16,7 +16,13 @@ import type { PrivateKeys } from '../keys/private-keys.ts'
 import { type Address, type Domain, domainOf } from '../message/address.ts'
 import { writeFields } from '../message/header-field.ts'
 import { namedRecipients } from '../message/recipients.ts'
-import { type Copy, type OutboundPlan, decideOutbound, refusalOf } from '../policy/decide-outbound.ts'
+import {
+  type Copy,
+  type OutboundPlan,
+  type RefusedRecipient,
+  decideOutbound,
+  refusalOf,
+} from '../policy/decide-outbound.ts'
 import { explainQueued, explainRefused } from '../policy/explain.ts'
 import type { AutocryptPolicy } from '../policy/settings.ts'
 import { carriesHeader } from '../protection/header/header-protection.ts'
@@ -100,7 +106,13 @@ async function refuseRecipient(deps: Deps, recipient: Address): Promise<Reply | 
   const facts = await deps.recipients.of(recipient, nowMs)
   const standards = STANDARDS.map(({ name }) => name)
   const why = refusalOf(facts, standards, nowMs)
-  return why === undefined ? undefined : reply(554, '5.7.5', explainRefused([{ address: recipient, why }]))
+  return why === undefined ? undefined : refusalReply([{ address: recipient, why }])
+}
+
+/** Permanent, unless waiting helps all of them. */
+function refusalReply(refused: readonly RefusedRecipient[]): Reply {
+  const text = explainRefused(refused)
+  return refused.every(({ why }) => why === 'not-yet-valid') ? reply(451, '4.3.5', text) : reply(554, '5.7.5', text)
 }
 
 async function accept(deps: Deps, mail: ReceivedMail): Promise<Reply> {
@@ -145,7 +157,7 @@ async function submit(deps: Deps, { mail, login, nowMs, watch }: Submission, hea
   if (signers.length === 0) return reply(451, '4.3.5', 'No signing key for your address; tell your postmaster')
   const plan = await planFor(deps, head, mail.envelope, { address: login, signers }, nowMs)
   if ('code' in plan) return plan
-  if (plan.copies.length === 0) return reply(554, '5.7.5', explainRefused(plan.refused))
+  if (plan.copies.length === 0) return refusalReply(plan.refused)
   if (plan.copies.some(hidesHeader) && !carriesHeader(fields)) return HEADER_NOT_CARRIED
 
   const isWrapped = plan.copies.some(({ protection }) => protection.kind === 'wrapped')

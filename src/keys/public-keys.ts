@@ -89,6 +89,13 @@ export class PublicKeys {
       .map(({ certificate }) => certificate)
   }
 
+  /** Whether there will be such ones, and there is none yet. */
+  async notYetValid(address: Address, atMs: number): Promise<boolean> {
+    const known = await this.known(address)
+    const begins = known.map(({ certificate }) => certificate.notBeforeMs).filter((beginMs) => beginMs > atMs)
+    return usableAt(known, atMs).length === 0 && begins.some((beginMs) => usableAt(known, beginMs).length > 0)
+  }
+
   /** As `known`, to verify signatures by: one that was only found vouches for nobody while it is held. */
   async toVerify(address: Address, atMs: number): Promise<readonly StoredCertificate[]> {
     const known = await this.known(address)

@@ -29,6 +29,7 @@ interface Recipient {
   readonly blind?: true
   readonly policy?: Partial<OutboundPolicy>
   readonly statusUnknown?: boolean
+  readonly notYetValid?: boolean
 }
 
 function address(text: string): Address {
@@ -41,13 +42,16 @@ const certificateOf = (name: string) => smimeIdentity('p256', name).certificate
 
 function plan(recipients: Readonly<Record<string, Recipient>>, more: Partial<OutboundFacts> = {}): OutboundPlan {
   return decideOutbound({
-    recipients: Object.entries(recipients).map(([name, { key, abilities, policy, statusUnknown = false }]) => ({
-      address: address(name),
-      certificates: key === false ? [] : [certificateOf(name)],
-      statusUnknown,
-      abilities: abilities === undefined ? {} : { smime: { ...NOTHING, ...abilities } },
-      policy: { ...BASE, surrogate: false, ...policy },
-    })),
+    recipients: Object.entries(recipients).map(
+      ([name, { key, abilities, policy, statusUnknown = false, notYetValid = false }]) => ({
+        address: address(name),
+        certificates: key === false ? [] : [certificateOf(name)],
+        statusUnknown,
+        notYetValid,
+        abilities: abilities === undefined ? {} : { smime: { ...NOTHING, ...abilities } },
+        policy: { ...BASE, surrogate: false, ...policy },
+      }),
+    ),
     named: Object.entries(recipients).flatMap(([name, { blind }]) => (blind === true ? [] : [address(name)])),
     asked: undefined,
     alreadyProtected: false,
@@ -124,6 +128,11 @@ const rows: readonly [got: OutboundPlan, expected: readonly string[], why: strin
     plan({ [A]: { key: false, statusUnknown: true }, [B]: { key: false } }),
     ['b: sign', 'refused a: status-unknown'],
     'whose key may be revoked gets nothing in clear, whatever is allowed for those without a key',
+  ],
+  [
+    plan({ [A]: { key: false, notYetValid: true }, [B]: { key: false } }),
+    ['b: sign', 'refused a: not-yet-valid'],
+    'whose key begins later gets nothing in clear: the clock may be wrong',
   ],
   [plan({ [A]: {} }, { senderStandards: [] }), ['refused a: no-signing-key'], 'nobody to sign: never in clear'],
   [

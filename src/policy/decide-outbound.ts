@@ -16,6 +16,8 @@ export interface RecipientFacts {
   readonly claimed?: { readonly byMail?: Certificate; readonly byAuthenticatedMail?: Certificate }
   /** There are certificates, and none may be used because nobody says whether it was revoked. */
   readonly statusUnknown?: boolean
+  /** There are none yet: the first of them begins later than now, or the clock is wrong. */
+  readonly notYetValid?: boolean
   /** What is known of the recipient's program, by standard (keys/correspondents.ts). */
   readonly abilities: Readonly<Partial<Record<StandardName, Abilities>>>
   readonly policy: OutboundPolicy
@@ -60,10 +62,16 @@ export interface RefusedRecipient {
   readonly why: RefusalReason
 }
 
-/** `no-key`: none that is usable. `no-signing-key`: the sender has none of its standard. `classical-key`: none of the kind that is asked for. `weak-cipher`: no strong one is read.
+/** `no-key`: none that is usable. `not-yet-valid`: those that there are begin later. `no-signing-key`: the sender has none of its standard. `classical-key`: none of the kind that is asked for. `weak-cipher`: no strong one is read.
  * `confidential-answer`: no key, and it would tell what another mail had hidden. */
 export type RefusalReason =
-  'no-key' | 'status-unknown' | 'no-signing-key' | 'classical-key' | 'weak-cipher' | 'confidential-answer'
+  | 'no-key'
+  | 'status-unknown'
+  | 'not-yet-valid'
+  | 'no-signing-key'
+  | 'classical-key'
+  | 'weak-cipher'
+  | 'confidential-answer'
 
 export function decideOutbound(facts: OutboundFacts): OutboundPlan {
   const everyone = facts.recipients.map((recipient) => recipient.address)
@@ -106,7 +114,7 @@ type Circumstances = Pick<OutboundFacts, 'senderStandards' | 'ourStandards' | 'a
 
 /** The standard of the best key, as long as it gives what the policy asks for; else the other one. */
 function protectionFor(recipient: RecipientFacts, facts: Circumstances): Wrapped | RefusalReason {
-  const { certificates, statusUnknown, policy } = recipient
+  const { certificates, policy } = recipient
   const usable = policy.standards.filter((each) => facts.senderStandards.includes(each))
   const ofKeys = [...new Set(certificates.map((each) => each.standard))].filter((each) => usable.includes(each))
   const tried = ofKeys.map((standard) => encryptedIn(standard, recipient, facts))
@@ -116,7 +124,9 @@ function protectionFor(recipient: RecipientFacts, facts: Circumstances): Wrapped
   const missing = facts.ourStandards.filter((each) => policy.standards.includes(each) && !usable.includes(each))
   if (certificates.some((each) => missing.includes(each.standard))) return 'no-signing-key'
   // nor because an authority is out of reach, or is kept out of reach
-  if (statusUnknown === true) return 'status-unknown'
+  if (recipient.statusUnknown === true) return 'status-unknown'
+  // nor because a clock is wrong
+  if (recipient.notYetValid === true) return 'not-yet-valid'
   const [standard] = usable
   if (standard === undefined || demandsEncryption(policy, facts.asked)) return 'no-key'
   const claimed = encryptedAsAsked(recipient, usable, facts)

@@ -105,6 +105,11 @@ const REFUSALS: Readonly<Record<RefusalReason, { briefly: string; atLength(names
     atLength: (names) =>
       `It is not known whether the key of ${names} was revoked, for its authority gives no answer; try again later, or ask the postmaster`,
   },
+  'not-yet-valid': {
+    briefly: 'their key is not valid yet',
+    atLength: (names) =>
+      `The key of ${names} is not valid yet; try again later, or ask the postmaster whether the clock of this server is right`,
+  },
   'confidential-answer': {
     briefly: 'no key known, and it answers a mail whose subject was hidden on its way',
     atLength: (names) =>

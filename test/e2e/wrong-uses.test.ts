@@ -3,10 +3,15 @@
  * (RFC 3463), nothing of it reaches a mailbox, and the server goes on serving.
  */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { writeCertificatePem } from '../../src/protection/smime/key-files/pem.ts'
+import { mailboxName, subjectAltName } from '../../src/protection/smime/x509/write-certificate.ts'
+
 import { fetchAll, fetchWhenThere } from '../support/pop3-client.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
 import { sendUnauthenticated, submit, talkSmtp } from '../support/smtp-client.ts'
+import { DAY_MS, certificateDer } from '../support/x509-maker.ts'
 
 const AZUMA = 't-azuma@biglobe.example'
 const SUZUKI = 'u-suzuki@biglobe.example'
@@ -28,9 +33,19 @@ before(async () => {
     const [user] = await provider.cli(['user', 'add', address])
     passwords.set(address, String(user?.['password']))
   }
+  await provider.cli(['key', 'import', '-'], certificateOfTomorrow('tomorrow@far.example'))
   await provider.start()
 })
 after(() => provider[Symbol.asyncDispose]())
+
+function certificateOfTomorrow(address: string): string {
+  const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const extensions = [subjectAltName([mailboxName(address)], false)]
+  const notBeforeMs = Date.now() + DAY_MS
+  return writeCertificatePem(
+    certificateDer({ name: address, key, extensions, notBeforeMs, notAfterMs: notBeforeMs + DAY_MS }),
+  )
+}
 
 const mail = (from: string, more = '', body = 'Hello\r\n'): string =>
   `From: ${from}\r\nTo: ${SUZUKI}\r\nSubject: x\r\n${more}\r\n${body}`
@@ -75,6 +90,7 @@ const submitted: readonly [attempt: Attempt, reply: RegExp, why: string][] = [
   [{ message: mail(AZUMA, 'Received: by x\r\n'.repeat(101)) }, /^554 5\.4\.6 /, 'a loop'],
   [{ to: ['x@secret.example'] }, /^554 5\.7\.5 .*no key/i, 'encryption demanded for the domain, and no key known'],
   [{ message: mail(AZUMA, 'X-Sealpost: require\r\n'), to: ['x@far.example'] }, /^554 5\.7\.5 /, 'encryption asked for'],
+  [{ to: ['tomorrow@far.example'] }, /^451 4\.3\.5 .*not valid yet/, 'nobody is written to in clear for a wrong clock'],
   [{ to: ['no address'] }, /^501 5\.1\.3 /, 'a recipient that is no address'],
 ]
 
