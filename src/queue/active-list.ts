@@ -39,6 +39,11 @@ export class ActiveList {
     return idsOf([...this.#running].filter((batch) => !this.#settling.has(batch))).concat(idsOf(this.#waiting))
   }
 
+  /** Row ids of all that is here. */
+  idsHere(): number[] {
+    return idsOf([...this.#running, ...this.#waiting])
+  }
+
   /** Domains that the next lease leaves out: they have their share of the list, or they rest. */
   domainsToLeaveOut(nowMs: number): Domain[] {
     const counts = new Map<Domain, number>()
@@ -53,7 +58,7 @@ export class ActiveList {
    * written, and they must not be delivered twice.
    */
   add(batches: readonly QueueBatch[]): void {
-    const here = new Set(idsOf([...this.#running, ...this.#waiting]))
+    const here = new Set(this.idsHere())
     for (const batch of batches) {
       const items = batch.items.filter((item) => !here.has(item.id))
       if (items.length > 0) this.#waiting.push({ ...batch, items })

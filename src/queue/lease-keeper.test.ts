@@ -8,9 +8,11 @@ function keeperOf({ isShared, holds = true }: { isShared: boolean; holds?: boole
   const commit = (): Promise<never> =>
     world.reachable ? Promise.resolve(undefined as never) : Promise.reject(new Error('away'))
   const keeper = new LeaseKeeper({
-    store: { commit, isShared },
+    store: { commit, isShared, node: 'here' },
     clock: { nowMs: () => world.nowMs },
     idsToKeep: () => (holds ? [1] : []),
+    idsHere: () => [],
+    lost: () => undefined,
     letGo: () => world.letGoAtMs.push(world.nowMs),
     monotonicMs: () => world.nowMs,
   })

@@ -6,18 +6,24 @@ import type { Clock } from '../base/clock.ts'
 import * as events from '../base/events.ts'
 import type { ContentSource } from '../protocol/delivery.ts'
 import type { Store } from '../store/database.ts'
-import { renewLease } from '../store/queue.ts'
+import { endLostLeases, renewLease } from '../store/leases.ts'
 
 /** How long a lease lasts without a sign of life: so long waits what a crashed server had in its hands. */
 export const LEASE_MS = 2 * 60_000
 const RENEW_EVERY_MS = LEASE_MS / 6
+/** A lease that was taken so long ago is in somebody's hands, or its taking was never heard of. */
+const TAKEN_WITHIN_MS = 10_000
 /** What is running is broken off so long before: a connection needs a moment to end. */
 const LET_GO_BEFORE_MS = 15_000
 
 export interface LeaseKeeperDeps {
-  readonly store: Pick<Store, 'commit' | 'isShared'>
+  readonly store: Pick<Store, 'commit' | 'isShared' | 'node'>
   readonly clock: Clock
   readonly idsToKeep: () => readonly number[]
+  /** What is to be kept, and what is just being written down. */
+  readonly idsHere: () => readonly number[]
+  /** The database could not be reached. */
+  readonly lost: () => void
   /** Breaks off what runs, forgets what waits. */
   readonly letGo: () => void
   /** A clock that nobody can set, in milliseconds. */
@@ -74,6 +80,7 @@ export class LeaseKeeper {
       await this.#renew()
       this.#renewedMs = Math.max(this.#renewedMs, askedMs)
     } catch (error) {
+      this.#deps.lost()
       events.trouble({ during: 'renewing the leases of running deliveries', error })
     } finally {
       this.#renewing = false
@@ -81,10 +88,16 @@ export class LeaseKeeper {
   }
 
   async #renew(): Promise<void> {
-    const { store, clock, idsToKeep } = this.#deps
-    if (idsToKeep().length === 0) return
-    const untilMs = clock.nowMs() + LEASE_MS
-    // which ids is asked inside the transaction: what is being recorded just before must keep the time it is given
-    await store.commit((tx) => renewLease(tx, idsToKeep(), untilMs))
+    const { store, clock, idsToKeep, idsHere } = this.#deps
+    const { node } = store
+    if (!store.isShared && idsToKeep().length === 0) return
+    const nowMs = clock.nowMs()
+    const untilMs = nowMs + LEASE_MS
+    await store.commit(async (tx) => {
+      // which ids is asked inside the transaction: what is being recorded just before must keep the time it is given
+      await renewLease(tx, idsToKeep(), { node, untilMs })
+      if (!store.isShared) return
+      await endLostLeases(tx, { node, nowMs, beforeMs: untilMs - TAKEN_WITHIN_MS, idsInHand: idsHere })
+    })
   }
 }

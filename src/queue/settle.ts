@@ -6,6 +6,7 @@ import { makeField, writeFields } from '../message/header-field.ts'
 import { replyText } from '../protocol/smtp-reply.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
+import { lastLeasedBy } from '../store/leases.ts'
 import { enqueue, holdItems, removeItems, retryItems, type QueueBatch } from '../store/queue.ts'
 import type { Tx } from '../store/schema.ts'
 import { addTrace, entriesOf } from '../store/trace.ts'
@@ -60,7 +61,7 @@ export class Settler {
   /** Durable when it resolves. When it rejects nothing was written, and it may be tried again. */
   settle(settlement: Settlement): Promise<void> {
     const written = Promise.withResolvers<void>()
-    this.#waiting.push({ settlement, events: settlement.verdicts.flatMap(eventsOf), written })
+    this.#waiting.push({ settlement, written })
     if (!this.#writing) void this.#writeAll()
     return written.promise
   }
@@ -77,14 +78,15 @@ export class Settler {
   }
 
   async #write(group: readonly WaitingSettlement[]): Promise<boolean> {
+    let told: readonly mailEvents.MailEvent[]
     try {
-      await this.#deps.store.commit((tx) => write(this.#deps, tx, group))
+      told = await this.#deps.store.commit((tx) => write(this.#deps, tx, group))
     } catch (error) {
       for (const one of group) one.error = error
       return false
     }
+    for (const event of told) events.say(event)
     for (const one of group) {
-      for (const event of one.events) events.say(event)
       one.error = undefined
       one.written.resolve()
     }
@@ -94,14 +96,18 @@ export class Settler {
 
 interface WaitingSettlement {
   readonly settlement: Settlement
-  readonly events: readonly mailEvents.MailEvent[]
   readonly written: PromiseWithResolvers<void>
   /** Why it could not be written. */
   error?: unknown
 }
 
-async function write(deps: SettleDeps, tx: Tx, group: readonly WaitingSettlement[]): Promise<void> {
-  const settlements = group.map((one) => one.settlement)
+/** Returns what is to be told of it when it is durable. */
+async function write(
+  deps: SettleDeps,
+  tx: Tx,
+  group: readonly WaitingSettlement[],
+): Promise<readonly mailEvents.MailEvent[]> {
+  const settlements = await Promise.all(group.map(({ settlement }) => whatIsOurs(deps, tx, settlement)))
   for (const { verdicts, notice, nowMs } of settlements) {
     const about = verdicts.find((one) => one.notify !== undefined)?.item
     if (notice !== undefined && about !== undefined) {
@@ -124,11 +130,30 @@ async function write(deps: SettleDeps, tx: Tx, group: readonly WaitingSettlement
       tx,
       done.map((one) => one.item.id),
     )
+  const told = settlements.map(({ verdicts }) => verdicts.flatMap(eventsOf))
   await addTrace(
     tx,
-    group.flatMap(({ events: told, settlement }) => entriesOf(told, settlement.nowMs)),
+    settlements.flatMap(({ nowMs }, at) => entriesOf(told[at] ?? [], nowMs)),
   )
+  return told.flat()
 }
+
+/**
+ * What another node has taken over while we were cut off or stood still is that node's to try again, to hold and to return.
+ * That we have delivered it is true all the same.
+ */
+async function whatIsOurs({ store }: SettleDeps, tx: Tx, settlement: Settlement): Promise<Settlement> {
+  const { verdicts, notice, nowMs } = settlement
+  if (!store.isShared || (notice === undefined && verdicts.every(isDelivered))) return settlement
+  const ids = verdicts.map(({ item }) => item.id)
+  const mine = await lastLeasedBy(tx, ids, store.node)
+  if (mine.length === ids.length) return settlement
+  const delivered = verdicts.filter(isDelivered).map((one) => ({ ...one, notify: undefined }))
+  return { verdicts: delivered, notice: undefined, nowMs }
+}
+
+type Delivered = Extract<ItemVerdict, { readonly kind: 'delivered' }>
+const isDelivered = (verdict: ItemVerdict): verdict is Delivered => verdict.kind === 'delivered'
 
 const isDone = ({ kind }: ItemVerdict): boolean => kind === 'delivered' || kind === 'failed'
 

@@ -7,23 +7,15 @@ import * as events from '../base/events.ts'
 import { Stopwatch } from '../base/stopwatch.ts'
 import type { Address, Domain } from '../message/address.ts'
 import type { ContentSource, OutgoingMail, RecipientResult } from '../protocol/delivery.ts'
-import type { ForwardPath, TlsWish } from '../protocol/smtp-envelope.ts'
 import { reply, replyText } from '../protocol/smtp-reply.ts'
 import type { HandedOver, QueueTaker } from '../store/hand-over.ts'
-import {
-  endLeases,
-  endWaitsOfWrongClock,
-  leaseBatches,
-  nextDueMs,
-  postponeDomain,
-  renewLease,
-  type QueueBatch,
-  type QueueItem,
-} from '../store/queue.ts'
+import { endLeases, leaseBatches, renewLease } from '../store/leases.ts'
+import { endWaitsOfWrongClock, nextDueMs, postponeDomain, type QueueBatch, type QueueItem } from '../store/queue.ts'
 import { ActiveList, idsOf, type ActiveLimits } from './active-list.ts'
 import { OTHERS_REST, STORE_REST } from './destinations.ts'
 import { LEASE_MS, LeaseKeeper } from './lease-keeper.ts'
 import { RETRY_SCHEDULE, type RetrySchedule } from './retry.ts'
+import { outgoingMail } from './outgoing-mail.ts'
 import { prepareSettlement, Settler, type SettleDeps, type Settlement } from './settle.ts'
 import { isOpened, verdictOn } from './verdict.ts'
 
@@ -51,6 +43,10 @@ export const ACTIVE_LIMITS: ActiveLimits = { runningMax: 40, runningForMax: () =
 export const LOOK_EVERY_MS = 5_000
 /** Between two tries to write down what became of a batch (disk full, database locked). */
 export const SETTLE_AGAIN_MS = 2_000
+/** When the database is back, others first write down what they have delivered meanwhile: else it looks as if nobody had it. */
+const AFTER_OUTAGE_MS = 2 * SETTLE_AGAIN_MS + 1_000
+/** After a failure of ours, no next hop has to be spared. */
+const OUR_FAULT_FIRST_MS = 5_000
 
 /** A clock that goes back by more than this was set; by less, mail waits so much longer. */
 const SET_BACK_MIN_MS = 60_000
@@ -70,6 +66,10 @@ export class QueueWorker implements QueueTaker {
   /** How often an administrator had something tried again. */
   #retries = 0
   #lookedMs = performance.now()
+  /** It was not there when it was asked last. */
+  #lostDatabase = false
+  /** By the same clock: from when mail may be taken that others may have had. */
+  #leaseFromMs = 0
   /** How far the wall clock is ahead of the one that nobody can set, when it was looked at last. */
   #clockAheadMs = Infinity
 
@@ -79,7 +79,14 @@ export class QueueWorker implements QueueTaker {
     this.#settler = new Settler(deps)
     this.#active = new ActiveList(this.#limits)
     const idsToKeep = (): readonly number[] => this.#active.idsToKeep()
-    this.#leases = new LeaseKeeper({ ...deps, idsToKeep, letGo: () => this.#letGo() })
+    const idsHere = (): readonly number[] => this.#active.idsHere()
+    this.#leases = new LeaseKeeper({
+      ...deps,
+      idsToKeep,
+      idsHere,
+      letGo: () => this.#letGo(),
+      lost: () => (this.#lostDatabase = true),
+    })
   }
 
   get node(): string {
@@ -155,6 +162,7 @@ export class QueueWorker implements QueueTaker {
     try {
       await this.#heedClock()
       await this.#heedRetries()
+      if (this.#mustWait()) return
       while (this.#mayHoldMore && this.#active.room > 0 && !this.#stopping) {
         this.#mayHoldMore = false
         await this.#lease()
@@ -163,9 +171,24 @@ export class QueueWorker implements QueueTaker {
       await this.#sleepUntilDue()
       this.#lookedMs = performance.now()
     } catch (error) {
+      this.#lostDatabase = true
+      this.#mayHoldMore = false
       events.trouble({ during: 'leasing from the queue', error })
       this.#wakeIn(LOOK_EVERY_MS)
     }
+  }
+
+  /** For others, when the database has just come back; then this wakes up by itself. */
+  #mustWait(): boolean {
+    const nowMs = performance.now()
+    this.#lookedMs = nowMs
+    if (this.#lostDatabase && this.#deps.store.isShared) this.#leaseFromMs = nowMs + AFTER_OUTAGE_MS
+    this.#lostDatabase = false
+    const waitMs = this.#leaseFromMs - nowMs
+    if (waitMs <= 0) return false
+    this.#mayHoldMore = false
+    this.#wakeIn(waitMs)
+    return true
   }
 
   /** At the start, and when the clock was set back: else what was queued under the wrong time would wait until that comes. */
@@ -216,7 +239,7 @@ export class QueueWorker implements QueueTaker {
     const { clock, random = Math.random } = this.#deps
     try {
       const results = await this.#attempt(batch)
-      const schedule = this.#scheduleOf(batch)
+      const schedule = this.#scheduleOf(batch, results)
       const nowMs = clock.nowMs()
       const now = { nowMs, schedule, random: random() }
       const verdicts = batch.items.map((item) =>
@@ -273,8 +296,9 @@ export class QueueWorker implements QueueTaker {
     }
   }
 
-  #scheduleOf({ items }: QueueBatch): RetrySchedule {
+  #scheduleOf({ items }: QueueBatch, results: ReadonlyMap<Address, RecipientResult>): RetrySchedule {
     const { schedule = RETRY_SCHEDULE } = this.#deps
+    if (results.size === 0) return { ...schedule, firstMs: OUR_FAULT_FIRST_MS }
     return items.some(isOpened) ? { ...schedule, firstMs: STORE_REST.firstMs, pauseMaxMs: STORE_REST.maxMs } : schedule
   }
 
@@ -295,7 +319,7 @@ export class QueueWorker implements QueueTaker {
       items.some(isOpened) ? STORE_REST : OTHERS_REST,
     )
     await store.commit(async (tx) => {
-      await renewLease(tx, idsOf(batches), nowMs)
+      await renewLease(tx, idsOf(batches), { node: store.node, untilMs: nowMs })
       await postponeDomain(tx, domain, { nowMs, atMs: untilMs, reply: replyText(first.reply) })
     })
   }
@@ -309,9 +333,10 @@ export class QueueWorker implements QueueTaker {
     }
   }
 
-  async #giveBack(batches: readonly QueueBatch[], dueMs: number): Promise<void> {
+  async #giveBack(batches: readonly QueueBatch[], untilMs: number): Promise<void> {
+    const { store } = this.#deps
     const ids = idsOf(batches)
-    if (ids.length > 0) await this.#deps.store.commit((tx) => renewLease(tx, ids, dueMs))
+    if (ids.length > 0) await store.commit((tx) => renewLease(tx, ids, { node: store.node, untilMs }))
   }
 
   /** The leases are about to run out, and cannot be renewed: what was not started is another node's now. */
@@ -342,33 +367,6 @@ export class QueueWorker implements QueueTaker {
 
 const mailOf = ([first]: readonly QueueItem[]): { readonly messageId?: string } =>
   first === undefined ? {} : { messageId: first.messageId }
-
-function outgoingMail(batch: QueueBatch): OutgoingMail {
-  const first = batch.items[0]
-  if (first === undefined) throw new Error('A batch without items')
-  const paths = new Map<Address, ForwardPath>()
-  for (const { recipient, dsn } of batch.items) {
-    const { notify, orcpt } = dsn
-    const wishes = { ...(notify !== undefined && { notify }), ...(orcpt !== undefined && { orcpt }) }
-    paths.set(recipient, { address: recipient, dsn: wishes })
-  }
-  return {
-    messageId: first.messageId,
-    mailFrom: batch.mailFrom,
-    recipients: [...paths.values()],
-    domain: batch.domain,
-    sizeBytes: batch.sizeBytes,
-    smtpUtf8: batch.items.some((item) => item.smtpUtf8),
-    eightBit: first.eightBit,
-    sealed: first.bodyKind === 'sealed',
-    tls: strictest(batch.items),
-    ...(first.dsn.ret !== undefined && { ret: first.dsn.ret }),
-    ...(first.dsn.envid !== undefined && { envid: first.dsn.envid }),
-  }
-}
-
-const strictest = (items: readonly QueueItem[]): TlsWish =>
-  (['required', 'usual'] as const).find((wish) => items.some(({ tls }) => tls === wish)) ?? 'unimportant'
 
 /** No host answered: neither with a reply nor with a mailbox. */
 const isUnreachable = (result: RecipientResult): boolean =>

@@ -10,7 +10,8 @@ import { COPIED, NOT_COPIED, type StoreCopy } from './copy.ts'
 import { address, type Opened, openSqliteStore, queueItem, START_MS } from './conformance/fixture.ts'
 import { copyStoreTo } from './database.ts'
 import { addToMailbox, listMailbox } from './mailboxes.ts'
-import { enqueue, leaseBatches, listQueue } from './queue.ts'
+import { leaseBatches } from './leases.ts'
+import { enqueue, listQueue } from './queue.ts'
 import { addTrace, traceOf } from './trace.ts'
 
 const LARGE = randomBytes(20 * FRAME_BYTES)

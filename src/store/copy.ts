@@ -11,7 +11,7 @@ import type { LargeObjects } from './bytes/large-objects.ts'
 import type { Dialect } from './dialect/dialect.ts'
 import { continueIds } from './dialect/postgres-ids.ts'
 import { toParameter } from './dialect/postgres-settings.ts'
-import { endLeases } from './queue.ts'
+import { endLeases } from './leases.ts'
 import type { Db, Schema, Tx } from './schema.ts'
 
 /** In an order in which what a row refers to comes before it. */

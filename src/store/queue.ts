@@ -1,9 +1,8 @@
 /** The durable list of work: one row for each recipient that still waits for its copy. */
-import { type Selectable, sql } from 'kysely'
+import type { Selectable } from 'kysely'
 import type { Address, Domain } from '../message/address.ts'
 import type { ContentSource } from '../protocol/delivery.ts'
 import { inSlices, releaseBytes } from './bytes/release.ts'
-import { hasManyWriters } from './dialect/dialect.ts'
 import type { TlsWish } from '../protocol/smtp-envelope.ts'
 import { type Param, prepared, preparedInsertWithId, preparedOfIds } from './prepared.ts'
 import { aftermathOf } from './transaction.ts'
@@ -11,8 +10,6 @@ import type { BytesId, Db, QueuedBody, QueueTable, Tx } from './schema.ts'
 
 /** Recipients in one batch at most: what every SMTP server must take in one transaction (RFC 5321 §4.5.3.1.8). */
 export const BATCH_RECIPIENTS_MAX = 100
-/** Due rows looked at for each batch asked for, on average: most messages have one or two recipients in a domain. */
-const ROWS_PER_BATCH = 4
 /** More rows than this in one statement would keep others waiting. */
 const POSTPONED_MAX = 10_000
 
@@ -78,61 +75,6 @@ export interface QueueBatch {
 export async function enqueue(tx: Tx, items: readonly NewQueueItem[]): Promise<number[]> {
   if (items.some(({ leasedUntilMs }) => leasedUntilMs === undefined)) aftermathOf(tx).queued = true
   return Promise.all(items.map((item) => insertItem(tx, toRow(item))))
-}
-
-/**
- * The oldest due batches, leased until `nowMs + leaseMs`: nobody else gets them before, and they come back by themselves
- * when whoever took them has died. Settle each row with removeItems, retryItems or holdItems.
- */
-export async function leaseBatches(
-  tx: Tx,
-  options: {
-    readonly nowMs: number
-    readonly leaseMs: number
-    /** Batches at most. */
-    readonly limit: number
-    /** Who takes them. */
-    readonly node: string
-    /** Domains that have enough connections already. */
-    readonly excludeDomains?: readonly Domain[]
-  },
-): Promise<QueueBatch[]> {
-  const { nowMs, limit, node, excludeDomains = [] } = options
-  let query = tx
-    .selectFrom('queue')
-    .innerJoin('bytes', 'bytes.id', 'queue.bytes_id')
-    .selectAll('queue')
-    .select('bytes.size_bytes')
-    .where('state', '=', 'ready')
-    .where('due_ms', '<=', nowMs)
-  if (excludeDomains.length > 0) query = query.where('domain', 'not in', excludeDomains)
-  query = query
-    .orderBy('due_ms')
-    .orderBy('queue.id')
-    .limit(BATCH_RECIPIENTS_MAX + limit * ROWS_PER_BATCH)
-  if (hasManyWriters(tx)) query = query.modifyEnd(sql`for update of queue skip locked`)
-  const rows = await query.execute()
-  const batches = batchesOf(rows.map((row) => ({ item: toItem(row), sizeBytes: row.size_bytes }))).slice(0, limit)
-  const untilMs = nowMs + options.leaseMs
-  await Promise.all(batches.flatMap(({ items }) => items.map(({ id }) => takeLease(tx, { id, untilMs, node }))))
-  return batches
-}
-
-/** Moves the end of a lease, for a transfer that takes long. */
-export async function renewLease(tx: Tx, ids: readonly number[], untilMs: number): Promise<void> {
-  await Promise.all(ids.map((id) => setDue(tx, { id, untilMs })))
-}
-
-/**
- * Ends leases at once, for the start of a server, so that what a crash interrupted goes on without delay: all of them, where
- * it is the only one, or those of `node`.
- */
-export async function endLeases(tx: Tx, node?: string): Promise<void> {
-  const leased = tx
-    .updateTable('queue')
-    .set((eb) => ({ due_ms: eb.ref('next_attempt_ms') }))
-    .whereRef('due_ms', '<>', 'next_attempt_ms')
-  await (node === undefined ? leased : leased.where('leased_by', '=', node)).execute()
 }
 
 /**
@@ -209,15 +151,43 @@ export async function postponeDomain(
     .execute()
 }
 
-/** Not tried again until released. */
+/** Not tried again until released. Returns the ids that there are. */
 export async function holdItems(tx: Tx, ids: readonly number[], reply?: string): Promise<number[]> {
-  return changeState(tx, ids, { state: 'held', ...(reply === undefined ? {} : { last_reply: reply }) })
+  const columns = { state: 'held' as const, ...(reply === undefined ? {} : { last_reply: reply }) }
+  const held: number[] = []
+  for (const some of inSlices(ids)) {
+    const rows = await tx.updateTable('queue').set(columns).where('id', 'in', some).returning('id').execute()
+    held.push(...rows.map((row) => row.id))
+  }
+  return held
 }
 
-/** Held or waiting items are tried at `nowMs`; returns the ids that there are. Does not touch the time they were queued. */
+/**
+ * Held or waiting items are tried at `nowMs`; returns the ids that there are. Does not touch the time they were queued, nor
+ * leases: what somebody is trying just now is not tried by another as well.
+ */
 export async function releaseItems(tx: Tx, ids: readonly number[], nowMs: number): Promise<number[]> {
   aftermathOf(tx).queued = true
-  return changeState(tx, ids, { state: 'ready', next_attempt_ms: nowMs, due_ms: nowMs })
+  const released: number[] = []
+  for (const some of inSlices(ids)) {
+    const rows = await tx
+      .updateTable('queue')
+      .set((eb) => ({
+        state: 'ready' as const,
+        next_attempt_ms: nowMs,
+        due_ms: eb
+          .case()
+          .when(eb.and([eb('due_ms', '<>', eb.ref('next_attempt_ms')), eb('due_ms', '>', nowMs)]))
+          .then(eb.ref('due_ms'))
+          .else(nowMs)
+          .end(),
+      }))
+      .where('id', 'in', some)
+      .returning('id')
+      .execute()
+    released.push(...rows.map((row) => row.id))
+  }
+  return released
 }
 
 /** Which rows; what is missing is not asked for. */
@@ -256,19 +226,6 @@ export async function queueDepth(
 export async function nextDueMs(db: Db): Promise<number | undefined> {
   const [row] = await firstDue(db, {})
   return row?.due_ms
-}
-
-async function changeState(
-  tx: Tx,
-  ids: readonly number[],
-  columns: { state: 'ready' | 'held'; last_reply?: string; next_attempt_ms?: number; due_ms?: number },
-): Promise<number[]> {
-  const changed: number[] = []
-  for (const some of inSlices(ids)) {
-    const rows = await tx.updateTable('queue').set(columns).where('id', 'in', some).returning('id').execute()
-    changed.push(...rows.map((row) => row.id))
-  }
-  return changed
 }
 
 /** Keeps the order of the first item of each batch. */
@@ -317,7 +274,7 @@ function toRow(item: NewQueueItem): NewRow {
   }
 }
 
-function toItem(row: Selectable<QueueTable>): QueueItem {
+export function toItem(row: Selectable<QueueTable>): QueueItem {
   return {
     id: row.id,
     bytesId: row.bytes_id,
@@ -370,21 +327,6 @@ const insertItem = preparedInsertWithId('queue', (row: Param<NewRow>) => ({
 
 const deleteItems = preparedOfIds((db, ids: readonly number[]) =>
   db.deleteFrom('queue').where('id', 'in', ids).returning('bytes_id'),
-)
-
-const setDue = prepared((db, param: Param<{ readonly id: number; readonly untilMs: number }>) =>
-  db
-    .updateTable('queue')
-    .set({ due_ms: param('untilMs') })
-    .where('id', '=', param('id')),
-)
-
-const takeLease = prepared(
-  (db, param: Param<{ readonly id: number; readonly untilMs: number; readonly node: string }>) =>
-    db
-      .updateTable('queue')
-      .set({ due_ms: param('untilMs'), leased_by: param('node') })
-      .where('id', '=', param('id')),
 )
 
 const firstDue = prepared((db) =>

@@ -17,7 +17,7 @@ import { TlsCounts } from '../../src/relay/tls-reports/counts.ts'
 import type { HopTried } from '../../src/relay/tls-reports/result.ts'
 import { sendTlsReports } from '../../src/relay/tls-reports/send.ts'
 import { openSqliteStore, type Opened } from '../../src/store/conformance/fixture.ts'
-import { leaseBatches } from '../../src/store/queue.ts'
+import { leaseBatches } from '../../src/store/leases.ts'
 import { BODY, address, deliver, mail, pieces } from '../support/relay-bench.ts'
 import { startScriptedSmtp, type SmtpScript } from '../support/scripted-smtp.ts'
 

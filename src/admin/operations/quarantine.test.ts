@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { addAccount } from '../../store/accounts.ts'
 import { address, openSqliteStore, START_MS } from '../../store/conformance/fixture.ts'
 import { addToQuarantine, listQuarantine } from '../../store/quarantine.ts'
-import { leaseBatches } from '../../store/queue.ts'
+import { leaseBatches } from '../../store/leases.ts'
 import type { Desk } from '../desk.ts'
 import { changeQuarantined } from './quarantine.ts'
 

@@ -4,19 +4,17 @@ import type { Domain } from '../../message/address.ts'
 import { INLINE_MAX_BYTES } from '../bytes/bytes-writer.ts'
 import { BytesMissing } from '../bytes/sealing.ts'
 import { enqueueFor } from '../hand-over.ts'
+import { endLeases, endLostLeases, lastLeasedBy, leaseBatches, renewLease } from '../leases.ts'
 import {
   BATCH_RECIPIENTS_MAX,
-  endLeases,
   endWaitsOfWrongClock,
   enqueue,
   holdItems,
-  leaseBatches,
   listQueue,
   nextDueMs,
   releaseItems,
   removeItems,
   postponeDomain,
-  renewLease,
   retryItems,
   type NewQueueItem,
   type QueueBatch,
@@ -28,6 +26,7 @@ const LEASE_MS = 60_000
 
 export function queueSuite(open: Open): void {
   leasing(open)
+  whose(open)
   wrongClock(open)
   settling(open)
   handingOver(open)
@@ -144,17 +143,6 @@ function leasing(open: Open): void {
     assert.equal((await lease(opened)).length, 1)
   })
 
-  test('queue: a lease can be renewed, and all be ended at the start of the server', async (t) => {
-    const opened = await open(t)
-    const { ids } = await queued(opened, ['a@abc.com'])
-    await lease(opened)
-    await opened.store.commit((tx) => renewLease(tx, ids, START_MS + 2 * LEASE_MS))
-    opened.clock.now += LEASE_MS
-    assert.equal((await lease(opened)).length, 0)
-    await opened.store.commit((tx) => endLeases(tx))
-    assert.equal((await lease(opened)).length, 1)
-  })
-
   test('queue: limit and excluded domains', async (t) => {
     const opened = await open(t)
     for (const name of ['a', 'b', 'c']) await queued(opened, [`${name}@abc.com`, `${name}@nec.co.us`])
@@ -170,6 +158,50 @@ function leasing(open: Open): void {
     const recipients = both.flatMap((batches) => recipientsOf(batches).flat())
     assert.equal(recipients.length, 20)
     assert.equal(new Set(recipients).size, 20)
+  })
+}
+
+function whose(open: Open): void {
+  test('queue: a lease can be renewed, and all be ended at the start of the server', async (t) => {
+    const opened = await open(t)
+    const { ids } = await queued(opened, ['a@abc.com'])
+    await lease(opened)
+    await opened.store.commit((tx) => renewLease(tx, ids, { node: 'there', untilMs: START_MS }))
+    assert.equal((await lease(opened)).length, 0, 'what is another’s stays as it is')
+    const untilMs = START_MS + 2 * LEASE_MS
+    await opened.store.commit((tx) => renewLease(tx, ids, { node: 'here', untilMs }))
+    opened.clock.now += LEASE_MS
+    assert.equal((await lease(opened)).length, 0)
+    await opened.store.commit((tx) => endLeases(tx))
+    assert.equal((await lease(opened)).length, 1)
+  })
+
+  test('queue: a lease that nobody knows to have ends; one that is younger, in hand or another’s does not', async (t) => {
+    const opened = await open(t)
+    const { store } = opened
+    const { ids } = await queued(opened, ['lost@abc.com', 'in-hand@abc.com'])
+    await lease(opened)
+    const [, inHand = 0] = ids
+    const endLost = (node: string, beforeMs: number): Promise<number> =>
+      store.commit((tx) => endLostLeases(tx, { node, nowMs: START_MS, beforeMs, idsInHand: () => [inHand] }))
+    assert.equal(await endLost('there', START_MS + LEASE_MS + 1), 0)
+    assert.equal(await endLost('here', START_MS + LEASE_MS), 0)
+    assert.equal(await endLost('here', START_MS + LEASE_MS + 1), 1)
+    assert.deepEqual(recipientsOf(await lease(opened)), [['lost@abc.com']])
+    const ours = await store.commit((tx) => lastLeasedBy(tx, [...ids, 999], 'here'))
+    assert.deepEqual(new Set(ours), new Set(ids))
+    assert.deepEqual(await store.commit((tx) => lastLeasedBy(tx, ids, 'there')), [])
+  })
+
+  test('queue: what is leased is not tried by another because it was released', async (t) => {
+    const opened = await open(t)
+    const { store, clock } = opened
+    const { ids } = await queued(opened, ['a@abc.com'])
+    await lease(opened)
+    await store.commit((tx) => releaseItems(tx, ids, clock.now))
+    assert.equal((await lease(opened)).length, 0)
+    clock.now += LEASE_MS
+    assert.equal((await lease(opened)).length, 1)
   })
 }
 

@@ -14,7 +14,8 @@ import { FRAME_BYTES } from '../bytes/sealing.ts'
 import { address, eventually, type Opened, putBytes, queueItem } from '../conformance/fixture.ts'
 import { migrateStore, type Store } from '../database.ts'
 import { SCHEMA_VERSION } from '../migrations/list.ts'
-import { endLeases, enqueue, leaseBatches, listQueue, releaseItems } from '../queue.ts'
+import { endLeases, leaseBatches } from '../leases.ts'
+import { enqueue, listQueue, releaseItems } from '../queue.ts'
 import { addTrace, traceOf } from '../trace.ts'
 
 const LEASE_MS = 60_000
