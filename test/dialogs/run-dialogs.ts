@@ -42,7 +42,7 @@ export interface DialogOptions {
   readonly ask?: (question: string) => void | Promise<void>
   /** Hears every line of the server. */
   readonly onLine?: (line: string) => void
-  /** How long to wait for a line; default 5,000. */
+  /** How long to wait for a line; default 60,000: only what hangs takes so long. */
   readonly timeoutMs?: number
 }
 
@@ -99,7 +99,7 @@ class Player {
 
   constructor(options: DialogOptions) {
     this.#options = options
-    this.#timeoutMs = options.timeoutMs ?? 5_000
+    this.#timeoutMs = options.timeoutMs ?? 60_000
     const first = Object.values(options.listeners)[0]
     if (first === undefined) throw new Error('no listener')
     this.#listener = first

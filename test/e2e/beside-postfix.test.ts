@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { parse } from 'yaml'
 import { tampered } from '../support/correspondent-cases.ts'
-import { freePort } from '../support/free-port.ts'
+import { freePorts } from '../support/free-port.ts'
 import { fetchAll, fetchWhenThere } from '../support/pop3-client.ts'
 import { testTls } from '../support/pop3-server.ts'
 import { needsPostfix, type Postfix, startPostfix } from '../support/postfix.ts'
@@ -118,7 +118,7 @@ interface World extends AsyncDisposable {
 async function startWorld(setUp: keyof typeof MAIN_CF): Promise<World> {
   const here = await makeProvider({ domains: ['here.example'], config: { authentication: { inbound: false } } })
   const abroad = await makeProvider({ domains: ['b.example'] })
-  const ports = { mx: await freePort(), submission: await freePort(), protected: await freePort() }
+  const ports = await freePorts(['mx', 'submission', 'protected'])
   const yaml = setUpFile('beside-postfix.yaml', {
     'example.org': 'here.example',
     '10025': String(here.ports.mx),

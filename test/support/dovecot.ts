@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { needs, needsAll } from './apt.ts'
-import { freePort } from './free-port.ts'
+import { freePorts } from './free-port.ts'
 
 /** Of each user, named as in LMTP. */
 export interface DovecotUser {
@@ -31,7 +31,7 @@ export interface Dovecot extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-const TIMEOUT_MS = 20_000
+const TIMEOUT_MS = 60_000
 const FOR_OPERATORS = fileURLToPath(new URL('../../docs/operating/dovecot/', import.meta.url))
 /** A user of Debian's base system, whom mailboxes may belong to. */
 const MAIL_USER = 'mail'
@@ -53,7 +53,7 @@ export interface DovecotOptions {
 
 export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-dovecot-'))
-  const dovecot = new DovecotProcess(dir, [await freePort(), await freePort()], options)
+  const dovecot = new DovecotProcess(dir, await freePorts(['port', 'lmtpPort']), options)
   try {
     await dovecot.start()
   } catch (error) {
@@ -71,7 +71,7 @@ class DovecotProcess implements Dovecot {
   #master: ChildProcess | undefined
   #output = ''
 
-  constructor(dir: string, [port, lmtpPort]: readonly [number, number], { users, tls }: DovecotOptions) {
+  constructor(dir: string, { port, lmtpPort }: Record<'port' | 'lmtpPort', number>, { users, tls }: DovecotOptions) {
     this.#dir = dir
     this.port = port
     this.lmtpPort = lmtpPort

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HERE } from './lan.ts'
 
-const START_TIMEOUT_MS = 10_000
+const START_TIMEOUT_MS = 60_000
 
 /** Resolves when it listens on `port` of its place, and on all others that the configuration names. */
 export async function startHaproxy(configuration: string, port: number, place = HERE): Promise<AsyncDisposable> {

@@ -14,7 +14,8 @@ export interface ImapTalk extends AsyncDisposable {
   say(command: string): Promise<ImapReply>
 }
 
-const TIMEOUT_MS = 10_000
+/** Only what hangs takes so long. */
+const TIMEOUT_MS = 60_000
 
 export async function talkImap(port: number, user: string, password: string): Promise<ImapTalk> {
   const socket = connect(port, '127.0.0.1')

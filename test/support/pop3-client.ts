@@ -58,7 +58,7 @@ export async function fetchWhenThere(
   user: string,
   password: string,
   count = 1,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<Buffer[]> {
   const endMs = Date.now() + timeoutMs
   for (;;) {

@@ -31,7 +31,7 @@ export interface Postfix extends AsyncDisposable {
   log(): string
 }
 
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 
 /** For the test's options: skipped where Postfix is missing or the user is not root. */
 export function needsPostfix(): { skip: string | false } {

@@ -9,11 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { needs } from './apt.ts'
-import { lastingPort } from './free-port.ts'
+import { freePort } from './free-port.ts'
 import { HERE, LAN_NETWORK } from './lan.ts'
 
 const DEBIAN_FOLDER = '/usr/lib/postgresql'
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 /** PostgreSQL refuses to run as root. */
 const SERVER_USER = 'postgres'
 
@@ -51,7 +51,7 @@ export async function startPostgres({ durable = false, place = HERE } = {}): Pro
   )
   await appendFile(join(data, 'pg_hba.conf'), `host all all ${LAN_NETWORK} trust\n`)
   const command = [...place.within, ...asUser(owner), join(bin, 'postgres')]
-  const server = new Server(dir, command, data, place.host, await lastingPort(), durable)
+  const server = new Server(dir, command, data, place.host, await freePort(), durable)
   await server.start()
   return server
 }

@@ -1,20 +1,20 @@
 /** Starts a whole provider for tests and the demo: `sealpost init`, its configuration, `sealpost serve`, all real. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type AddressInfo, type Server, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { parse, stringify } from 'yaml'
 import { type CommandEnd, runInThread } from './command-thread.ts'
+import { freePorts } from './free-port.ts'
 import { HERE, type Place } from './lan.ts'
 
 export const SEALPOST = fileURLToPath(new URL('../../bin/sealpost', import.meta.url))
 
-export type ListenerName = 'mx' | 'submission' | 'submissions' | 'pop3' | 'pop3s' | 'http'
+const LISTENERS = ['mx', 'submission', 'submissions', 'pop3', 'pop3s', 'http'] as const
+export type ListenerName = (typeof LISTENERS)[number]
 export type Event = Readonly<Record<string, unknown>> & { readonly event: string }
 
 export interface ProviderOptions {
@@ -47,6 +47,7 @@ export interface Provider extends AsyncDisposable {
   configure(config: Record<string, unknown>): Promise<void>
   /** Resolves when it says "ready"; the milliseconds it took. `args`: more for `serve`. */
   start(env?: Record<string, string>, args?: readonly string[]): Promise<number>
+  /** Resolves with its exit code when it is dead and `log` has all that it said. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
   /** The first event of that name, from the log so far or to come. */
   event(name: string, matches?: (event: Event) => boolean, timeoutMs?: number): Promise<Event>
@@ -59,7 +60,7 @@ export async function makeProvider(options: ProviderOptions): Promise<Provider> 
   const init = ['init', '--dir', home, ...store, ...options.domains.flatMap((domain) => ['--domain', domain])]
   const program = options.program ?? SEALPOST
   await run(program, init)
-  const provider = new ProviderProcess(dir, home, await freePorts(), options.env ?? {}, options.place)
+  const provider = new ProviderProcess(dir, home, await freePorts(LISTENERS), options.env ?? {}, options.place)
   provider.program = program
   await provider.listen()
   // nobody on the Internet is asked for keys unless a test says so
@@ -74,7 +75,7 @@ export async function makeNode(first: Provider, place?: Place): Promise<Provider
   await mkdir(home)
   for (const file of ['sealpost.yaml', 'master.key', 'tls-certificate.pem', 'tls-key.pem'])
     await copyFile(join(first.configFile, '..', file), join(home, file))
-  const node = new ProviderProcess(dir, home, await freePorts(), {}, place)
+  const node = new ProviderProcess(dir, home, await freePorts(LISTENERS), {}, place)
   node.program = first.program
   await node.listen()
   return node
@@ -120,6 +121,9 @@ class CommandFailed extends Error {
 /** A start takes a second; several at once on a busy machine take longer. */
 const READY_MAX_MS = 90_000
 
+/** Only what hangs takes so long. */
+const EVENT_MAX_MS = 60_000
+
 class ProviderProcess implements Provider {
   readonly dir: string
   readonly configFile: string
@@ -131,6 +135,8 @@ class ProviderProcess implements Provider {
   readonly #place: Place
   readonly #watchers = new Set<(event: Event) => void>()
   #stderr = ''
+  /** Its process is dead, and all that it said is read. */
+  #ended = Promise.resolve()
 
   constructor(
     dir: string,
@@ -175,10 +181,11 @@ class ProviderProcess implements Provider {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.process = child
+    this.#ended = new Promise((resolve) => child.once('close', () => resolve()))
     child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
     createInterface({ input: child.stdout }).on('line', (line) => this.#said(line))
     const died = new Promise<never>((_resolve, reject) =>
-      child.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${this.#stderr}`))),
+      child.once('close', (code) => reject(new Error(`serve ended with ${code}: ${this.#stderr}`))),
     )
     died.catch(() => undefined)
     await Promise.race([this.event('ready', () => true, READY_MAX_MS, this.log.length), died])
@@ -188,13 +195,18 @@ class ProviderProcess implements Provider {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const child = this.process
     this.process = undefined
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
-    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    if (child === undefined) return null
     child.kill(signal)
-    return exited
+    await this.#ended
+    return child.exitCode
   }
 
-  event(name: string, matches: (event: Event) => boolean = () => true, timeoutMs = 10_000, from = 0): Promise<Event> {
+  event(
+    name: string,
+    matches: (event: Event) => boolean = () => true,
+    timeoutMs = EVENT_MAX_MS,
+    from = 0,
+  ): Promise<Event> {
     const wanted = (event: Event): boolean => event.event === name && matches(event)
     const known = this.log.slice(from).find(wanted)
     if (known !== undefined) return Promise.resolve(known)
@@ -228,25 +240,6 @@ class ProviderProcess implements Provider {
     this.log.push(event)
     for (const watch of this.#watchers) watch(event)
   }
-}
-
-/** Below the ports that systems give to outgoing connections: nobody takes one while its server is down for a moment. */
-const PORTS = { from: 10_240, to: 32_768 }
-
-async function freePorts(): Promise<Record<ListenerName, number>> {
-  const names: readonly ListenerName[] = ['mx', 'submission', 'submissions', 'pop3', 'pop3s', 'http']
-  const held: Server[] = []
-  while (held.length < names.length) {
-    const server = createServer()
-    const port = randomInt(PORTS.from, PORTS.to)
-    const free = new Promise((resolve) =>
-      server.once('error', resolve).listen(port, '127.0.0.1', () => resolve('free')),
-    )
-    if ((await free) === 'free') held.push(server)
-  }
-  const ports = held.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))))
-  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Record<ListenerName, number>
 }
 
 function merge(a: Record<string, unknown>, b: Record<string, unknown>): Record<string, unknown> {

@@ -14,7 +14,7 @@ import { promisify } from 'node:util'
 import { readListing } from '../../src/store/bucket/s3-answers.ts'
 import type { BucketSettings } from '../../src/store/bucket/s3-request.ts'
 import { needsAll } from './apt.ts'
-import { lastingPort } from './free-port.ts'
+import { freePort } from './free-port.ts'
 
 const START_TIMEOUT_MS = 60_000
 /** Of a client: Swift is in Python, and the machine may be busy. */
@@ -54,7 +54,7 @@ export async function startS3Server(): Promise<S3Server> {
   const dir = await mkdtemp(join(tmpdir(), 'sealpost-swift-'))
   await mkdir(join(dir, 'devices', 'disk'), { recursive: true })
   await makeRings(dir)
-  const server = new Swift(dir, await lastingPort())
+  const server = new Swift(dir, await freePort())
   await server.startAll()
   return server
 }
@@ -189,9 +189,7 @@ async function ended(child: ChildProcess | undefined): Promise<void> {
 
 /** One disk, and where its servers listen. swift-ring-builder would take a second for each of nine steps. */
 async function makeRings(dir: string): Promise<void> {
-  const ports = Object.fromEntries(
-    await Promise.all(BACKENDS.map(async (kind) => [kind, await lastingPort()] as const)),
-  )
+  const ports = Object.fromEntries(await Promise.all(BACKENDS.map(async (kind) => [kind, await freePort()] as const)))
   await promisify(execFile)('/usr/bin/python3', ['-c', MAKE_RINGS, dir, JSON.stringify(ports)])
   await Promise.all(
     Object.entries(ports).map(([kind, port]) =>

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { needsAll } from './apt.ts'
-import { freePort } from './free-port.ts'
+import { freePorts } from './free-port.ts'
 
 export const BASE_DN = 'dc=example'
 export const SERVICE_DN = `cn=sealpost,${BASE_DN}`
 const ROOT_DN = `cn=root,${BASE_DN}`
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 
 export interface LdapPerson {
   readonly uid: string
@@ -43,7 +43,7 @@ export async function startSlapd(
   rootPassword: string,
 ): Promise<Slapd> {
   const dir = mkdtempSync(join(tmpdir(), 'sealpost-slapd-'))
-  const [port, tlsPort] = [await freePort(), await freePort()]
+  const { port, tlsPort } = await freePorts(['port', 'tlsPort'])
   const server = writeConfiguration(dir, tls, rootPassword)
   const plain = `ldap://127.0.0.1:${port}`
   let running: { stop(): Promise<void> } | undefined
