@@ -3,33 +3,27 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { parse } from 'yaml'
+import {
+  BESIDE_POSTFIX,
+  type BesidePostfix,
+  type PostfixBeside,
+  SIGNED_IN,
+  STRANGER,
+  startPostfixBeside,
+} from '../support/beside-postfix.ts'
 import { tampered } from '../support/correspondent-cases.ts'
-import { freePorts } from '../support/free-port.ts'
 import { fetchAll, fetchWhenThere } from '../support/pop3-client.ts'
-import { testTls } from '../support/pop3-server.ts'
-import { needsPostfix, type Postfix, startPostfix } from '../support/postfix.ts'
+import { needsPostfix } from '../support/postfix.ts'
 import { makeProvider, type Provider } from '../support/provider.ts'
-import { setUpFile } from '../support/set-up.ts'
 import { sendMail, talkSmtp } from '../support/smtp-client.ts'
 
 const USER = 't-azuma@here.example'
 const OTHER = 'u-suzuki@b.example'
 const PASSWORD = 'correct horse battery'
-/** Who comes from here has signed in at Postfix: how, is Postfix's affair. */
-const SIGNED_IN = '127.0.0.2'
-const STRANGER = '127.0.0.3'
-
 const mail = (from: string, to: string, text: string): string =>
   `From: ${from}\r\nTo: ${to}\r\nSubject: Plan\r\nMessage-ID: <${text}@x.example>\r\n\r\nsecret ${text}\r\n`
 
-/** `relay_domains` and what else main.cf needs: the rest of each page's step. */
-const MAIN_CF = {
-  'postfix-before-queue.cf': {},
-  'postfix-after-queue.cf': { relay_transport: 'sealpost:[127.0.0.1]:10025' },
-} as const
-
-for (const setUp of ['postfix-before-queue.cf', 'postfix-after-queue.cf'] as const)
+for (const setUp of BESIDE_POSTFIX)
   describe(setUp, needsPostfix(), () => {
     let world: World
     before(async () => (world = await startWorld(setUp)))
@@ -87,7 +81,7 @@ for (const setUp of ['postfix-before-queue.cf', 'postfix-after-queue.cf'] as con
         await world.direct(world.here.ports.mx, STRANGER, OTHER, OTHER),
         await world.direct(world.here.ports.submission, STRANGER, USER, OTHER),
         await world.direct(world.here.ports.submission, '127.0.0.1', 'x@elsewhere.example', OTHER),
-        await world.direct(world.ports.protected, STRANGER, USER, OTHER),
+        await world.direct(world.postfix.ports.protected, STRANGER, USER, OTHER),
       ]
       for (const reply of refused) assert.match(reply, /^5(?:30|50|54) /)
     })
@@ -106,8 +100,7 @@ interface World extends AsyncDisposable {
   readonly here: Provider
   /** Never started: it seals and opens for the other side. */
   readonly abroad: Provider
-  readonly postfix: Postfix
-  readonly ports: Readonly<Record<'mx' | 'submission' | 'protected', number>>
+  readonly postfix: PostfixBeside
   send(port: 'mx' | 'submission', client: string, from: string, to: string, message: string | Buffer): Promise<string>
   /** Past Postfix, up to RCPT. */
   direct(port: number, client: string, from: string, to: string): Promise<string>
@@ -115,17 +108,10 @@ interface World extends AsyncDisposable {
   logged(line: RegExp): Promise<void>
 }
 
-async function startWorld(setUp: keyof typeof MAIN_CF): Promise<World> {
+async function startWorld(setUp: BesidePostfix): Promise<World> {
   const here = await makeProvider({ domains: ['here.example'], config: { authentication: { inbound: false } } })
   const abroad = await makeProvider({ domains: ['b.example'] })
-  const ports = await freePorts(['mx', 'submission', 'protected'])
-  const yaml = setUpFile('beside-postfix.yaml', {
-    'example.org': 'here.example',
-    '10025': String(here.ports.mx),
-    '10587': String(here.ports.submission),
-    '10026': String(ports.protected),
-  })
-  await here.configure(parse(yaml) as Record<string, unknown>)
+  const postfix = await startPostfixBeside(setUp, here, ['u-suzuki'])
   await here.cli(['user', 'add', USER, '--password-stdin'], PASSWORD)
   await abroad.cli(['user', 'add', OTHER])
   for (const [from, to, address] of [
@@ -136,29 +122,6 @@ async function startWorld(setUp: keyof typeof MAIN_CF): Promise<World> {
     await to.cli(['key', 'import', '-'], String(key?.['pem']))
   }
   await here.start()
-  const service = setUpFile(setUp, {
-    'smtp      inet': `127.0.0.1:${ports.mx} inet`,
-    'submission inet': `127.0.0.1:${ports.submission} inet`,
-    '127.0.0.1:10026': `127.0.0.1:${ports.protected}`,
-    '10587': String(here.ports.submission),
-    'smtpd_tls_security_level=encrypt': 'smtpd_tls_security_level=may',
-    '  -o smtpd_sasl_auth_enable=yes\n': '',
-    '  -o smtpd_sender_restrictions=reject_sender_login_mismatch\n': '',
-    permit_sasl_authenticated: `check_client_access,inline:{${SIGNED_IN}=permit}`,
-    ...(setUp === 'postfix-before-queue.cf' && { '10025': String(here.ports.mx) }),
-  })
-  const { certificatePem, keyPem } = testTls('postfix')
-  const mainCf = Object.entries(MAIN_CF[setUp]).map(([name, value]) => [
-    name,
-    value.replace('10025', String(here.ports.mx)),
-  ])
-  const postfix = await startPostfix({
-    users: ['u-suzuki'],
-    messageSizeMaxBytes: 50 * 2 ** 20,
-    tls: { certificatePem, keyPem },
-    settings: { relay_domains: 'here.example', ...(Object.fromEntries(mainCf) as Record<string, string>) },
-    services: [[service]],
-  })
   const say = async (port: number, client: string, lines: readonly string[]): Promise<string> => {
     await using talk = await talkSmtp(port, { from: client })
     let reply = ''
@@ -169,9 +132,8 @@ async function startWorld(setUp: keyof typeof MAIN_CF): Promise<World> {
     here,
     abroad,
     postfix,
-    ports,
     async send(port, client, from, to, message) {
-      await using talk = await talkSmtp(ports[port], { from: client })
+      await using talk = await talkSmtp(postfix.ports[port], { from: client })
       await talk.say('EHLO client.example')
       return await sendMail(talk, from, { to: [to], message })
     },
