@@ -109,9 +109,12 @@ interface World extends AsyncDisposable {
 }
 
 async function startWorld(setUp: BesidePostfix): Promise<World> {
-  const here = await makeProvider({ domains: ['here.example'], config: { authentication: { inbound: false } } })
-  const abroad = await makeProvider({ domains: ['b.example'] })
-  const postfix = await startPostfixBeside(setUp, here, ['u-suzuki'])
+  await using stack = new AsyncDisposableStack()
+  const here = stack.use(
+    await makeProvider({ domains: ['here.example'], config: { authentication: { inbound: false } } }),
+  )
+  const abroad = stack.use(await makeProvider({ domains: ['b.example'] }))
+  const postfix = stack.use(await startPostfixBeside(setUp, here, ['u-suzuki']))
   await here.cli(['user', 'add', USER, '--password-stdin'], PASSWORD)
   await abroad.cli(['user', 'add', OTHER])
   for (const [from, to, address] of [
@@ -128,6 +131,7 @@ async function startWorld(setUp: BesidePostfix): Promise<World> {
     for (const line of ['EHLO client.example', ...lines]) reply = await talk.say(line)
     return reply
   }
+  const disposing = stack.move()
   return {
     here,
     abroad,
@@ -154,9 +158,6 @@ async function startWorld(setUp: BesidePostfix): Promise<World> {
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
     },
-    async [Symbol.asyncDispose]() {
-      await postfix[Symbol.asyncDispose]()
-      for (const each of [here, abroad]) await each[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => disposing.disposeAsync(),
   }
 }
