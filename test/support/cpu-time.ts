@@ -4,6 +4,17 @@
 export function cpuMs(work: () => unknown): number {
   const before = process.cpuUsage()
   work()
+  return msSince(before)
+}
+
+/** The same of work that other threads of the process do, too. */
+export async function cpuMsUntil(work: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage()
+  await work()
+  return msSince(before)
+}
+
+function msSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before)
   return (user + system) / 1000
 }
