@@ -1,6 +1,7 @@
 /** What the sink puts in, the reader takes out: to the byte, whatever the texts of the mail are encoded in. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { cpuMs } from '../../../test/support/cpu-time.ts'
 import { Collector } from '../../base/byte-sink.ts'
 import { concatBytes, fromLatin1, latin1, utf8 } from '../../base/bytes.ts'
 import { contentTypeOf } from '../../message/content-type.ts'
@@ -171,11 +172,12 @@ for (const [payload, shown, why] of foreign)
   test(`an element that somebody else wrote: ${why}`, () => assert.match(latin1(removed(fromLatin1(payload))), shown))
 
 test('hostile HTML takes no time', () => {
-  const startMs = performance.now()
-  for (const tag of ['<div', '<div class=', '<div class="header-protection-legacy-display">', '</div>'])
-    removed(fromLatin1(`Content-Type: text/html; hp-legacy-display=1\r\n\r\n${tag.repeat(100_000)}`))
-  removed(fromLatin1(`Content-Type: text/plain; hp-legacy-display=1\r\n\r\n${'=\r\n='.repeat(100_000)}`))
-  assert(performance.now() - startMs < 5_000)
+  const tookMs = cpuMs(() => {
+    for (const tag of ['<div', '<div class=', '<div class="header-protection-legacy-display">', '</div>'])
+      removed(fromLatin1(`Content-Type: text/html; hp-legacy-display=1\r\n\r\n${tag.repeat(100_000)}`))
+    removed(fromLatin1(`Content-Type: text/plain; hp-legacy-display=1\r\n\r\n${'=\r\n='.repeat(100_000)}`))
+  })
+  assert(tookMs < 5_000, `${tookMs} ms`)
 })
 
 test('the element of draft-autocrypt goes only when it says what the header says', () => {
