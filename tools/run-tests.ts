@@ -1,20 +1,16 @@
 /**
  * Runs test files, each in a process of its own, and says at the end which took longest: whoever adds tests sees what they
- * cost. Files that failed are run once more, alone, and named when they pass then (decision 0076). `--share 1/2`: only this share of the files, and those in one process, which loads what they have in common once.
+ * cost. `--share 1/2`: only this share of the files, and those in one process, which loads what they have in common once.
  * `node tools/run-tests.ts --timeout MS [--share I/N] FILE…`
  */
 import path from 'node:path'
 import { finished } from 'node:stream/promises'
-import { type RunOptions, run } from 'node:test'
+import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
 
 /** Test files that run at once on a machine with two cores: each of them waits for its servers a third of its time. */
 const CONCURRENCY = 3
-/** More than this fail for a reason. */
-const AGAIN_MAX = 3
-/** What may not fail even once: there, chance is what is tested. */
-const NO_SECOND_TRY = /^test\/(?:crash|faults|attacks)\//
 const SHOWN = 15
 /** Below this a file is not worth a look. */
 const SHOWN_MIN_MS = 5_000
@@ -28,38 +24,28 @@ const spend = ({ file, nesting, details }: Spent): void => {
   if (nesting === 0 && file !== undefined) spentMs.set(file, (spentMs.get(file) ?? 0) + details.duration_ms)
 }
 const [index, total] = values.share?.split('/').map(Number) ?? []
-const failed = await failedOf(
-  files,
-  index === undefined || total === undefined
+const tests = run({
+  files: files.map((file) => path.resolve(file)),
+  timeout: Number(values.timeout),
+  ...(index === undefined || total === undefined
     ? { concurrency: CONCURRENCY }
-    : { isolation: 'none', shard: { index, total } },
-)
-if (failed.length > 0 && failed.length <= AGAIN_MAX && !failed.some((file) => NO_SECOND_TRY.test(file))) {
-  process.stdout.write(`once more, alone: ${failed.join(' ')}\n`)
-  const again = await failedOf(failed, { concurrency: 1 })
-  if (again.length === 0) process.stdout.write(`FLAKY, to be mended: ${failed.join(' ')}\n`)
-  else process.exitCode = 1
-} else if (failed.length > 0) process.exitCode = 1
+    : { isolation: 'none', shard: { index, total } }),
+})
+let failed = false
+tests.on('test:pass', spend)
+tests.on('test:fail', (test) => {
+  spend(test)
+  failed = true
+})
+const report = tests.compose(new spec())
+report.pipe(process.stdout)
+await finished(report)
+if (failed) process.exitCode = 1
 
 const slowest = [...spentMs].filter(([, ms]) => ms >= SHOWN_MIN_MS).toSorted(([, one], [, other]) => other - one)
 if (slowest.length > 0) process.stdout.write('slowest files, the time of their tests:\n')
 for (const [file, ms] of slowest.slice(0, SHOWN))
   process.stdout.write(`${(ms / 1000).toFixed(1).padStart(6)} s  ${path.relative(process.cwd(), file)}\n`)
-
-/** Runs them; those in which a test failed. */
-async function failedOf(some: readonly string[], how: RunOptions): Promise<readonly string[]> {
-  const tests = run({ files: some.map((file) => path.resolve(file)), timeout: Number(values.timeout), ...how })
-  const names = new Set<string>()
-  tests.on('test:pass', spend)
-  tests.on('test:fail', (test) => {
-    spend(test)
-    names.add(path.relative(process.cwd(), test.file ?? test.name))
-  })
-  const report = tests.compose(new spec())
-  report.pipe(process.stdout, { end: false })
-  await finished(report)
-  return [...names]
-}
 
 interface Spent {
   readonly file?: string | undefined

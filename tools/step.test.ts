@@ -24,11 +24,6 @@ const cases: readonly [output: string, expected: unknown, why: string][] = [
     { passed: 4, failed: 3, skipped: 2 },
     'a runner in a runner',
   ],
-  [
-    `${closing('ℹ')}once more, alone: a.test.ts b.test.ts\n${closing('ℹ').replace('fail 2', 'fail 0')}`,
-    { passed: 6, failed: 1, skipped: 2 },
-    'what had failed was run once more',
-  ],
   ['Found 0 warnings\n', undefined, 'no test run'],
   ['', undefined, 'nothing at all'],
 ]

@@ -64,10 +64,7 @@ export async function runStep(step: Step): Promise<StepResult> {
   const seconds = (performance.now() - startedMs) / 1000
   const verdict = `${code === 0 ? 'ok' : 'FAILED'}  ${seconds.toFixed(1)} s\n`
   if (step.live === true) process.stdout.write(`── ${step.name}: ${verdict}\n`)
-  else
-    process.stdout.write(
-      `${step.name.padEnd(12)} ${verdict}${code === 0 && flakyIn(output).length === 0 ? '' : `\n${output}\n`}`,
-    )
+  else process.stdout.write(`${step.name.padEnd(12)} ${verdict}${code === 0 ? '' : `\n${output}\n`}`)
   return { step, ok: code === 0, seconds, output, counts: countsOf(output) }
 }
 
@@ -80,20 +77,8 @@ export function requireNode(): void {
   process.exit(2)
 }
 
-/**
- * What node's test runner said at its end, before it tells the failures again; `undefined` when it did not run. When it ran
- * once more what had failed (run-tests.ts), that counts for those.
- */
+/** What node's test runner said at its end, before it tells the failures again; `undefined` when it did not run. */
 export function countsOf(output: string): TestCounts | undefined {
-  const [first, again] = output.split(/^once more, alone: /m).map(closingCounts)
-  if (first === undefined || again === undefined) return first
-  return { ...first, passed: first.passed + first.failed - again.failed, failed: again.failed }
-}
-
-/** The lines that name files in which a test failed at first (run-tests.ts). */
-export const flakyIn = (output: string): readonly string[] => output.match(/^FLAKY.*$/gm) ?? []
-
-function closingCounts(output: string): TestCounts | undefined {
   const closing = [...output.matchAll(CLOSING_COUNTS)].at(-1)
   if (closing === undefined) return undefined
   const [pass = 0, fail = 0, cancelled = 0, skipped = 0, todo = 0] = closing.slice(1).map(Number)
