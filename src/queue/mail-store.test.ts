@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ALICE, BOB, delivered, failed, item, start, unreachable } from '../../test/support/queue-bench.ts'
+import { releaseItems } from '../store/queue.ts'
 import { STORE_REST } from './destinations.ts'
 
 const opened = { bodyKind: 'opened' } as const
@@ -20,11 +21,15 @@ test('what has been opened goes to the mail store only, whosever domain it is', 
   assert.deepEqual([bench.relayed.length, bench.local.length], [0, 0])
 })
 
-test('refused, and the sender may not be told: held, with the reply', async () => {
+test('refused, and the sender may not be told: held, with the reply; when it is released it is tried at once', async () => {
   await using bench = await start((_mail, to) => failed(to, '5.2.2', 'Full'))
   await bench.queue([{ ...item(ALICE), ...opened, dsn: { notify: 'NEVER' } }])
   await bench.until(async () => (await bench.rows())[0]?.state === 'held')
-  assert.match((await bench.rows())[0]?.lastReply ?? '', /5\.2\.2 Full/)
+  const [row] = await bench.rows()
+  assert.match(row?.lastReply ?? '', /5\.2\.2 Full/)
+  await bench.store.commit((tx) => releaseItems(tx, [row?.id ?? 0], bench.clock.ms))
+  bench.worker.notify()
+  await bench.until(() => bench.stored.length === 2)
 })
 
 test('not to be reached: asked again soon', async () => {

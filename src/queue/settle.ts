@@ -6,7 +6,7 @@ import { makeField, writeFields } from '../message/header-field.ts'
 import { replyText } from '../protocol/smtp-reply.ts'
 import type { FinishedBytes } from '../store/bytes/bytes-writer.ts'
 import type { Store } from '../store/database.ts'
-import { lastLeasedBy } from '../store/leases.ts'
+import { lastLeasedBy, renewLease } from '../store/leases.ts'
 import { enqueue, holdItems, removeItems, retryItems, type QueueBatch } from '../store/queue.ts'
 import type { Tx } from '../store/schema.ts'
 import { addTrace, entriesOf } from '../store/trace.ts'
@@ -121,9 +121,13 @@ async function write(
         ...(alike.told && { delayToldMs: nowMs }),
       })
   }
-  for (const { verdicts } of settlements)
+  for (const { verdicts, nowMs } of settlements)
     for (const { kind, item, result } of verdicts)
-      if (kind === 'held') await holdItems(tx, [item.id], replyText(result.reply))
+      if (kind === 'held') {
+        await holdItems(tx, [item.id], replyText(result.reply))
+        // nobody is trying it any more: when it is released it need not wait for the end of the lease
+        await renewLease(tx, [item.id], { node: deps.store.node, untilMs: nowMs })
+      }
   const done = settlements.flatMap(({ verdicts }) => verdicts.filter(isDone))
   if (done.length > 0)
     await removeItems(
