@@ -16,7 +16,7 @@ test('what is known of a recipient is worked out once for RCPT and mail, and ane
   const { store, dir, masterKey, clock } = await openSqliteStore(t)
   await using other = await openStore({ dir, masterKey, clock })
   const publicKeys = new PublicKeys(store)
-  let policy = { revocation: 'off' } as Partial<OutboundPolicy> as OutboundPolicy
+  let policy = { revocation: 'off', standards: ['smime'] } as Partial<OutboundPolicy> as OutboundPolicy
   const recipients = new KnownRecipients({
     store,
     publicKeys,
@@ -39,6 +39,9 @@ test('what is known of a recipient is worked out once for RCPT and mail, and ane
   assert.deepEqual([stranger.notYetValid, known.notYetValid], [false, false])
   const early = await recipients.of(BOB, certificate.notBeforeMs - 1)
   assert.deepEqual([early.certificates.length, early.notYetValid], [0, true])
+  policy = { ...policy, standards: ['openpgp'] }
+  assert.equal((await recipients.of(BOB, certificate.notBeforeMs - 1)).notYetValid, false, 'nor would it be used later')
+  policy = { ...policy, standards: ['smime'] }
   const lastMs = certificate.notAfterMs
   assert.equal((await recipients.of(BOB, lastMs)).certificates.length, 1)
   assert.equal((await recipients.of(BOB, lastMs + 1)).certificates.length, 0, 'it has run out')

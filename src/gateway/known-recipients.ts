@@ -48,7 +48,7 @@ export class KnownRecipients {
     const { correspondents, publicKeys } = this.#deps
     const correspondent = await correspondents.get(address, nowMs, policy.standards)
     const usable = await withoutRevoked(this.#deps, address, correspondent.certificates, policy.revocation, nowMs)
-    const notYetValid = await publicKeys.notYetValid(address, nowMs)
+    const notYetValid = await publicKeys.notYetValid(address, nowMs, policy.standards)
     return { address, ...correspondent, ...usable, notYetValid, policy, known: await publicKeys.known(address) }
   }
 

@@ -89,9 +89,9 @@ export class PublicKeys {
       .map(({ certificate }) => certificate)
   }
 
-  /** Whether there will be such ones, and there is none yet. */
-  async notYetValid(address: Address, atMs: number): Promise<boolean> {
-    const known = await this.known(address)
+  /** Whether there will be such ones in one of `standards`, and there is none yet. */
+  async notYetValid(address: Address, atMs: number, standards: readonly StandardName[]): Promise<boolean> {
+    const known = (await this.known(address)).filter(({ certificate }) => standards.includes(certificate.standard))
     const begins = known.map(({ certificate }) => certificate.notBeforeMs).filter((beginMs) => beginMs > atMs)
     return usableAt(known, atMs).length === 0 && begins.some((beginMs) => usableAt(known, beginMs).length > 0)
   }
