@@ -1,7 +1,6 @@
 /** What every database must do. A new dialect runs the same suites with its own opener. */
-import { after, before, describe } from 'node:test'
-import { openPostgresStore } from '../../test/support/postgres-store.ts'
-import { needsPostgres, type PostgresServer, startPostgres } from '../../test/support/postgres.ts'
+import { describe } from 'node:test'
+import { describeOnPostgres } from '../../test/support/postgres-store.ts'
 import { openSqliteStore, type Open } from './conformance/fixture.ts'
 import { abilitiesSuite } from './conformance/abilities-suite.ts'
 import { bytesSuite } from './conformance/bytes-suite.ts'
@@ -13,16 +12,7 @@ import { queueSuite } from './conformance/queue-suite.ts'
 
 describe('SQLite', () => allSuites(openSqliteStore))
 
-describe('PostgreSQL', needsPostgres(), () => {
-  let server: PostgresServer
-  let url: string
-  before(async () => {
-    server = await startPostgres()
-    url = await server.newDatabase()
-  })
-  after(() => server[Symbol.asyncDispose]())
-  allSuites((t) => openPostgresStore(server, url, t))
-})
+describeOnPostgres('PostgreSQL', ({ open }) => allSuites(open))
 
 function allSuites(open: Open): void {
   commitSuite(open)

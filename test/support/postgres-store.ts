@@ -1,11 +1,30 @@
 /** An empty store on PostgreSQL for each test, on one server for all of a file. */
-import type { TestContext } from 'node:test'
+import { after, before, describe, type TestContext } from 'node:test'
 import { type LargeAtRest, type Opened, openEmpty } from '../../src/store/conformance/fixture.ts'
 import type { Store } from '../../src/store/database.ts'
-import type { PostgresServer } from './postgres.ts'
+import { needsPostgres, type PostgresServer, startPostgres } from './postgres.ts'
+
+export interface PostgresSuite {
+  server(): PostgresServer
+  open(t: TestContext): Promise<Opened>
+}
+
+/** As `describe`, with a server that runs meanwhile. */
+export function describeOnPostgres(name: string, suite: (postgres: PostgresSuite) => void): void {
+  describe(name, needsPostgres(), () => {
+    let server: PostgresServer
+    let url: string
+    before(async () => {
+      server = await startPostgres()
+      url = await server.newDatabase()
+    })
+    after(() => server?.[Symbol.asyncDispose]())
+    suite({ server: () => server, open: (t) => openPostgresStore(server, url, t) })
+  })
+}
 
 /** In the database at `url`, which is emptied first: that is many times faster than a new one. */
-export async function openPostgresStore(server: PostgresServer, url: string, t: TestContext): Promise<Opened> {
+async function openPostgresStore(server: PostgresServer, url: string, t: TestContext): Promise<Opened> {
   await server.query(url, EMPTY)
   const opened = await openEmpty(t, { url, migrate: true })
   return { ...opened, large: largeRows(opened.store), atRest: () => rowsAtRest(opened.store) }

@@ -4,11 +4,11 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { openPostgresStore } from '../../../test/support/postgres-store.ts'
-import { needsPostgres, type PostgresServer, startPostgres } from '../../../test/support/postgres.ts'
+import { describeOnPostgres } from '../../../test/support/postgres-store.ts'
+import type { PostgresServer } from '../../../test/support/postgres.ts'
 import { addAccount, listAccounts } from '../accounts.ts'
 import { FRAME_BYTES } from '../bytes/sealing.ts'
 import { address, eventually, type Opened, putBytes, queueItem } from '../conformance/fixture.ts'
@@ -20,30 +20,22 @@ import { addTrace, traceOf } from '../trace.ts'
 
 const LEASE_MS = 60_000
 
-describe('PostgreSQL', needsPostgres(), () => {
-  let server: PostgresServer
-  let url: string
-  before(async () => {
-    server = await startPostgres()
-    url = await server.newDatabase()
-  })
-  after(() => server[Symbol.asyncDispose]())
+describeOnPostgres('PostgreSQL', ({ server, open }) => {
   test('who migrates at the same time as others waits for them', async (t) => {
     const dir = await mkdtemp(join(tmpdir(), 'sealpost-node-'))
     t.after(() => rm(dir, { recursive: true }))
-    const empty = await server.newDatabase()
+    const empty = await server().newDatabase()
     const migrated = await Promise.all([1, 2, 3].map(() => migrateStore({ dir, url: empty })))
     assert.deepEqual(
       migrated.map(({ from }) => from).toSorted((a, b) => a - b),
       [0, SCHEMA_VERSION, SCHEMA_VERSION],
     )
   })
-  const open = (t: TestContext): Promise<Opened> => openPostgresStore(server, url, t)
   leases(open)
   newsAndClock(open)
   again(open)
   values(open)
-  loss(open, () => server)
+  loss(open, server)
 })
 
 type OpenStore = (t: TestContext) => Promise<Opened>

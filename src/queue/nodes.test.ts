@@ -1,8 +1,7 @@
-/** What a node writes down of mail that another one has taken over meanwhile. */
+/** What several nodes on one queue leave to each other. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import { openPostgresStore } from '../../test/support/postgres-store.ts'
-import { needsPostgres, type PostgresServer, startPostgres } from '../../test/support/postgres.ts'
+import { test } from 'node:test'
+import { describeOnPostgres } from '../../test/support/postgres-store.ts'
 import type { Domain } from '../message/address.ts'
 import type { RecipientResult } from '../protocol/delivery.ts'
 import { reply } from '../protocol/smtp-reply.ts'
@@ -10,11 +9,11 @@ import { type Opened, putBytes, queueItem, START_MS } from '../store/conformance
 import { leaseBatches } from '../store/leases.ts'
 import { enqueue, listQueue, type QueueBatch, type QueueItem } from '../store/queue.ts'
 import { traceOf } from '../store/trace.ts'
+import { LEASE_MS, LeaseKeeper } from './lease-keeper.ts'
 import { RETRY_SCHEDULE } from './retry.ts'
 import { prepareSettlement, Settler } from './settle.ts'
 import type { ItemVerdict } from './verdict.ts'
 
-const LEASE_MS = 60_000
 const HOSTNAME = 'mail.here.example' as Domain
 
 const resultFor = ({ recipient }: QueueItem, outcome: RecipientResult['outcome']): RecipientResult => ({
@@ -61,24 +60,16 @@ async function settle({ store }: Opened, batch: QueueBatch): Promise<void> {
 const stateOf = async ({ store }: Opened): Promise<unknown[]> =>
   (await listQueue(store.db)).map(({ recipient, state, attempts }) => `${recipient} ${state} ${attempts}`)
 
-describe('nodes', needsPostgres(), () => {
-  let server: PostgresServer
-  let url: string
-  before(async () => {
-    server = await startPostgres()
-    url = await server.newDatabase()
-  })
-  after(() => server[Symbol.asyncDispose]())
-
+describeOnPostgres('nodes', ({ open }) => {
   test('a node writes down what became of its mail', async (t) => {
-    const opened = await openPostgresStore(server, url, t)
+    const opened = await open(t)
     await settle(opened, await leased(opened))
     const sender = (await listQueue(opened.store.db)).at(-1)?.recipient
     assert.deepEqual(await stateOf(opened), ['c@there.example ready 1', 'd@there.example held 0', `${sender} ready 0`])
   })
 
   test('what another node has taken over is that one’s to try again, to hold and to return; what was delivered was', async (t) => {
-    const opened = await openPostgresStore(server, url, t)
+    const opened = await open(t)
     const batch = await leased(opened)
     opened.clock.now += LEASE_MS
     assert.equal((await leaseAs(opened, 'another'))[0]?.items.length, 4)
@@ -90,5 +81,31 @@ describe('nodes', needsPostgres(), () => {
     assert.deepEqual(await leaseAs(opened, 'third'), [], 'the lease of the other lasts')
     const told = (await traceOf(opened.store.db, batch.items[0]?.messageId ?? '')).map(({ event }) => event)
     assert.deepEqual(told, ['delivered'])
+  })
+
+  test('mail whose lease a node has not heard of is free with the next renewal; what it has in hand is not', async (t) => {
+    const opened = await open(t)
+    const { store, clock } = opened
+    const { items } = await leased(opened) // as if the answer to the commit were lost
+    const [inHand, ...lost] = items.map(({ id }) => id)
+    assert(inHand !== undefined)
+    const ids = (): number[] => [inHand]
+    const keeper = new LeaseKeeper({
+      store,
+      clock: { nowMs: () => clock.now },
+      idsToKeep: ids,
+      idsHere: ids,
+      letGo: assert.fail,
+      lost: assert.fail,
+    })
+    await keeper.tick()
+    assert.deepEqual(await leaseAs(opened, 'another'), [], 'it may be on its way into our hands')
+    clock.now += 20_000
+    await keeper.tick()
+    const [free] = await leaseAs(opened, 'another')
+    assert.deepEqual(
+      free?.items.map(({ id }) => id),
+      lost,
+    )
   })
 })
