@@ -8,6 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { BESIDE_POSTFIX, SIGNED_IN, STRANGER, startPostfixBeside } from '../support/beside-postfix.ts'
 import { run } from '../support/clients/run.ts'
 import { pkcs7Mime } from '../support/cms-entity.ts'
@@ -41,7 +42,7 @@ for (const setUp of [...BESIDE_POSTFIX, 'border, Dovecot inside', 'border, Postf
     after(() => world?.[Symbol.asyncDispose]())
 
     for (const program of PROGRAMS)
-      test(`out: what a user of the directory sends is opened and verified by ${program}, and by nobody on the way`, async () => {
+      test(`out: what a user of the directory sends arrives protected, and is opened and verified by ${program}`, async () => {
         const to = addressOf(program)
         const message = `From: ${USER}\r\nTo: ${to}\r\nSubject: Plan\r\nMessage-ID: <out-${program}@here.example>\r\n\r\nsecret ${program}\r\n`
         assert.match(await world.sendAsUser(to, message), /^250/)
@@ -52,7 +53,7 @@ for (const setUp of [...BESIDE_POSTFIX, 'border, Dovecot inside', 'border, Postf
       })
 
     for (const [before, program] of PROGRAMS.entries())
-      test(`in: what ${program} has signed and encrypted is read in plain over IMAP, once`, async () => {
+      test(`in: what ${program} has signed and encrypted is read in plain over IMAP`, async () => {
         const from = addressOf(program)
         const entity = `Content-Type: text/plain\r\n\r\nsecret from ${program}\r\n`
         const sealed = await world.correspondents[program].seal(Buffer.from(entity))
@@ -63,7 +64,6 @@ for (const setUp of [...BESIDE_POSTFIX, 'border, Dovecot inside', 'border, Postf
         const read = await world.readOverImap(before + 1)
         assert.match(read, program === 'openssl' ? /smime=pass/ : /openpgp=pass/)
         assert.match(read, new RegExp(`\r\n\r\nsecret from ${program}\r\n$`))
-        assert.equal(await world.countOverImap(), before + 1)
       })
   })
 
@@ -82,7 +82,6 @@ interface World extends AsyncDisposable {
   sendFromOutside(from: string, message: Buffer): Promise<string>
   /** Waits for the mail of that number, from 1. */
   readOverImap(number: number): Promise<string>
-  countOverImap(): Promise<number>
 }
 
 async function startWorld(setUp: SetUp): Promise<World> {
@@ -101,8 +100,8 @@ async function startWorld(setUp: SetUp): Promise<World> {
   const gpg = stack.use(await makeGpg())
   const correspondents = { openssl: await withOpenssl(here, folder), gpg: await withGpg(here, folder, gpg) }
   await here.start()
-  const curl = (url: string, more: readonly string[] = []) =>
-    run(folder, 'curl', ['-sS', '-u', `${USER}:${password}`, `imap://127.0.0.1:${dovecot.port}/${url}`, ...more])
+  const curl = (url: string) =>
+    run(folder, 'curl', ['-sS', '-u', `${USER}:${password}`, `imap://127.0.0.1:${dovecot.port}/${url}`])
   const disposing = stack.move()
   return {
     ...world,
@@ -113,11 +112,8 @@ async function startWorld(setUp: SetUp): Promise<World> {
         const { status, output, complaints } = await curl(`INBOX;MAILINDEX=${number}`)
         if (status === 0) return output.toString('latin1')
         if (performance.now() > endMs) throw new Error(`${complaints}; ${JSON.stringify(here.log.slice(-5))}`)
+        await sleep(50)
       }
-    },
-    async countOverImap() {
-      const { output } = await curl('INBOX', ['-X', 'STATUS INBOX (MESSAGES)'])
-      return Number(/MESSAGES (\d+)/.exec(output.toString())?.[1])
     },
     [Symbol.asyncDispose]: () => disposing.disposeAsync(),
   }
