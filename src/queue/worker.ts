@@ -298,8 +298,9 @@ export class QueueWorker implements QueueTaker {
 
   #scheduleOf({ items }: QueueBatch, results: ReadonlyMap<Address, RecipientResult>): RetrySchedule {
     const { schedule = RETRY_SCHEDULE } = this.#deps
-    if (results.size === 0) return { ...schedule, firstMs: OUR_FAULT_FIRST_MS }
-    return items.some(isOpened) ? { ...schedule, firstMs: STORE_REST.firstMs, pauseMaxMs: STORE_REST.maxMs } : schedule
+    const { firstMs, maxMs: pauseMaxMs } = STORE_REST
+    const usual = items.some(isOpened) ? { ...schedule, firstMs, pauseMaxMs } : schedule
+    return results.size === 0 ? { ...usual, firstMs: OUR_FAULT_FIRST_MS } : usual
   }
 
   /** What this attempt says about the next ones to the same domain. */
