@@ -81,11 +81,17 @@ async function mount(stack: AsyncDisposableStack, ...args: readonly string[]): P
   stack.defer(async () => void (await execute('umount', ['--lazy', args.at(-1) ?? ''])))
 }
 
-async function firstProcessOf({ pid, exitCode }: ChildProcess): Promise<string> {
+/** Its systemd. Before that there is a process that makes the namespaces, and goes. */
+async function firstProcessOf(machine: ChildProcess): Promise<string> {
   let first = ''
   await until(async () => {
+    const { pid, exitCode } = machine
     if (exitCode !== null) throw new Error(`systemd-nspawn ended with ${exitCode}`)
-    first = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ')[0] ?? ''
+    const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ')
+    const statuses = await Promise.all(
+      children.map((child) => readFile(`/proc/${child}/status`, 'utf8').catch(() => '')),
+    )
+    first = children[statuses.findIndex((status) => /^NSpid:.*\t1$/m.test(status))] ?? ''
     return first !== ''
   })
   return first
