@@ -34,9 +34,8 @@ export async function startObserving(at: HttpAt, deps: ObserveDeps): Promise<Obs
 
 async function answer(request: IncomingMessage, response: ServerResponse, deps: ObserveDeps): Promise<void> {
   response.on('error', () => undefined) // the client is gone
-  const { method = '', url = '', headers } = request
+  const { method = '', url = '' } = request
   const reads = method === 'GET' || method === 'HEAD'
-  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
   try {
     const page = reads ? await pageAt(url.split('?', 1)[0] ?? '', deps) : notAllowed
     response.writeHead(page.status, {
@@ -45,7 +44,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, deps: 
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       ...(!reads && { allow: 'GET, HEAD' }),
-      ...(hasBody && { connection: 'close' }), // a body that nobody asked for is not read
+      // who looks again on a connection that closes just then would take the server for dead; nor is a body read
+      connection: 'close',
     })
     response.end(method === 'HEAD' ? undefined : page.body)
   } catch (error) {

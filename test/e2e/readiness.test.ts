@@ -104,7 +104,9 @@ describe('a server that is watched', { timeout: 180_000 }, () => {
   }
 
   test('all is well: alive, ready, and its numbers tell what happened', async () => {
-    assert.equal(await (await fetch(url('/healthz'))).text(), 'ok\n')
+    const healthy = await fetch(url('/healthz'))
+    assert.equal(await healthy.text(), 'ok\n')
+    assert.equal(healthy.headers.get('connection'), 'close', 'nobody looks again on a connection that is just closing')
     assert.deepEqual(await ready(), { status: 200, failing: {} })
     assert.match(await send(), /^250/)
     await nothingLost()
