@@ -1,6 +1,6 @@
 /** mutt, or neomutt, on a terminal of its own, whatever it is told of keys. */
 import { spawn } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export type MuttProgram = 'mutt' | 'neomutt'
@@ -30,6 +30,8 @@ export interface MuttTerminal {
 }
 
 const TIMEOUT_MS = 60_000
+/** Whether what was written has changed since, mutt tells by whole seconds, and asks when one begins just then. */
+const LONG_AGO = new Date('2001-01-01T00:00:00Z')
 
 /** `home` is a folder of its own, with a folder `tmp` in it; `settings` are lines of muttrc. */
 export function muttOnTerminal(
@@ -71,10 +73,11 @@ export function muttOnTerminal(
         string,
       ]
       await writeFile(text, body)
+      await utimes(text, LONG_AGO, LONG_AGO)
       await writeFile(mailer, `#!/bin/sh\nexec cat > ${sent}\n`, { mode: 0o755 })
       const how = [
         `set from="${from}" realname="" use_from=yes use_envelope_from=no`,
-        `set editor="cp ${text}" sendmail="${mailer}" sendmail_wait=0 copy=no`,
+        `set editor="cp --preserve=timestamps ${text}" sendmail="${mailer}" sendmail_wait=0 copy=no`,
         ...more,
       ]
       const terminal = await run(folder, how, `<mail>${to}<enter>${subject}<enter><send-message><exit>`)
