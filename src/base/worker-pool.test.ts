@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { PoolJob } from '../../test/support/pool-worker.ts'
 import { WorkerPool, type WorkerPoolOptions } from './worker-pool.ts'
+import { eventually } from '../../test/support/eventually.ts'
 
 const SWELL_BYTES = 256 * 1024
 const script = new URL('../../test/support/pool-worker.ts', import.meta.url)
@@ -121,6 +122,7 @@ test('a script that cannot be loaded crashes each job, and is not started for ev
   })
   const outcomes = await Promise.all([1, 2].map((number) => workers.run({ do: 'double', number })))
   for (const outcome of outcomes) assert.match(outcome.kind === 'crashed' ? outcome.why : '', /Cannot find module/)
+  await eventually(() => assert.equal(replaced.length, 2))
   await sleep(100)
   assert.equal(replaced.length, 2)
 })

@@ -19,6 +19,7 @@ import {
 import { DROP, startScriptedSmtp, type SmtpScript } from '../../test/support/scripted-smtp.ts'
 import type { OutgoingMail } from '../protocol/delivery.ts'
 import type { RelayEvents } from './relay.ts'
+import { eventually } from '../../test/support/eventually.ts'
 
 const { certificatePem, keyPem } = await createTlsCertificate({ hosts: ['localhost', '127.0.0.1'], nowMs: Date.now() })
 const tls = { cert: certificatePem, key: keyPem }
@@ -242,8 +243,7 @@ test('an idle session is ended politely', async () => {
   await using server = await startScriptedSmtp({})
   await using relay = relayTo(server.port, { poolLimits: { messagesPerSessionMax: 9, idleMs: 30, idleSessionsMax: 5 } })
   await relay.deliver(mail(), content)
-  await sleep(100)
-  assert.equal(server.sessions[0]?.at(-1), 'QUIT')
+  await eventually(() => assert.equal(server.sessions[0]?.at(-1), 'QUIT'))
 })
 
 test('nobody listens: put off, in our own words', async () => {

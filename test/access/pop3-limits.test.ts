@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { startTestPop3, testTls, type TestPop3 } from '../support/pop3-server.ts'
+import { eventually } from '../support/eventually.ts'
 
 const LOGIN = 'USER bob@abc.com\r\nPASS correct horse\r\n'
 
@@ -39,11 +40,11 @@ test('a silent client is logged out after the idle time, without an answer, and 
 })
 
 test('every command starts the idle time anew', async () => {
-  const pop3 = await startTestPop3({ limits: { idleTimeoutMs: 150 } })
+  const pop3 = await startTestPop3({ limits: { idleTimeoutMs: 500 } })
   const socket = connect({ port: pop3.port, host: '127.0.0.1' })
   socket.write(LOGIN)
   for (let i = 0; i < 5; i++) {
-    await sleep(60)
+    await sleep(150)
     socket.write('NOOP\r\n')
   }
   socket.write('QUIT\r\n')
@@ -98,7 +99,7 @@ test('connections: so many in all, so many a peer, and a place is free again whe
   assert.match(String((await once(other, 'data'))[0]), /^\+OK/)
   assert.equal(await allOf(at('127.0.0.3')), '-ERR [SYS/TEMP] Too many connections\r\n')
   first[0]?.destroy()
-  await sleep(50)
+  await eventually(() => assert.equal(pop3.events.filter((event) => event.startsWith('closed')).length, 1))
   const again = at('127.0.0.1')
   assert.match(String((await once(again, 'data'))[0]), /^\+OK/)
   for (const socket of [...first, other, again]) socket.destroy()
@@ -118,8 +119,7 @@ test('a client that goes away before TLS has begun leaves nothing behind', async
   await once(socket, 'connect')
   await sleep(20)
   socket.end()
-  await sleep(100)
-  assert.deepEqual(pop3.events, ['closed tls-failed'])
+  await eventually(() => assert.deepEqual(pop3.events, ['closed tls-failed']))
   await pop3.server.stop()
 })
 

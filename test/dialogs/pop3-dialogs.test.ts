@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import { startTestPop3, TestMailbox, type TestPop3 } from '../support/pop3-server.ts'
 import { dialogFiles, playDialog, playFile } from './run-dialogs.ts'
+import { eventually } from '../support/eventually.ts'
 
 const MESSAGES = [
   'From: a@b.example\r\nSubject: one\r\n\r\nfirst\r\nsecond\r\n',
@@ -43,8 +44,8 @@ async function answer(question: string, { port, mailbox }: TestPop3): Promise<vo
   const [verb, ...words] = question.split(' ')
   switch (verb) {
     case 'messages':
-      await sleep(20) // a dropped connection needs a moment to be noticed
-      assert.equal(mailbox.contents.size, Number(words[0]))
+      await sleep(20) // what must not be removed would be by then
+      await eventually(() => assert.equal(mailbox.contents.size, Number(words[0])))
       return
     case 'break':
       mailbox.onRemove = () => Promise.reject(new Error('the disk is full'))

@@ -10,13 +10,14 @@ import { after, before, describe, test, type TestContext } from 'node:test'
 import { BucketFailed } from '../../src/store/bucket/bucket.ts'
 import { BytesMissing } from '../../src/store/bytes/sealing.ts'
 import { bytesSuite } from '../../src/store/conformance/bytes-suite.ts'
-import { eventually, type Opened, openSqliteStore, queueItem } from '../../src/store/conformance/fixture.ts'
+import { type Opened, openSqliteStore, queueItem } from '../../src/store/conformance/fixture.ts'
 import { BYTES_FOLDER, type Store } from '../../src/store/database.ts'
 import { enqueue } from '../../src/store/queue.ts'
 import type { BytesId } from '../../src/store/schema.ts'
 import { openBucketStore } from '../support/bucket-store.ts'
 import { needsS3Server, type S3Server, startS3Server } from '../support/s3-server.ts'
 import { startTroubledProxy, type Trouble, type TroubledProxy } from '../support/troubled-proxy.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** Several parts when it is read. */
 const LARGE_BYTES = 3 * 2 ** 20

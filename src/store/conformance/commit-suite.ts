@@ -9,7 +9,8 @@ import { addToMailbox } from '../mailboxes.ts'
 import { enqueue, listQueue } from '../queue.ts'
 import type { BytesId } from '../schema.ts'
 import { addTrace, traceOf } from '../trace.ts'
-import { address, eventually, queueItem, START_MS, type Open } from './fixture.ts'
+import { address, queueItem, START_MS, type Open } from './fixture.ts'
+import { eventually } from '../../../test/support/eventually.ts'
 
 const note = (store: Store, event: string) =>
   store.commit((tx) => addTrace(tx, { atMs: START_MS, messageId: '<1@x>', event, detail: '' }))

@@ -5,7 +5,6 @@ import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import type { TestContext } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import { domainOf, parseAddress, type Address } from '../../message/address.ts'
 import type { MasterKey } from '../bytes/data-keys.ts'
 import { BYTES_FOLDER, openStore, type Store, type StoreOptions } from '../database.ts'
@@ -103,16 +102,4 @@ export function queueItem(bytesId: BytesId, recipient: string, more: Partial<New
     bodyKind: 'sealed',
     ...more,
   }
-}
-
-/** What other nodes do is heard of a moment later. */
-export async function eventually(holds: () => Promise<void>): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) {
-    try {
-      return await holds()
-    } catch {
-      await setTimeout(5)
-    }
-  }
-  await holds()
 }

@@ -11,12 +11,13 @@ import { describeOnPostgres } from '../../../test/support/postgres-store.ts'
 import type { PostgresServer } from '../../../test/support/postgres.ts'
 import { addAccount, listAccounts } from '../accounts.ts'
 import { FRAME_BYTES } from '../bytes/sealing.ts'
-import { address, eventually, type Opened, putBytes, queueItem } from '../conformance/fixture.ts'
+import { address, type Opened, putBytes, queueItem } from '../conformance/fixture.ts'
 import { migrateStore, type Store } from '../database.ts'
 import { SCHEMA_VERSION } from '../migrations/list.ts'
 import { endLeases, leaseBatches } from '../leases.ts'
 import { enqueue, listQueue, releaseItems } from '../queue.ts'
 import { addTrace, traceOf } from '../trace.ts'
+import { eventually } from '../../../test/support/eventually.ts'
 
 const LEASE_MS = 60_000
 
