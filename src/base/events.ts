@@ -46,6 +46,8 @@ export const EVENT = {
   keyChanged: 'key-changed',
   keyLookedUp: 'key-looked-up',
   keyAsked: 'key-asked',
+  userDisputed: 'user-disputed',
+  userSettled: 'user-settled',
   checkFailed: 'check-failed',
   checkPassed: 'check-passed',
   trouble: 'trouble',
@@ -286,6 +288,26 @@ export function keyAsked(facts: {
 }): void {
   const whose = facts.address === undefined ? '' : ` for ${facts.address}`
   happened(EVENT.keyAsked, 'debug', facts, `${facts.peerAddress} asked${whose}: ${facts.status}`)
+}
+
+export interface UserEntryFacts {
+  readonly address: string
+  readonly source: string
+  /** Which entry of the source our user is. */
+  readonly entry: string | null
+  /** The one that it has under the address now. */
+  readonly otherEntry: string | null
+}
+
+/** The directory has another entry under a user's address: no mail and no sign-in until an administrator says whose it is. */
+export function userDisputed(facts: UserEntryFacts): void {
+  const text = `${facts.address} is another entry's in ${facts.source} now: sealpost user confirm, or user reassign`
+  happened(EVENT.userDisputed, 'error', facts, text)
+}
+
+/** The directory has the user's own entry under the address again. */
+export function userSettled(facts: UserEntryFacts): void {
+  happened(EVENT.userSettled, 'info', facts, `${facts.address} is its user's own entry in ${facts.source} again`)
 }
 
 /** What must work for mail to be taken does not (any more): said once, until `checkPassed`. */

@@ -1,5 +1,6 @@
 /** `sealpost user …` */
 import { Command } from 'commander'
+import { confirmAllUsers, confirmUser, reassignAddress } from '../admin/operations/disputed-users.ts'
 import { addUser, listUsers, setUserStatus } from '../admin/operations/users.ts'
 import type { AccountStatus } from '../store/accounts.ts'
 import { atDesk, passwordFromStdin } from './desk-of.ts'
@@ -21,6 +22,21 @@ export function userCommand(): Command {
   user.addCommand(
     statusCommand('remove', 'removed', 'No more mail; address and keys are kept and never given to others.'),
   )
+  user.addCommand(
+    command('confirm [address]', 'The same person, though the directory has another entry for them now.', [
+      'sealpost user confirm t-azuma@biglobe.ne.jp',
+      'sealpost user confirm --all',
+    ])
+      .option('--all', 'each user, as when the directory was made anew')
+      .action(confirm),
+  )
+  user.addCommand(
+    command(
+      'reassign <address>',
+      'Another person, by the directory: they begin anew; who had the address is removed.',
+      ['sealpost user reassign t-azuma@biglobe.ne.jp'],
+    ).action(reassign),
+  )
   return user
 }
 
@@ -34,13 +50,34 @@ async function add(address: string, options: CommonOptions & { passwordStdin?: b
 
 async function list(options: CommonOptions): Promise<void> {
   const users = await atDesk(options, listUsers)
-  const rows = users.map(({ address, status, source, createdMs }) => ({
+  const rows = users.map(({ address, status, source, otherEntryId, createdMs }) => ({
     address,
     status,
     source,
     created: isoTime(createdMs),
+    disputed: otherEntryId !== null,
   }))
   sayRows(options, rows, 'No users yet; "sealpost user add ADDRESS" registers one.')
+}
+
+async function confirm(
+  address: string | undefined,
+  options: CommonOptions & { all?: boolean },
+  made: Command,
+): Promise<void> {
+  if ((address === undefined) !== (options.all === true)) made.error('error: name a user, or --all')
+  if (address === undefined) {
+    await atDesk(options, confirmAllUsers)
+    return say(options, { all: true, confirmed: true }, 'each user is whoever the directory has under the address next')
+  }
+  const confirmed = await atDesk(options, (desk) => confirmUser(desk, { address }))
+  say(options, { address: confirmed, confirmed: true }, `${confirmed} goes on with keys and mail`)
+}
+
+async function reassign(address: string, options: CommonOptions): Promise<void> {
+  const done = await atDesk(options, (desk) => reassignAddress(desk, { address }))
+  const held = done.held === 0 ? '' : `; ${done.held} mails for the former user are held in the queue`
+  say(options, done, `${done.address} begins anew${held}`)
 }
 
 function statusCommand(name: string, status: AccountStatus, description: string): Command {

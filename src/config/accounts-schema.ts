@@ -54,6 +54,14 @@ const ldap = z.strictObject({
     .string()
     .default('')
     .describe('What stands there in front of each; for `proxyAddresses` it is `smtp:`.'),
+  idAttribute: z
+    .string()
+    .min(1)
+    .nullable()
+    .default('entryUUID')
+    .describe(
+      'What tells an entry from another one that is given its address later (RFC 4530), so that nobody inherits keys and mail; for Active Directory `objectGUID`. `null` is none: then whoever has the address is its user.',
+    ),
   timeoutSeconds: countField(1, 60).default(5).describe('For a connection, and for each answer.'),
   cacheSeconds: countField(0, 3_600)
     .default(60)

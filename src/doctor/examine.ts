@@ -16,7 +16,7 @@ import { examineListeners } from './listeners.ts'
 import { examineClock, examineDisk, examineFiles } from './machine.ts'
 import { examineMailStore } from './mail-store.ts'
 import type { Patient } from './patient.ts'
-import { examineDatabase, examineKeys, examineQueue, examineSources } from './stored.ts'
+import { examineDatabase, examineDisputes, examineKeys, examineQueue, examineSources } from './stored.ts'
 import { examineTls, readCertificates } from './tls.ts'
 
 /** The store, with the users' sources; or why it cannot be opened. */
@@ -88,6 +88,7 @@ async function examineStored(desk: Desk, users: Users, nowMs: number): Promise<r
     examineQueue(desk, nowMs),
     examineBucket(desk),
     accounts.file === null && accounts.ldap === null ? [] : examineSources(users, desk.domains),
+    accounts.ldap === null ? [] : examineDisputes(desk),
   ])
   return [examineDatabase(desk), ...found.flat()]
 }

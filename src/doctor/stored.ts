@@ -6,6 +6,7 @@ import { parseAddress } from '../message/address.ts'
 import { parseCertificate } from '../protection/smime/x509/certificate.ts'
 import { databaseDamage } from '../store/damage.ts'
 import { signingCertificatesAfter } from '../store/private-key-rows.ts'
+import { disputedAddresses } from '../store/disputed-accounts.ts'
 import { queueDepth } from '../store/queue.ts'
 import { type Finding, good, trouble } from './finding.ts'
 
@@ -18,6 +19,7 @@ const AUTHORITY_DAYS = 365
 const ROWS_AT_ONCE = 1_000
 /** Users that are named; of more, only how many. */
 const NAMED_MAX = 5
+const SOURCES = 'directory and file of users'
 
 export function examineDatabase({ config, store }: Desk): Finding {
   if (store.isShared) return good('database', 'answers, and its tables are those of this program')
@@ -82,13 +84,32 @@ export async function examineQueue({ store, config }: Desk, nowMs: number): Prom
   })
 }
 
+/** Whose address the directory has for another entry. */
+export async function examineDisputes({ store }: Desk): Promise<Finding> {
+  const check = 'users and their entries'
+  const disputed = await disputedAddresses(store.db)
+  const [first] = disputed
+  if (first === undefined) return good(check, "no address is another entry's now, as far as it was asked for")
+  const named = disputed.slice(0, NAMED_MAX).join(', ')
+  return trouble(check, 'broken', `${disputed.length} addresses are other entries' in the directory now: ${named}`, {
+    why: 'Mail to them is answered 450, and nobody can sign in: it would be with the keys of somebody else.',
+    remedy: `Another person: sealpost user reassign ${first}. The same one: sealpost user confirm ${first}`,
+  })
+}
+
+const MIXED_UP = trouble(SOURCES, 'warning', 'answer, but do not say which entry is which', {
+  why: 'Whoever is given the address of somebody who has left gets their mailbox and their keys.',
+  remedy:
+    'Set accounts.ldap.idAttribute to what an entry keeps for ever (entryUUID, objectGUID, nsUniqueId), and let "bindDn" read it.',
+})
+
 /** Asks each source for an address that need not be there. */
 export async function examineSources(users: Users, domains: readonly string[]): Promise<Finding> {
-  const check = 'directory and file of users'
+  const check = SOURCES
   const address = parseAddress(`sealpost-doctor@${domains[0] ?? ''}`)
   try {
     if (address !== undefined) await users.reach(address)
-    return good(check, 'answer')
+    return (await users.mixesEntriesUp()) ? MIXED_UP : good(check, 'answer')
   } catch (error) {
     if (!(error instanceof SourceDown)) throw error
     return trouble(check, 'broken', error.message, {

@@ -55,8 +55,8 @@ export interface InboundDeps {
   readonly validation: ValidationSource
   readonly finder: KeyFinder
   readonly store: Store
-  /** Whose mailbox takes mail for this address: the user's own, or an alias. Rejects when it cannot be told now. */
-  accountOf(address: Address): Promise<Account | undefined>
+  /** Whose mailbox takes mail for this address: the user's own, or an alias. A reply when it cannot be told now. */
+  accountOf(address: Address): Promise<Account | Reply | undefined>
   policyFor(domain: Domain): InboundPolicy
   /** Algorithms that are too weak today count: for archives and test suites only. */
   readonly allowWeak: boolean
@@ -180,6 +180,8 @@ async function receive(
   if (fault !== undefined) return answered(fault)
 
   const accounts = await Promise.all(recipients.map((address) => deps.accountOf(address)))
+  const untold = accounts.find((each) => each !== undefined && 'code' in each)
+  if (untold !== undefined) return answered(untold)
   const missing = recipients.find((_address, index) => accounts[index] === undefined)
   if (missing !== undefined) return answered(reply(550, '5.1.1', `No such user here: ${missing}`))
 

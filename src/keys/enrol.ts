@@ -45,18 +45,23 @@ export interface Enrolled {
 
 /**
  * Gives `address` to a new user: account, key pairs, certificates from the domain's authority, an OpenPGP certificate and
- * audit row, in one transaction. Generating the keys may take a second. `source`: who knows the password, if not we.
+ * audit row, in one transaction. Generating the keys may take a second. `source`: who knows the password, if not we;
+ * `entryId`: which user there it is.
  */
 export async function enrol(
   deps: EnrolDeps,
-  order: KeyOrder & { readonly passwordHash: string; readonly source?: AccountSource },
+  order: KeyOrder & {
+    readonly passwordHash: string
+    readonly source?: AccountSource
+    readonly entryId?: string | undefined
+  },
 ): Promise<Result<Enrolled, EnrolProblem>> {
-  const { address, passwordHash, source = 'table', nowMs } = order
+  const { address, passwordHash, source = 'table', entryId, nowMs } = order
   if (!deps.domains.includes(domainOf(address))) return fail('not-our-domain')
   if ((await findAccount(deps.store.db, address)) !== undefined) return fail('taken')
   const made = await makeKeys(deps, order)
   return deps.store.commit(async (tx) => {
-    const account = await addAccount(tx, { address, passwordHash, source, nowMs })
+    const account = await addAccount(tx, { address, passwordHash, source, entryId, nowMs })
     if (account === 'taken') return fail('taken')
     await keepKeys(deps, tx, order, made)
     const detail = describeKeys(made)

@@ -14,6 +14,7 @@ import {
   addPrivateKeyRow,
   listPrivateKeyRows,
   privateKeyRowsOf,
+  putAwayPrivateKeyRows,
   retirePrivateKeyRow,
   type PrivateKeyRow,
 } from '../store/private-key-rows.ts'
@@ -33,7 +34,7 @@ export interface StoredKey extends OwnKey {
 /** What may be told about a private key. */
 export interface PrivateKeyNote {
   readonly owner: string
-  readonly purpose: 'mail' | 'authority'
+  readonly purpose: PrivateKeyRow['purpose']
   readonly certificate: Certificate
   readonly createdMs: number
   readonly retiredMs?: number
@@ -155,6 +156,11 @@ export class PrivateKeys {
   /** From now on the key of this certificate signs no more. Returns how many there are. */
   retire(tx: Tx, fingerprint: string, atMs: number): Promise<number> {
     return retirePrivateKeyRow(tx, fingerprint, atMs)
+  }
+
+  /** The address is somebody else's from now on: its keys sign and open nothing more, and are no address's. Returns how many there are. */
+  putAway(tx: Tx, address: Address, atMs: number): Promise<number> {
+    return putAwayPrivateKeyRows(tx, addressKey(address), atMs)
   }
 
   async #add(

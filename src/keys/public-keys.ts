@@ -11,6 +11,7 @@ import {
   removeCertificate,
   renewCertificate,
   revokeCertificate,
+  revokeCertificatesOf,
   SEEN_STEP_MS,
   type CertificateRow,
   type Kept,
@@ -200,6 +201,11 @@ export class PublicKeys {
   /** For every address it is bound to; an earlier revocation keeps its time. Returns the number of bindings. */
   revoke(tx: Tx, fingerprint: string, atMs: number): Promise<number> {
     return revokeCertificate(tx, fingerprint, atMs)
+  }
+
+  /** All of one address, for it alone: it is somebody else's from now on. Returns the number of bindings. */
+  revokeAllOf(tx: Tx, address: Address, atMs: number): Promise<number> {
+    return revokeCertificatesOf(tx, address, atMs)
   }
 
   /** Forgets the certificate for one address, or for all. Returns the number of bindings. */

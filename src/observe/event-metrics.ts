@@ -53,6 +53,10 @@ const makeCounters = () => ({
   fetches: new Counter('sealpost_fetches_failed_total', 'Revocation lists, OCSP responses and issuers not to be had.'),
   keysAsked: new Counter('sealpost_directory_requests_total', 'Requests to our directory of keys.', ['status']),
   keysChanged: new Counter('sealpost_keys_changed_total', 'Correspondents who have another key.', ['held']),
+  usersDisputed: new Counter(
+    'sealpost_users_disputed_total',
+    'Users whose address the directory had for another entry.',
+  ),
   overloads: new Counter('sealpost_overloads_total', 'Times from which on new mail was asked to come again.', ['why']),
   troubles: new Counter('sealpost_troubles_total', 'Something of ours failed: the log says what.'),
 })
@@ -105,6 +109,7 @@ const COUNTS: Readonly<Partial<Record<EventName, Count>>> = {
   [EVENT.fetchFailed]: (counters) => counters.fetches.add(),
   [EVENT.keyAsked]: (counters, { status }) => counters.keysAsked.add([String(status)]),
   [EVENT.keyChanged]: (counters, { held }) => counters.keysChanged.add([held === true ? 'yes' : 'no']),
+  [EVENT.userDisputed]: (counters) => counters.usersDisputed.add(),
   [EVENT.overloaded]: (counters, { why }) => counters.overloads.add([word(why)]),
   [EVENT.trouble]: (counters) => counters.troubles.add(),
 }

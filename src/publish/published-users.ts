@@ -1,4 +1,4 @@
-/** Whose keys are published: those of active users, by the hash that stands for them in the directory. */
+/** Whose keys are published: those of active users, whose address is nobody else's, by the hash that stands for them in the directory. */
 import { type Address, type Domain, parseAddress } from '../message/address.ts'
 import { findAccount, findAccountByWkd } from '../store/accounts.ts'
 import type { Db } from '../store/schema.ts'
@@ -12,5 +12,5 @@ export async function publishedUser(
 ): Promise<Address | undefined> {
   const address = local === undefined ? undefined : parseAddress(`${local}@${domain}`)
   const account = await (address === undefined ? findAccountByWkd(db, domain, hash) : findAccount(db, address))
-  return account?.status === 'active' ? account.address : undefined
+  return account?.status === 'active' && account.otherEntryId === null ? account.address : undefined
 }

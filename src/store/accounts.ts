@@ -1,10 +1,13 @@
-/** Who has an address here. An address that was used once is never given to somebody else: a removed account keeps its row. */
-import { sql } from 'kysely'
+/**
+ * Who has an address here. An address that was used once is never given to somebody else: a removed account keeps its row.
+ * Only a directory does so, and then not before an administrator has put the former account away.
+ */
+import { type Selectable, sql } from 'kysely'
 import { type Address, type Domain, addressKey, domainOf, localPart } from '../message/address.ts'
 import { wkdHash } from '../protocol/wkd.ts'
 import { noteChange } from './changes.ts'
 import { type Param, prepared } from './prepared.ts'
-import type { Db, Tx } from './schema.ts'
+import type { AccountsTable, Db, Tx } from './schema.ts'
 
 /** `absent`: the source that had this user has them no longer; back again, the user is `active` again. */
 export type AccountStatus = 'active' | 'suspended' | 'removed' | 'absent'
@@ -20,6 +23,10 @@ export interface Account {
   readonly source: AccountSource
   readonly status: AccountStatus
   readonly createdMs: number
+  /** Which entry of its source it is; `null` when that has not said so. */
+  readonly entryId: string | null
+  /** The entry that the source has under the address now, where that is another one: an administrator must say whose it is. */
+  readonly otherEntryId: string | null
 }
 
 /** By `addressKey`, whatever the status: the caller decides what a suspended or removed account may still do. */
@@ -64,6 +71,7 @@ export async function addAccount(
     readonly passwordHash: string
     /** `table` when missing. */
     readonly source?: AccountSource
+    readonly entryId?: string | undefined
     readonly nowMs: number
   },
 ): Promise<Account | 'taken'> {
@@ -77,6 +85,7 @@ export async function addAccount(
       source: account.source ?? 'table',
       created_ms: account.nowMs,
       wkd_name: wkdName(account.address),
+      entry_id: account.entryId ?? null,
     })
     .onConflict((conflict) => conflict.column('address_key').doNothing())
     .returningAll()
@@ -117,10 +126,19 @@ export async function setPasswordHash(tx: Tx, address: Address, passwordHash: st
   return change(tx, address, { password_hash: passwordHash })
 }
 
+/** True when such an account exists and is not removed. */
+export async function setAccountEntry(
+  tx: Tx,
+  address: Address,
+  { entryId, otherEntryId }: Pick<Account, 'entryId' | 'otherEntryId'>,
+): Promise<boolean> {
+  return change(tx, address, { entry_id: entryId, other_entry_id: otherEntryId })
+}
+
 async function change(
   tx: Tx,
   address: Address,
-  columns: { readonly status?: AccountStatus; readonly password_hash?: string; readonly source?: AccountSource },
+  columns: Partial<Pick<AccountsTable, 'status' | 'password_hash' | 'source' | 'entry_id' | 'other_entry_id'>>,
 ): Promise<boolean> {
   const changed = await tx
     .updateTable('accounts')
@@ -134,14 +152,7 @@ async function change(
   return true
 }
 
-function toAccount(row: {
-  id: number
-  address: Address
-  password_hash: string
-  status: AccountStatus
-  source: AccountSource
-  created_ms: number
-}): Account {
+function toAccount(row: Selectable<AccountsTable>): Account {
   return {
     id: row.id,
     address: row.address,
@@ -149,5 +160,7 @@ function toAccount(row: {
     status: row.status,
     source: row.source,
     createdMs: row.created_ms,
+    entryId: row.entry_id,
+    otherEntryId: row.other_entry_id,
   }
 }

@@ -127,6 +127,18 @@ export async function revokeCertificate(tx: Tx, fingerprint: string, atMs: numbe
   return rows.length
 }
 
+/** Marks every certificate of this address as revoked for it at `atMs`; an earlier revocation stays. Returns how many there are. */
+export async function revokeCertificatesOf(tx: Tx, address: Address, atMs: number): Promise<number> {
+  const rows = await tx
+    .updateTable('certificates')
+    .set((eb) => ({ revoked_ms: eb.fn.coalesce('revoked_ms', eb.val(atMs)) }))
+    .where('address_key', '=', addressKey(address))
+    .returning('id')
+    .execute()
+  if (rows.length > 0) await noteChange(tx, 'certificates')
+  return rows.length
+}
+
 /** Forgets the certificate, for one address or for all. Returns how many bindings that were. */
 export async function removeCertificate(tx: Tx, fingerprint: string, address?: Address): Promise<number> {
   let query = tx.deleteFrom('certificates').where('fingerprint', '=', fingerprint)

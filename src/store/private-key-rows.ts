@@ -11,7 +11,8 @@ export interface PrivateKeyRow {
   readonly owner: string
   /** addressKey of the address, or the domain. */
   readonly ownerKey: string
-  readonly purpose: 'mail' | 'authority'
+  /** `former`: of who had the address before it was somebody else's; sealed as `mail`. */
+  readonly purpose: PrivateKeysTable['purpose']
   readonly standard: StandardName
   readonly fingerprint: string
   readonly certificate: Uint8Array
@@ -107,6 +108,19 @@ export async function retirePrivateKeyRow(tx: Tx, fingerprint: string, atMs: num
     .updateTable('private_keys')
     .set((eb) => ({ retired_ms: eb.fn.coalesce('retired_ms', eb.val(atMs)) }))
     .where('fingerprint', '=', fingerprint)
+    .returning('id')
+    .execute()
+  if (rows.length > 0) await noteChange(tx, 'private-keys')
+  return rows.length
+}
+
+/** Keys for mail of an address that is somebody else's now: nobody finds them any more. Returns how many there are. */
+export async function putAwayPrivateKeyRows(tx: Tx, ownerKey: string, atMs: number): Promise<number> {
+  const rows = await tx
+    .updateTable('private_keys')
+    .set((eb) => ({ purpose: 'former', retired_ms: eb.fn.coalesce('retired_ms', eb.val(atMs)) }))
+    .where('owner_key', '=', ownerKey)
+    .where('purpose', '=', 'mail')
     .returning('id')
     .execute()
   if (rows.length > 0) await noteChange(tx, 'private-keys')

@@ -89,6 +89,10 @@ export interface AccountsTable {
   created_ms: number
   /** In the Web Key Directory: hash of the local part, `@`, domain. Null: to be filled in. */
   wkd_name: string | null
+  /** Which entry of its source it is. Null: the source has not said so yet, or never does. */
+  entry_id: string | null
+  /** The entry that the source has under the address now, where that is another one. */
+  other_entry_id: string | null
 }
 
 /** `due_ms` is the next attempt, or the end of the lease while one runs: one index answers "what is to be done now". */
@@ -186,7 +190,8 @@ export interface PrivateKeysTable {
   id: Generated<number>
   owner: string
   owner_key: string
-  purpose: 'mail' | 'authority'
+  /** `former`: of who had the address before it was somebody else's; sealed as `mail`. */
+  purpose: 'mail' | 'authority' | 'former'
   standard: StandardName
   fingerprint: string
   certificate: Uint8Array

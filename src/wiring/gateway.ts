@@ -19,6 +19,7 @@ import type { Network } from '../keys/network.ts'
 import { isWithin, networkList } from '../keys/public-address.ts'
 import type { Users } from '../keys/user-sources/users.ts'
 import type { QueueTaker } from '../store/hand-over.ts'
+import { orTryLater } from './ask-user.ts'
 
 const STREAM_TIMEOUT_FACTOR = 20
 
@@ -68,7 +69,7 @@ export function inboundDeps(
   const { config } = desk
   return {
     ...desk,
-    accountOf: (address) => users.receiving(address),
+    accountOf: (address) => orTryLater(() => users.receiving(address)),
     hostname: config.hostname,
     pool,
     ...network,

@@ -9,7 +9,6 @@ import type { Outbound } from '../gateway/outbound.ts'
 import { ONE_PIECE_MAX_BYTES } from '../gateway/protect.ts'
 import { secretHeader } from '../gateway/secret-header.ts'
 import { isWithin, networkList } from '../keys/public-address.ts'
-import { SourceDown } from '../keys/user-sources/user-source.ts'
 import type { Users } from '../keys/user-sources/users.ts'
 import { type Address, domainOf } from '../message/address.ts'
 import { type Reply, reply } from '../protocol/smtp-reply.ts'
@@ -19,6 +18,7 @@ import type { ReceiveLimits } from '../receive/limits.ts'
 import { mxAgent } from '../receive/mx.ts'
 import { startListener } from '../receive/receive.ts'
 import { submissionAgent } from '../receive/submission.ts'
+import { orTryLater } from './ask-user.ts'
 import type { SharedGuards } from './guards.ts'
 import { within } from './networks.ts'
 import { type Part, STOP_GRACE_MS } from './part.ts'
@@ -58,23 +58,13 @@ export async function startReceive(
 }
 
 const userKnown = async (users: Users, address: Address): Promise<boolean | Reply> =>
-  told(async () => (await users.receiving(address)) !== undefined)
+  orTryLater(async () => (await users.receiving(address)) !== undefined)
 
 const activeUser = async (users: Users, address: Address): Promise<Address | Reply | undefined> =>
-  told(async () => {
+  orTryLater(async () => {
     const account = await users.receiving(address)
     return account?.status === 'active' ? account.address : undefined
   })
-
-async function told<T>(asked: () => Promise<T>): Promise<T | Reply> {
-  try {
-    return await asked()
-  } catch (error) {
-    if (error instanceof SourceDown)
-      return reply(451, '4.3.0', 'Cannot tell now whether there is such a user, try again later')
-    throw error
-  }
-}
 
 async function loginFor(
   guards: SharedGuards,

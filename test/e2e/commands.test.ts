@@ -165,7 +165,7 @@ describe('user, key, trust', () => {
 
   test('people get tables and sentences', async () => {
     const { stdout } = await runCommand(['user', 'list', '--config', provider.configFile])
-    assert.match(stdout, /^ADDRESS +STATUS +SOURCE +CREATED\nann@a\.example +active +table +\d{4}-/)
+    assert.match(stdout, /^ADDRESS +STATUS +SOURCE +CREATED +DISPUTED\nann@a\.example +active +table +\d{4}-\S+ +no\n/)
   })
 
   test('key export gives the public key only; the private one under a password, with an audit row', async () => {

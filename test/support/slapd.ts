@@ -19,6 +19,8 @@ export interface LdapPerson {
   readonly password: string
   /** In `employeeNumber`, which takes any text. */
   readonly alias?: string
+  /** In `jpegPhoto`, which takes any octets, as objectGUID does. */
+  readonly guid?: Buffer
 }
 
 export interface Slapd extends AsyncDisposable {
@@ -29,6 +31,8 @@ export interface Slapd extends AsyncDisposable {
   readonly servicePassword: string
   add(person: LdapPerson): void
   remove(uid: string): void
+  /** The entry stays. */
+  setMail(uid: string, mail: string): void
   stop(): Promise<void>
   start(): Promise<void>
   /** What it has said: connections, binds and searches. */
@@ -80,6 +84,8 @@ export async function startSlapd(
     stop,
     log: () => words,
     add: (person) => run('ldapadd', [], entryOf(person)),
+    setMail: (uid, mail) =>
+      run('ldapmodify', [], `dn: uid=${uid},ou=people,${BASE_DN}\nchangetype: modify\nreplace: mail\nmail: ${mail}\n`),
     remove: (uid) => run('ldapdelete', [`uid=${uid},ou=people,${BASE_DN}`]),
     async [Symbol.asyncDispose]() {
       await stop()
@@ -140,14 +146,14 @@ cn: sealpost
 userPassword: ${servicePassword}
 `
 
-const entryOf = ({ uid, mail, password, alias }: LdapPerson): string => `dn: uid=${uid},ou=people,${BASE_DN}
+const entryOf = ({ uid, mail, password, alias, guid }: LdapPerson): string => `dn: uid=${uid},ou=people,${BASE_DN}
 objectClass: inetOrgPerson
 uid: ${uid}
 cn: ${uid}
 sn: ${uid}
 mail: ${mail}
 userPassword: ${password}
-${alias === undefined ? '' : `employeeNumber: ${alias}\n`}`
+${alias === undefined ? '' : `employeeNumber: ${alias}\n`}${guid === undefined ? '' : `jpegPhoto:: ${guid.toString('base64')}\n`}`
 
 async function answers(port: number, words: () => string): Promise<void> {
   for (const endMs = performance.now() + START_TIMEOUT_MS; performance.now() < endMs; await sleep(20)) {

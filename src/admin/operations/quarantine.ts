@@ -26,7 +26,7 @@ export async function* readQuarantined(desk: Desk, input: { id: number }): Async
 
 /**
  * `release`: to its recipients, as it arrived: into their mailboxes here, or to the mail store behind us; refused, and all of it stays, when one of them has no
- * account. `remove`: gone; nobody is told.
+ * account any more, or another one. `remove`: gone; nobody is told.
  */
 export async function changeQuarantined(
   desk: Desk,
@@ -61,6 +61,10 @@ async function deliver(desk: Desk, tx: Tx, mail: QuarantinedMail, nowMs: number)
     if (account === undefined)
       throw new OperationRefused(
         `${recipient} has no account any more; "sealpost quarantine show ${mail.id}" has the message, "remove" drops it`,
+      )
+    if (account.otherEntryId !== null || account.createdMs > mail.atMs)
+      throw new OperationRefused(
+        `${recipient} is, or may be, somebody else's since this mail came; "sealpost quarantine show ${mail.id}" has the message, "remove" drops it`,
       )
     accounts.push(account)
   }

@@ -5,7 +5,7 @@ import * as events from '../../base/events.ts'
 import { type Address, addressKey } from '../../message/address.ts'
 import type { Passwords } from '../password.ts'
 import { type FileUser, PASSWORD_FILE_MAX_BYTES, parsePasswordFile } from './password-file.ts'
-import { type Proof, SourceDown, type UserSource } from './user-source.ts'
+import { type FoundUser, type Proof, SourceDown, type UserSource } from './user-source.ts'
 
 /** How often the file is looked at. */
 const LOOKED_AT_MS = 1_000
@@ -28,15 +28,16 @@ export class FileSource implements UserSource {
     this.#clock = deps.clock
   }
 
-  async find(address: Address): Promise<Address | undefined> {
-    return (await this.#user(address))?.address
+  async find(address: Address): Promise<FoundUser | undefined> {
+    const user = await this.#user(address)
+    return user && { address: user.address }
   }
 
   async verify(address: Address, password: string): Promise<Proof> {
     const user = await this.#user(address)
     if (user === undefined) return { kind: 'nobody' }
     const kind = await this.#passwords.verify(password, user.hash)
-    return kind === 'right' ? { kind, address: user.address } : { kind }
+    return kind === 'right' ? { kind, user: { address: user.address } } : { kind }
   }
 
   close(): void {

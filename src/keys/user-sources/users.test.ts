@@ -1,78 +1,16 @@
 /** Users whom somebody else knows: given a row and keys once, marked when they are gone, never mixed up with our own. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { type Address, addressKey, parseDomain } from '../../message/address.ts'
-import { findAccount, setAccountStatus } from '../../store/accounts.ts'
+import { FakeSource, usersWith } from '../../../test/support/fake-source.ts'
+import type { Address } from '../../message/address.ts'
+import { setAccountStatus } from '../../store/accounts.ts'
 import { listAudit } from '../../store/audit.ts'
-import { address, openSqliteStore, START_MS } from '../../store/conformance/fixture.ts'
-import { TrustAnchors } from '../anchors.ts'
-import { enrol, establishAuthority } from '../enrol.ts'
-import { Passwords } from '../password.ts'
-import { PrivateKeys } from '../private-keys.ts'
-import { PublicKeys } from '../public-keys.ts'
-import { type Proof, SourceDown, type UserSource } from './user-source.ts'
-import { Users } from './users.ts'
+import { address, openSqliteStore } from '../../store/conformance/fixture.ts'
+import { SourceDown } from './user-source.ts'
 
 const AZUMA = address('t-azuma@biglobe.ne.jp')
 const ALIAS = address('sales@biglobe.ne.jp')
-const NEW_KEYS = { algorithms: ['ec-p256'] as const, openpgp: 'off' as const, validityDays: 365 }
-
-class FakeSource implements UserSource {
-  readonly name
-  readonly people = new Map<string, { address: Address; password: string }>()
-  isDown = false
-  asked = 0
-
-  constructor(name: UserSource['name'] = 'ldap') {
-    this.name = name
-  }
-
-  add(person: Address, password: string, ...aliases: Address[]): void {
-    for (const each of [person, ...aliases]) this.people.set(addressKey(each), { address: person, password })
-  }
-
-  async find(asked: Address): Promise<Address | undefined> {
-    this.asked++
-    if (this.isDown) throw new SourceDown('nobody answers')
-    return this.people.get(addressKey(asked))?.address
-  }
-
-  async verify(asked: Address, password: string): Promise<Proof> {
-    const found = await this.find(asked)
-    if (found === undefined) return { kind: 'nobody' }
-    const isRight = this.people.get(addressKey(asked))?.password === password
-    return isRight ? { kind: 'right', address: found } : { kind: 'wrong' }
-  }
-
-  close(): void {
-    this.people.clear()
-  }
-}
-
-async function provider(t: TestContext, ...sources: FakeSource[]) {
-  const { store, clock } = await openSqliteStore(t)
-  const domain = parseDomain('biglobe.ne.jp')
-  assert.ok(domain)
-  const privateKeys = new PrivateKeys(store, clock)
-  const deps = { store, clock, privateKeys, publicKeys: new PublicKeys(store), anchors: new TrustAnchors(store) }
-  const enrolDeps = { ...deps, domains: [domain] }
-  await establishAuthority(enrolDeps, { domain, nowMs: START_MS, actor: 'test' })
-  const passwords = new Passwords()
-  const users = new Users({ ...enrolDeps, passwords, sources, newKeys: NEW_KEYS })
-  const addOwn = async (person: Address, password: string) =>
-    enrol(enrolDeps, {
-      ...NEW_KEYS,
-      address: person,
-      passwordHash: await passwords.hash(password),
-      nowMs: START_MS,
-      actor: 'test',
-    })
-  const rowOf = async (person: Address) => {
-    const account = await findAccount(store.db, person)
-    return account && `${account.source} ${account.status}`
-  }
-  return { users, store, privateKeys, addOwn, rowOf }
-}
+const provider = async (t: TestContext, ...sources: FakeSource[]) => usersWith(await openSqliteStore(t), ...sources)
 
 test('who asks first makes the keys, and all who ask meanwhile wait for the same', async (t) => {
   const ldap = new FakeSource()

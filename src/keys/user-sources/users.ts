@@ -10,7 +10,8 @@ import { type Account, findAccount, setAccountSource, type AccountStatus } from 
 import { audit } from '../../store/audit.ts'
 import { type EnrolDeps, type KeyOrder, enrol } from '../enrol.ts'
 import { acceptablePassword, type Passwords } from '../password.ts'
-import { type Proof, SourceDown, type UserSource } from './user-source.ts'
+import { sameEntry } from './same-entry.ts'
+import { type FoundUser, SourceDown, type UserSource } from './user-source.ts'
 
 /** Keys are made for so many at once: half a core-second each. */
 const ENROLLING_MAX = 2
@@ -30,7 +31,7 @@ export type SignIn = Account | 'wrong' | 'busy' | 'unavailable'
 
 interface Vouched {
   readonly source: UserSource
-  readonly address: Address
+  readonly user: FoundUser
 }
 
 export class Users {
@@ -44,7 +45,10 @@ export class Users {
     this.#deps = deps
   }
 
-  /** Whose mail it is that comes for `address`. Rejects with `SourceDown` when it cannot be told now. */
+  /**
+   * Whose mail it is that comes for `address`. Rejects with `SourceDown` when it cannot be told now, with `AddressDisputed`
+   * when an administrator must say first whose it is.
+   */
   async receiving(address: Address): Promise<Account | undefined> {
     const { store, sources, domains } = this.#deps
     const known = await findAccount(store.db, address)
@@ -79,6 +83,19 @@ export class Users {
     for (const source of this.#deps.sources) await this.#asked(source, () => source.find(address))
   }
 
+  /** Whether a source has entries, and does not say which is which: one that gets another's address would get their keys. */
+  async mixesEntriesUp(): Promise<boolean> {
+    const says = this.#deps.sources.map(async (source) => {
+      try {
+        return await source.saysWhichEntry?.()
+      } catch (error) {
+        if (error instanceof SourceDown) return undefined // that it finds single ones is what mail needs
+        throw error
+      }
+    })
+    return (await Promise.all(says)).includes(false)
+  }
+
   close(): void {
     for (const source of this.#deps.sources) source.close()
   }
@@ -91,7 +108,7 @@ export class Users {
         if (proof.kind === 'nobody') continue
         if (proof.kind === 'busy') return 'busy'
         if (proof.kind !== 'right') break
-        const account = await this.#accountOf({ source, address: proof.address })
+        const account = await this.#accountOf({ source, user: proof.user })
         return account.source === source.name && account.status === 'active' ? account : 'wrong'
       }
     return (await passwords.verify(password, undefined)) === 'busy' ? 'busy' : 'wrong'
@@ -100,13 +117,13 @@ export class Users {
   async #whoVouches(address: Address): Promise<Vouched | undefined> {
     for (const source of this.#deps.sources) {
       const found = await this.#asked(source, () => source.find(address))
-      if (found !== undefined) return { source, address: found }
+      if (found !== undefined) return { source, user: found }
     }
     return undefined
   }
 
   /** That a source does not answer is said once, and once that it does again. */
-  async #asked<T extends Proof | Address | undefined>(source: UserSource, ask: () => Promise<T>): Promise<T> {
+  async #asked<T>(source: UserSource, ask: () => Promise<T>): Promise<T> {
     const check = `users-${source.name}`
     try {
       const answer = await ask()
@@ -121,13 +138,14 @@ export class Users {
     }
   }
 
-  async #accountOf({ source, address }: Vouched): Promise<Account> {
+  async #accountOf({ source, user }: Vouched): Promise<Account> {
     const { store, domains } = this.#deps
+    const { address } = user
     if (!domains.includes(domainOf(address))) throw new SourceDown(`${address} is in none of our domains`)
-    const known = await findAccount(store.db, address)
-    if (known === undefined) return await this.#enrolOnce(source, address)
-    const isOurs = known.source === 'table' || known.status === 'removed'
-    if (isOurs || (known.source === source.name && known.status !== 'absent')) return known
+    const stored = (await findAccount(store.db, address)) ?? (await this.#enrolOnce(source, user))
+    if (stored.source === 'table' || stored.status === 'removed') return stored
+    const known = await sameEntry(this.#deps, stored, user, source.name)
+    if (known.source === source.name && known.status !== 'absent') return known
     const status = known.status === 'absent' ? 'active' : known.status
     return await this.#mark(known, { source: source.name, status })
   }
@@ -145,13 +163,13 @@ export class Users {
     })
   }
 
-  #enrolOnce(source: UserSource, address: Address): Promise<Account> {
-    const key = addressKey(address)
+  #enrolOnce(source: UserSource, user: FoundUser): Promise<Account> {
+    const key = addressKey(user.address)
     const running = this.#enrolling.get(key)
     if (running !== undefined) return running
     const enrolling = this.#turns
       .run(
-        () => this.#enrol(source, address),
+        () => this.#enrol(source, user),
         () => new SourceDown('too many new users at once'),
       )
       .finally(() => this.#enrolling.delete(key))
@@ -159,10 +177,10 @@ export class Users {
     return enrolling
   }
 
-  async #enrol(source: UserSource, address: Address): Promise<Account> {
+  async #enrol(source: UserSource, { address, entryId }: FoundUser): Promise<Account> {
     const { clock, newKeys, store } = this.#deps
     const order = { address, ...newKeys, nowMs: clock.nowMs(), actor: `users:${source.name}` }
-    const enrolled = await enrol(this.#deps, { ...order, passwordHash: '', source: source.name })
+    const enrolled = await enrol(this.#deps, { ...order, passwordHash: '', source: source.name, entryId })
     if (enrolled.ok) return enrolled.value.account
     const taken = enrolled.error === 'taken' ? await findAccount(store.db, address) : undefined
     if (taken !== undefined) return taken // another process was faster

@@ -52,6 +52,8 @@ function accounts(open: Open): void {
       source: 'table',
       status: 'active',
       createdMs: START_MS,
+      entryId: null,
+      otherEntryId: null,
     })
     assert.equal(await findAccount(store.db, address('t-azuma@abc.com')), undefined)
   })

@@ -155,6 +155,8 @@ test('opened again, nothing is migrated twice', async (t) => {
 
 /** What the migrations since then have made. */
 const TO_VERSION_4 = [
+  'alter table accounts drop column other_entry_id',
+  'alter table accounts drop column entry_id',
   'alter table schema_version drop column usable_since',
   'drop index private_keys_by_fingerprint',
   'drop index accounts_by_wkd_name',

@@ -15,6 +15,7 @@ import { tlsSender } from './010-tls-sender.ts'
 import { longTlsPolicies } from './011-long-tls-policies.ts'
 import { manyUsers } from './012-many-users.ts'
 import { usableSince } from './013-usable-since.ts'
+import { accountEntries } from './014-account-entries.ts'
 
 export interface Migration {
   /** 1, 2, 3 … without gaps: what the database is at when `up` has run. */
@@ -41,6 +42,7 @@ export const MIGRATIONS: readonly Migration[] = [
   longTlsPolicies,
   manyUsers,
   usableSince,
+  accountEntries,
 ]
 
 /** The version of the schema this program speaks. */

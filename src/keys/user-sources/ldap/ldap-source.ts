@@ -17,8 +17,9 @@ import {
 import type { Clock } from '../../../base/clock.ts'
 import { type Address, addressKey, parseAddress } from '../../../message/address.ts'
 import { AnswerCache } from '../answer-cache.ts'
-import { type Proof, SourceDown, type UserSource } from '../user-source.ts'
+import { type FoundUser, type Proof, SourceDown, type UserSource } from '../user-source.ts'
 import { type LdapConnection, type LdapServer, connectLdap } from './connection.ts'
+import { entryIdIn, valuesOf } from './entry-id.ts'
 import { LdapPool } from './pool.ts'
 
 export interface LdapSettings {
@@ -35,6 +36,8 @@ export interface LdapSettings {
   readonly aliasAttribute: string | null
   /** In front of each address in `aliasAttribute`. */
   readonly aliasPrefix: string
+  /** What an entry keeps for as long as there is one; `null`: it is not asked for. */
+  readonly idAttribute: string | null
   readonly timeoutMs: number
   readonly cacheMs: number
 }
@@ -43,9 +46,8 @@ const ANSWERS_MAX = 50_000
 /** That there is nobody is believed less long: whoever has just been added wants mail. */
 const NOBODY_MAX_MS = 10_000
 
-interface LdapUser {
+interface LdapUser extends FoundUser {
   readonly dn: string
-  readonly address: Address
 }
 
 export class LdapSource implements UserSource {
@@ -70,8 +72,8 @@ export class LdapSource implements UserSource {
     this.#proving = new LdapPool(() => this.#connect())
   }
 
-  async find(address: Address): Promise<Address | undefined> {
-    return (await this.#answers.get(addressKey(address), () => this.#search(address)))?.address
+  find(address: Address): Promise<FoundUser | undefined> {
+    return this.#answers.get(addressKey(address), () => this.#search(address))
   }
 
   /** Asks the directory each time: a password that was changed there counts at once. */
@@ -81,7 +83,14 @@ export class LdapSource implements UserSource {
     // with an empty password a bind succeeds for everybody: it proves nothing (RFC 4513)
     if (password === '') return { kind: 'wrong' }
     const isRight = await this.#ask(this.#proving, (client) => bind(client, user.dn, password))
-    return isRight ? { kind: 'right', address: user.address } : { kind: 'wrong' }
+    return isRight ? { kind: 'right', user } : { kind: 'wrong' }
+  }
+
+  /** Of one of its users, whichever comes first. */
+  async saysWhichEntry(): Promise<boolean> {
+    const { idAttribute } = this.#settings
+    const [entry] = await this.#entries(this.#users, 1)
+    return entry === undefined || (idAttribute !== null && entryIdIn(entry, idAttribute) !== undefined)
   }
 
   close(): void {
@@ -90,22 +99,28 @@ export class LdapSource implements UserSource {
   }
 
   async #search(address: Address): Promise<LdapUser | undefined> {
-    const { baseDn, addressAttribute, aliasAttribute, timeoutMs } = this.#settings
-    const attributes = [addressAttribute, ...(aliasAttribute === null ? [] : [aliasAttribute])]
+    const { addressAttribute, idAttribute } = this.#settings
+    const [entry, another] = await this.#entries(this.#filterFor(address), 2)
+    // whose mail is it? nobody's, until somebody has put it in order
+    if (another !== undefined) throw new SourceDown(`several entries have the address ${address}`)
+    if (entry === undefined) return undefined
+    const entryId = idAttribute === null ? undefined : entryIdIn(entry, idAttribute)
+    return { dn: entry.dn, address: addressIn(entry, addressAttribute, address), entryId }
+  }
+
+  async #entries(filter: Filter, sizeLimit: number): Promise<readonly Entry[]> {
+    const { baseDn, addressAttribute, aliasAttribute, idAttribute, timeoutMs } = this.#settings
     const { searchEntries } = await this.#ask(this.#searching, (client) =>
       client.search(baseDn, {
         scope: 'sub',
         derefAliases: 'never',
-        filter: this.#filterFor(address),
-        attributes,
-        sizeLimit: 2,
+        filter,
+        attributes: [addressAttribute, aliasAttribute, idAttribute].filter((name) => name !== null),
+        sizeLimit,
         timeLimit: Math.ceil(timeoutMs / 1000),
       }),
     )
-    const [entry, another] = searchEntries
-    // whose mail is it? nobody's, until somebody has put it in order
-    if (another !== undefined) throw new SourceDown(`several entries have the address ${address}`)
-    return entry === undefined ? undefined : userIn(entry, addressAttribute, address)
+    return searchEntries
   }
 
   #filterFor(address: Address): Filter {
@@ -167,16 +182,9 @@ async function bind(client: Client, dn: string, password: string): Promise<boole
 }
 
 /** The address that was asked for when it is the user's own, else the first own one. */
-function userIn(entry: Entry, attribute: string, asked: Address): LdapUser {
-  const own = valuesOf(entry, attribute).flatMap((text) => parseAddress(text.trim()) ?? [])
+function addressIn(entry: Entry, attribute: string, asked: Address): Address {
+  const own = valuesOf(entry, attribute).flatMap((value) => parseAddress(value.toString().trim()) ?? [])
   const address = own.find((each) => addressKey(each) === addressKey(asked)) ?? own[0]
   if (address === undefined) throw new SourceDown(`${entry.dn} has no e-mail address in ${attribute}`)
-  return { dn: entry.dn, address }
-}
-
-/** Directories write the names of attributes as they like. */
-function valuesOf(entry: Entry, attribute: string): readonly string[] {
-  const wanted = attribute.toLowerCase()
-  const values = Object.entries(entry).flatMap(([name, value]) => (name.toLowerCase() === wanted ? [value].flat() : []))
-  return values.map((value) => value.toString())
+  return address
 }
