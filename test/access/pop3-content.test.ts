@@ -177,9 +177,10 @@ test('stop: a message on its way and a QUIT are finished, a silent session is cl
 })
 
 test('stop: who does not end is cut off after the grace period', async () => {
-  const { server, port, mailbox } = await startTestPop3({ limits: { stopGraceMs: 100 } })
+  const { server, port, mailbox, events } = await startTestPop3({ limits: { stopGraceMs: 100 } })
   mailbox.add(Buffer.alloc(40 * MEGABYTE, 'QUJDREVGR0g=\r\n\r\n'))
   await send(port, `${LOGIN}RETR 1\r\n`)
-  await sleep(50)
+  await eventually(() => assert.equal(mailbox.readsUnderWay, 1))
   await server.stop()
+  assert.deepEqual(events, ['loggedIn', 'closed stopped'])
 })

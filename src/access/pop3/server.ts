@@ -46,7 +46,8 @@ export class Pop3Server {
   readonly #listener: Server
   /** Of load balancers, and of the clients behind them nothing is known yet. */
   readonly #unannounced = new Set<Socket>()
-  readonly #sessions = new Map<Session, { readonly connection: Connection; readonly done: Promise<void> }>()
+  /** Each with its end. */
+  readonly #sessions = new Map<Session, Promise<void>>()
   /** Open sessions of each peer group. */
   readonly #sessionsOf = new Map<string, number>()
   #tlsContext: SecureContext | undefined
@@ -71,11 +72,11 @@ export class Pop3Server {
     this.#listener.on('error', (error) => this.#deps.events.failed(undefined, error))
   }
 
-  /** Where it listens, with the port that was picked. */
   get connections(): number {
     return this.#sessions.size
   }
 
+  /** Where it listens, with the port that was picked. */
   get address(): { readonly host: string; readonly port: number } {
     const bound = this.#listener.address() as AddressInfo
     return { host: bound.address, port: bound.port }
@@ -100,9 +101,9 @@ export class Pop3Server {
     for (const socket of this.#unannounced) socket.destroy()
     for (const session of this.#sessions.keys()) session.stop()
     const timer = setTimeout(() => {
-      for (const { connection } of this.#sessions.values()) connection.destroy()
+      for (const session of this.#sessions.keys()) session.cutOff()
     }, this.#limits.stopGraceMs)
-    await Promise.all(Array.from(this.#sessions.values(), ({ done }) => done))
+    await Promise.all(this.#sessions.values())
     clearTimeout(timer)
     await closed
   }
@@ -156,7 +157,7 @@ export class Pop3Server {
       this.#limits,
     )
     const done = session.run().finally(() => this.#forget(session, peer))
-    this.#sessions.set(session, { connection, done })
+    this.#sessions.set(session, done)
   }
 
   #forget(session: Session, peer: string): void {

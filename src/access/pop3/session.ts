@@ -32,6 +32,7 @@ export class Session {
   #mistakes = 0
   #commands = 0
   #stopping = false
+  #cutOff = false
 
   constructor(connection: Connection, options: SessionOptions, deps: Pop3Deps, limits: Pop3Limits) {
     this.#connection = connection
@@ -55,7 +56,8 @@ export class Session {
     const { deps, state } = this.#context
     let why: Pop3CloseReason = 'client-gone'
     try {
-      why = await this.#serve()
+      const ended = await this.#serve()
+      why = this.#cutOff && ended === 'client-gone' ? 'stopped' : ended
       await this.#connection.close()
     } catch (error) {
       deps.events.failed(factsOf(state), error)
@@ -69,6 +71,12 @@ export class Session {
   stop(): void {
     this.#stopping = true
     this.#connection.hurry(this.#context.limits.stopIdleMs)
+  }
+
+  /** It has tarried. */
+  cutOff(): void {
+    this.#cutOff = true
+    this.#connection.destroy()
   }
 
   async #serve(): Promise<Pop3CloseReason> {
