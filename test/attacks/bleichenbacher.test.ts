@@ -7,17 +7,14 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { NULL, contextTagged, octetString, oid, sequence } from '../../src/protection/smime/asn1/der-writer.ts'
-import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { CONTENT_TYPE } from '../../src/protection/smime/cms/content-info.ts'
 import { openEnvelope } from '../../src/protection/smime/cms/open-envelope.ts'
 import { SECRET, bob, cmsEntity, mailFrom, receivedByBob } from '../support/attack.ts'
+import { startAttackedReader } from '../support/attacked-reader.ts'
 import { type ForgedEnvelope, cbcEncrypt, forgeEnvelope, gcmEncrypt } from '../support/forge-cms.ts'
-import { fetchAll } from '../support/pop3-client.ts'
-import { type Provider, makeProvider } from '../support/provider.ts'
 import { rawEncrypt } from '../support/raw-rsa.ts'
-import { sendUnauthenticated } from '../support/smtp-client.ts'
 import { MALLORY } from '../support/tampering.ts'
 
 const BYTES = 256
@@ -205,38 +202,20 @@ function timesOf(classes: readonly [why: string, cms: Buffer][]): string[] {
   })
 }
 
-describe('through a server', () => {
-  const READER = 'u-suzuki@abc.com'
-  let provider: Provider
-  let password = ''
-  let reader: typeof bob.certificate
-
-  before(async () => {
-    provider = await makeProvider({ domains: ['abc.com'] })
-    const [user] = await provider.cli(['user', 'add', READER])
-    password = String(user?.['password'])
-    const [key] = await provider.cli(['key', 'export', READER])
-    const parsed = parseCertificate(Buffer.from(String(key?.['pem']).replaceAll(/-----.*-----|\s/g, ''), 'base64'))
-    assert(parsed.ok)
-    reader = parsed.value
-    await provider.start()
-  })
-  after(() => provider[Symbol.asyncDispose]())
-
-  test('every wrong block has the same answer, and nothing reaches the reader', async () => {
-    assert.equal(reader.algorithm, 'rsa-2048')
-    const send = (block: Buffer): Promise<string> => {
-      const cms = inCbc({ encryptedKey: rawEncrypt(reader.publicKey, block) }, { certificate: reader })
-      const message = mailFrom(MALLORY, cmsEntity('enveloped-data', cms))
-      return sendUnauthenticated(provider.ports.mx, MALLORY, { to: [READER], message })
-    }
-    const replies = []
-    for (const [, block] of PKCS1_BLOCKS) replies.push(await send(block))
-    assert.deepEqual(
-      [...new Set(replies)],
-      ['550 5.7.7 Message integrity failure: the message was changed after it was protected'],
-    )
-    assert.match(await send(pkcs1(KEY)), /^250 /)
-    assert.equal((await fetchAll(provider.ports.pop3s, READER, password)).length, 1)
-  })
+test('through a server every wrong block has the same answer, and nothing reaches the reader', async () => {
+  await using reader = await startAttackedReader()
+  const { certificate } = reader
+  assert.equal(certificate.algorithm, 'rsa-2048')
+  const send = (block: Buffer): Promise<string> => {
+    const cms = inCbc({ encryptedKey: rawEncrypt(certificate.publicKey, block) }, { certificate })
+    return reader.send(mailFrom(MALLORY, cmsEntity('enveloped-data', cms)))
+  }
+  const replies = []
+  for (const [, block] of PKCS1_BLOCKS) replies.push(await send(block))
+  assert.deepEqual(
+    [...new Set(replies)],
+    ['550 5.7.7 Message integrity failure: the message was changed after it was protected'],
+  )
+  assert.match(await send(pkcs1(KEY)), /^250 /)
+  assert.equal((await reader.fetched()).length, 1)
 })

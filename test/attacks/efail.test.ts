@@ -20,6 +20,7 @@ import {
   receivedByBob,
   shown,
 } from '../support/attack.ts'
+import { type AttackedReader, startAttackedReader } from '../support/attacked-reader.ts'
 import {
   TAG_BYTES,
   cbcAlgorithm,
@@ -31,10 +32,6 @@ import {
 import { octetString } from '../../src/protection/smime/asn1/der-writer.ts'
 import { CONTENT_TYPE } from '../../src/protection/smime/cms/content-info.ts'
 import { smimeIdentity } from '../support/smime-identity.ts'
-import { fetchAll } from '../support/pop3-client.ts'
-import { type Provider, makeProvider } from '../support/provider.ts'
-import { sendUnauthenticated } from '../support/smtp-client.ts'
-import { parseCertificate } from '../../src/protection/smime/x509/certificate.ts'
 import { ALICE, MALLORY } from '../support/tampering.ts'
 
 const BLOCK = 16
@@ -242,42 +239,25 @@ test('random octets under a signature: one that holds proves them, one that nobo
 })
 
 describe('through a server', () => {
-  const READER = 'u-suzuki@abc.com'
-  let provider: Provider
-  let password = ''
-  let reader: typeof bob.certificate
-
-  before(async () => {
-    provider = await makeProvider({ domains: ['abc.com'] })
-    const [user] = await provider.cli(['user', 'add', READER])
-    password = String(user?.['password'])
-    const [key] = await provider.cli(['key', 'export', READER])
-    const parsed = parseCertificate(Buffer.from(String(key?.['pem']).replaceAll(/-----.*-----|\s/g, ''), 'base64'))
-    assert(parsed.ok)
-    reader = parsed.value
-    await provider.start()
-  })
-  after(() => provider[Symbol.asyncDispose]())
-
-  const send = (message: Buffer): Promise<string> =>
-    sendUnauthenticated(provider.ports.mx, MALLORY, { to: [READER], message })
-  const fetched = (): Promise<Buffer[]> => fetchAll(provider.ports.pop3s, READER, password, { remove: true })
+  let reader: AttackedReader
+  before(async () => (reader = await startAttackedReader()))
+  after(() => reader[Symbol.asyncDispose]())
 
   test('gadgets are refused in the session, and the mailbox stays empty', async () => {
     for (const [round, [, plaintext, chosen]] of GADGETS.entries()) {
       const mail = captured(round, plaintext)
-      const cms = forgeEnvelope({ to: { certificate: reader }, ...sealedAgain(mail, chosen) })
-      assert.match(await send(sealedMail(cms)), /^550 5\.7\.7 /)
+      const cms = forgeEnvelope({ to: reader, ...sealedAgain(mail, chosen) })
+      assert.match(await reader.send(sealedMail(cms)), /^550 5\.7\.7 /)
     }
-    assert.deepEqual(await fetched(), [])
+    assert.deepEqual(await reader.fetched(), [])
   })
 
   test('a ciphertext between two halves of a tag reaches the reader as it came', async () => {
     const mail = captured(7, HTML)
-    const sealed = cmsEntity('enveloped-data', forgeEnvelope({ to: { certificate: reader }, ...sealedAgain(mail, []) }))
-    assert.match(await send(mailFrom(MALLORY, sealed)), /^250 /)
-    assert.match(await send(mailFrom(MALLORY, multipart('mixed', [OPEN_TAG, sealed, CLOSE_TAG]))), /^250 /)
-    const [alone, between, ...more] = (await fetched()).map((each) => each.toString('latin1'))
+    const sealed = cmsEntity('enveloped-data', forgeEnvelope({ to: reader, ...sealedAgain(mail, []) }))
+    assert.match(await reader.send(mailFrom(MALLORY, sealed)), /^250 /)
+    assert.match(await reader.send(mailFrom(MALLORY, multipart('mixed', [OPEN_TAG, sealed, CLOSE_TAG]))), /^250 /)
+    const [alone, between, ...more] = (await reader.fetched()).map((each) => each.toString('latin1'))
     assert(alone?.includes(SECRET), 'the mail alone opens')
     assert(between?.includes(sealed.slice(-200)) && !between.includes(SECRET))
     assert.deepEqual(more, [])
