@@ -59,6 +59,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
   /** While a message's data comes in. */
   #phase: DataPhase | undefined
   #pace: Pace | undefined
+  #endPaceWatch = nothing
   /** When the client had its turn last to say a command; on the clock that never jumps. */
   #turnMs = performance.now()
   #tls: TlsFacts | undefined
@@ -255,7 +256,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
     const phase = new DataPhase(agent.inbox, this.facts(), envelope, events, hold)
     this.#phase = phase
     this.#pace = new Pace(this._socket.bytesRead)
-    this.#watchPace(phase, this.#pace)
+    this.#watchPace(this.#pace)
     stream.receiveData(this.#dataHandler(phase), this.limits)
     this.answer(reply(354, '', 'End data with <CR><LF>.<CR><LF>'))
     done()
@@ -278,6 +279,7 @@ export class SmtpConnection extends SMTPConnection implements Session {
         this.#watchDiscard(refusal, this._socket.bytesRead)
       },
       onEnd: (next) => {
+        this.#endPaceWatch()
         this._handlerPending = true
         this.#phase = undefined
         void this.#finish(phase, next)
@@ -312,12 +314,10 @@ export class SmtpConnection extends SMTPConnection implements Session {
   }
 
   /** One byte a second is no way to keep a session, and a message's memory, for hours. */
-  #watchPace(phase: DataPhase, pace: Pace): void {
+  #watchPace(pace: Pace): void {
     const { paceMs, dataMinBytesPerSecond } = this.limits
-    this.#timers.after(paceMs, () => {
-      if (this.#phase !== phase) return
-      if (!pace.tooSlow(this._socket.bytesRead, (dataMinBytesPerSecond * paceMs) / 1_000))
-        return this.#watchPace(phase, pace)
+    this.#endPaceWatch = this.#timers.after(paceMs, () => {
+      if (!pace.tooSlow(this._socket.bytesRead, (dataMinBytesPerSecond * paceMs) / 1_000)) return this.#watchPace(pace)
       this.answerAndClose(reply(421, '4.4.2', 'Too slow, try again later'))
     })
   }

@@ -2,12 +2,17 @@
 export class Timers {
   readonly #waiting = new Set<NodeJS.Timeout>()
 
-  after(ms: number, work: () => void): void {
+  /** Returns what calls it off. */
+  after(ms: number, work: () => void): () => void {
     const timer = setTimeout(() => {
       this.#waiting.delete(timer)
       work()
     }, ms)
     this.#waiting.add(timer)
+    return () => {
+      clearTimeout(timer)
+      this.#waiting.delete(timer)
+    }
   }
 
   clear(): void {

@@ -97,6 +97,18 @@ test('nor is one whose message is read slowly', () => {
   })
 })
 
+test('messages that have ended leave no timers behind in their session', () =>
+  withServer({}, async (server) => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length
+    const { socket, said } = await open(server.listeners.mx.port)
+    const before = timers()
+    const message = 'MAIL FROM:<a@abc.example>\r\nRCPT TO:<t-azuma@biglobe.example>\r\nDATA\r\na: b\r\n\r\nc\r\n.\r\n'
+    socket.write(`EHLO a.example\r\n${message.repeat(50)}`)
+    await eventually(() => assert.equal(said().match(/^250 2\.0\.0 Queued/gm)?.length, 50))
+    assert(timers() < before + 10, `${timers() - before} more timers`)
+    socket.destroy()
+  }))
+
 test('stop: idle sessions end at once, a message under way is answered first, nobody new comes in', () =>
   withServer({}, async (server) => {
     const { port } = server.listeners.mx
