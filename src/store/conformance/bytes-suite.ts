@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import { BytesDamaged, BytesMissing, FRAME_BYTES, HEADER_BYTES, SEALED_FRAME_BYTES } from '../bytes/sealing.ts'
 import { INLINE_MAX_BYTES, type FinishedBytes } from '../bytes/bytes-writer.ts'
 import { enqueue, removeItems } from '../queue.ts'
 import type { BytesId } from '../schema.ts'
 import { queueItem, type Open, type Opened } from './fixture.ts'
+import { eventually } from '../../../test/support/eventually.ts'
 
 const SIZES = [0, 1, 5_000, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 2 * FRAME_BYTES, 9 * FRAME_BYTES + 7]
 
@@ -128,8 +128,7 @@ function reading(open: Open): void {
     )
     assert.equal((await store.bytes.read(id)).length, 2 * FRAME_BYTES)
     await store.commit((tx) => removeItems(tx, ids))
-    for (let turn = 0; turn < 100 && (await opened.large.names()).length > 0; turn++) await setTimeout(5)
-    assert.equal((await opened.large.names()).includes(nameOf(finished)), false)
+    await eventually(async () => assert.equal((await opened.large.names()).includes(nameOf(finished)), false))
     await assert.rejects(store.bytes.read(id), BytesMissing)
   })
 }
