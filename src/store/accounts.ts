@@ -5,6 +5,7 @@
 import { type Selectable, sql } from 'kysely'
 import { type Address, type Domain, addressKey, domainOf, localPart } from '../message/address.ts'
 import { wkdHash } from '../protocol/wkd.ts'
+import { setAccountEntry } from './account-entries.ts'
 import { noteChange } from './changes.ts'
 import { type Param, prepared } from './prepared.ts'
 import type { AccountsTable, Db, Tx } from './schema.ts'
@@ -35,13 +36,20 @@ export async function findAccount(db: Db, address: Address): Promise<Account | u
   return row && toAccount(row)
 }
 
+/** Names its columns: a prepared statement that takes all of them fails when a newer program adds one (decision 0071). */
+const accountRows = (db: Db) =>
+  db
+    .selectFrom('accounts')
+    .leftJoin('account_entries', 'account_entries.account_id', 'accounts.id')
+    .select(['accounts.id', 'address', 'password_hash', 'source', 'status', 'created_ms', 'entry_id', 'other_entry_id'])
+
 const selectAccount = prepared((db, param: Param<{ readonly key: string }>) =>
-  db.selectFrom('accounts').selectAll().where('address_key', '=', param('key')),
+  accountRows(db).where('address_key', '=', param('key')),
 )
 
 /** By the hash of its local part in the Web Key Directory, whatever the status. */
 export async function findAccountByWkd(db: Db, domain: Domain, hash: string): Promise<Account | undefined> {
-  const row = await db.selectFrom('accounts').selectAll().where('wkd_name', '=', `${hash}@${domain}`).executeTakeFirst()
+  const row = await accountRows(db).where('wkd_name', '=', `${hash}@${domain}`).executeTakeFirst()
   return row && toAccount(row)
 }
 
@@ -85,25 +93,26 @@ export async function addAccount(
       source: account.source ?? 'table',
       created_ms: account.nowMs,
       wkd_name: wkdName(account.address),
-      entry_id: account.entryId ?? null,
     })
     .onConflict((conflict) => conflict.column('address_key').doNothing())
     .returningAll()
     .executeTakeFirst()
   if (row === undefined) return 'taken'
+  const { entryId = null } = account
+  if (entryId !== null) await setAccountEntry(tx, row.id, { entryId, otherEntryId: null })
   await noteChange(tx, 'accounts')
-  return toAccount(row)
+  return toAccount({ ...row, entry_id: entryId, other_entry_id: null })
 }
 
 /** In the order of their creation; removed ones included. */
 export async function listAccounts(db: Db): Promise<readonly Account[]> {
-  const rows = await db.selectFrom('accounts').selectAll().orderBy('id').execute()
+  const rows = await accountRows(db).orderBy('accounts.id').execute()
   return rows.map(toAccount)
 }
 
 /** The next `limit` after the one with this id, in the order of their creation; removed ones included. */
 export async function accountsAfter(db: Db, id: number, limit: number): Promise<readonly Account[]> {
-  const rows = await db.selectFrom('accounts').selectAll().where('id', '>', id).orderBy('id').limit(limit).execute()
+  const rows = await accountRows(db).where('accounts.id', '>', id).orderBy('accounts.id').limit(limit).execute()
   return rows.map(toAccount)
 }
 
@@ -126,19 +135,10 @@ export async function setPasswordHash(tx: Tx, address: Address, passwordHash: st
   return change(tx, address, { password_hash: passwordHash })
 }
 
-/** True when such an account exists and is not removed. */
-export async function setAccountEntry(
-  tx: Tx,
-  address: Address,
-  { entryId, otherEntryId }: Pick<Account, 'entryId' | 'otherEntryId'>,
-): Promise<boolean> {
-  return change(tx, address, { entry_id: entryId, other_entry_id: otherEntryId })
-}
-
 async function change(
   tx: Tx,
   address: Address,
-  columns: Partial<Pick<AccountsTable, 'status' | 'password_hash' | 'source' | 'entry_id' | 'other_entry_id'>>,
+  columns: Partial<Pick<AccountsTable, 'status' | 'password_hash' | 'source'>>,
 ): Promise<boolean> {
   const changed = await tx
     .updateTable('accounts')
@@ -152,7 +152,12 @@ async function change(
   return true
 }
 
-function toAccount(row: Selectable<AccountsTable>): Account {
+type AccountRow = Omit<Selectable<AccountsTable>, 'address_key' | 'wkd_name'> & {
+  readonly entry_id: string | null
+  readonly other_entry_id: string | null
+}
+
+function toAccount(row: AccountRow): Account {
   return {
     id: row.id,
     address: row.address,

@@ -18,6 +18,7 @@ import type { Db, Schema, Tx } from './schema.ts'
 const TABLES = [
   'data_keys',
   'accounts',
+  'account_entries',
   'bytes',
   'queue',
   'mailbox',

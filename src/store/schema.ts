@@ -23,6 +23,7 @@ export interface Schema {
   bytes: BytesTable
   pieces: PiecesTable
   accounts: AccountsTable
+  account_entries: AccountEntriesTable
   queue: QueueTable
   mailbox: MailboxTable
   quarantine: QuarantineTable
@@ -89,8 +90,13 @@ export interface AccountsTable {
   created_ms: number
   /** In the Web Key Directory: hash of the local part, `@`, domain. Null: to be filled in. */
   wkd_name: string | null
-  /** Which entry of its source it is. Null: the source has not said so yet, or never does. */
-  entry_id: string | null
+}
+
+/** Of accounts whose source has said which entry they are. */
+export interface AccountEntriesTable {
+  id: Generated<number>
+  account_id: number
+  entry_id: string
   /** The entry that the source has under the address now, where that is another one. */
   other_entry_id: string | null
 }

@@ -19,7 +19,7 @@ import {
   queueItem,
   START_MS,
 } from '../../src/store/conformance/fixture.ts'
-import { disputedAddresses } from '../../src/store/disputed-accounts.ts'
+import { disputedAddresses } from '../../src/store/account-entries.ts'
 import { keepHouse } from '../../src/store/housekeeping.ts'
 import { addToMailbox, listMailbox } from '../../src/store/mailboxes.ts'
 import { addToQuarantine } from '../../src/store/quarantine.ts'

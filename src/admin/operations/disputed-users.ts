@@ -1,8 +1,8 @@
 /** Whose an address is that the directory has for another entry now: still the same user's, or somebody else's. */
 import { type Address, domainOf, sameAddress } from '../../message/address.ts'
-import { type Account, findAccount, setAccountEntry } from '../../store/accounts.ts'
+import { forgetEntries, freeAddress, setAccountEntry } from '../../store/account-entries.ts'
+import { type Account, findAccount } from '../../store/accounts.ts'
 import { audit } from '../../store/audit.ts'
-import { forgetEntries, freeAddress } from '../../store/disputed-accounts.ts'
 import { holdItems, listQueue } from '../../store/queue.ts'
 import type { Tx } from '../../store/schema.ts'
 import { type Desk, OperationRefused, needAddress } from '../desk.ts'
@@ -14,9 +14,9 @@ const ACCOUNTS_AT_ONCE = 500
 export async function confirmUser(desk: Desk, input: { address: string }): Promise<Address> {
   const address = needAddress(input.address)
   return await desk.store.commit(async (tx) => {
-    const { otherEntryId } = await needDisputed(tx, address)
-    await setAccountEntry(tx, address, { entryId: otherEntryId, otherEntryId: null })
-    await note(desk, tx, 'user confirm', address, `entry ${otherEntryId}`)
+    const { id, otherEntryId: entryId } = await needDisputed(tx, address)
+    await setAccountEntry(tx, id, { entryId, otherEntryId: null })
+    await note(desk, tx, 'user confirm', address, `entry ${entryId}`)
     return address
   })
 }
@@ -24,10 +24,7 @@ export async function confirmUser(desk: Desk, input: { address: string }): Promi
 /** All users are the same by other entries, as when the directory was made anew: each takes the one that is found next. */
 export async function confirmAllUsers(desk: Desk): Promise<void> {
   await desk.store.commit((tx) => note(desk, tx, 'user confirm', '*', 'all entries forgotten'))
-  for (let last: number | undefined = 0; last !== undefined;) {
-    const after: number = last
-    last = await desk.store.commit((tx) => forgetEntries(tx, after, ACCOUNTS_AT_ONCE))
-  }
+  while ((await desk.store.commit((tx) => forgetEntries(tx, ACCOUNTS_AT_ONCE))) === ACCOUNTS_AT_ONCE);
 }
 
 /**
@@ -60,12 +57,13 @@ export async function reassignAddress(
   })
 }
 
-async function needDisputed(tx: Tx, address: Address): Promise<Account> {
+async function needDisputed(tx: Tx, address: Address): Promise<Account & { readonly otherEntryId: string }> {
   const account = await findAccount(tx, address)
   if (account === undefined) throw new OperationRefused(`There is no user ${address}`)
-  if (account.otherEntryId === null)
+  const { otherEntryId } = account
+  if (otherEntryId === null)
     throw new OperationRefused(`The directory has nobody else under ${address}, as far as it was asked`)
-  return account
+  return { ...account, otherEntryId }
 }
 
 function note(desk: Desk, tx: Tx, operation: string, subject: string, detail: string): Promise<void> {

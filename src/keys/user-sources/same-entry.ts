@@ -4,7 +4,8 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import * as events from '../../base/events.ts'
-import { type Account, findAccount, setAccountEntry } from '../../store/accounts.ts'
+import { setAccountEntry } from '../../store/account-entries.ts'
+import { type Account, findAccount } from '../../store/accounts.ts'
 import { audit } from '../../store/audit.ts'
 import type { Store } from '../../store/database.ts'
 import { type FoundUser, SourceDown } from './user-source.ts'
@@ -47,8 +48,8 @@ async function keep(
     const before = await findAccount(tx, address)
     if (before?.id !== known.id) throw new SourceDown(`${address} has just been given to somebody else`)
     const next = entriesAfter(before, entryId)
-    if (next === before) return { before, next } // somebody was faster
-    await setAccountEntry(tx, address, next)
+    if (next === before || next.entryId === null) return { before, next } // somebody was faster
+    await setAccountEntry(tx, before.id, { ...next, entryId: next.entryId })
     const change = changeOf(before, next)
     if (change !== undefined) {
       const detail = `entry ${next.entryId}${next.otherEntryId === null ? '' : `, now ${next.otherEntryId}`}`

@@ -9,13 +9,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { describeOnPostgres } from '../../../test/support/postgres-store.ts'
 import type { PostgresServer } from '../../../test/support/postgres.ts'
-import { addAccount, listAccounts } from '../accounts.ts'
+import { addAccount, findAccount, listAccounts } from '../accounts.ts'
 import { FRAME_BYTES } from '../bytes/sealing.ts'
 import { address, type Opened, putBytes, queueItem } from '../conformance/fixture.ts'
 import { migrateStore, type Store } from '../database.ts'
 import { SCHEMA_VERSION } from '../migrations/list.ts'
 import { endLeases, leaseBatches } from '../leases.ts'
-import { enqueue, listQueue, releaseItems } from '../queue.ts'
+import { enqueue, listQueue, nextDueMs, releaseItems } from '../queue.ts'
 import { addTrace, traceOf } from '../trace.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 
@@ -32,12 +32,37 @@ describeOnPostgres('PostgreSQL', ({ server, open }) => {
       [0, SCHEMA_VERSION, SCHEMA_VERSION],
     )
   })
+  newColumns(open, server)
   leases(open)
   newsAndClock(open)
   again(open)
   values(open)
   loss(open, server)
 })
+
+/** Decision 0071: what a newer program adds is nothing to the one that runs. */
+function newColumns(open: OpenStore, server: () => PostgresServer): void {
+  test('a table that gets a column while statements on it are prepared', async (t) => {
+    const opened = await open(t)
+    const url = await server().newDatabase()
+    const store = await opened.again({ url, migrate: true })
+    t.after(() => store.close())
+    const ann = address('ann@abc.com')
+    const use = () =>
+      store.commit(async (tx) => {
+        const bytesId = await putBytes(store, tx)
+        const ids = await enqueue(tx, [queueItem(bytesId, ann)])
+        await addTrace(tx, { atMs: 1, messageId: '<1@x>', event: 'x', detail: '' })
+        await addAccount(tx, { address: ann, passwordHash: 'x', nowMs: 1 })
+        return [await findAccount(tx, ann), await findAccount(store.db, ann), await nextDueMs(store.db), ids].length
+      })
+    await use()
+    for (const table of ['accounts', 'queue', 'bytes', 'trace', 'mailbox'])
+      await server().query(url, `ALTER TABLE ${table} ADD COLUMN new_column text`)
+    assert.equal(await use(), 4)
+    assert.equal((await findAccount(store.db, ann))?.address, ann)
+  })
+}
 
 type OpenStore = (t: TestContext) => Promise<Opened>
 

@@ -155,8 +155,7 @@ test('opened again, nothing is migrated twice', async (t) => {
 
 /** What the migrations since then have made. */
 const TO_VERSION_4 = [
-  'alter table accounts drop column other_entry_id',
-  'alter table accounts drop column entry_id',
+  'drop table account_entries',
   'alter table schema_version drop column usable_since',
   'drop index private_keys_by_fingerprint',
   'drop index accounts_by_wkd_name',
