@@ -15,6 +15,7 @@ import { type Provider, makeProvider } from '../support/provider.ts'
 import { type Ready, readyAt } from '../support/readiness.ts'
 import { type ScriptedDns, startScriptedDns } from '../support/scripted-dns.ts'
 import { submit } from '../support/smtp-client.ts'
+import { eventually } from '../support/eventually.ts'
 
 const run = promisify(execFile)
 const ANN = 'ann@abc.com'
@@ -98,9 +99,7 @@ describe('a server that is watched', { timeout: 180_000 }, () => {
 
   /** Each of both so often in the log, whose lines may come after the answer that they tell of. */
   async function mustHaveSaid(check: string, times: number): Promise<void> {
-    const counts = (): number[] => [said('check-failed', check), said('check-passed', check)]
-    for (let tries = 0; tries < 50 && counts().some((count) => count < times); tries++) await wait(100)
-    assert.deepEqual(counts(), [times, times])
+    await eventually(() => assert.deepEqual([said('check-failed', check), said('check-passed', check)], [times, times]))
   }
 
   test('all is well: alive, ready, and its numbers tell what happened', async () => {

@@ -274,7 +274,6 @@ function dataKeys(open: Open): void {
 }
 
 /** Waits until the due key has been replaced by the one with this id. */
-async function renewed({ store }: Opened, id: number): Promise<void> {
-  for (let turn = 0; turn < 100 && store.dataKeys.current().id !== id; turn++) await store.commit(async () => undefined)
-  assert.equal(store.dataKeys.current().id, id)
+function renewed({ store }: Opened, id: number): Promise<void> {
+  return eventually(() => assert.equal(store.dataKeys.current().id, id))
 }
