@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { latin1 } from '../../src/base/bytes.ts'
 import { readCertificate } from '../../src/protection/jobs.ts'
 import type { OwnKey } from '../../src/protection/standard.ts'
+import { eventually } from '../support/eventually.ts'
 import { fetchAll } from '../support/pop3-client.ts'
 import { testTls } from '../support/pop3-server.ts'
 import { protectedMail } from '../support/protected-mail.ts'
@@ -99,7 +100,7 @@ describe('an address that a directory gives to another entry', needsSlapd(), () 
       message: `From: ${AZUMA}\r\nTo: ${SUZUKI}\r\n\r\nHello\r\n`,
     }
     assert.match((await submit({ port: provider.ports.submission, ...own })).reply, /^454/)
-    assert.equal(said('user-disputed', AZUMA), 1)
+    await eventually(() => assert.equal(said('user-disputed', AZUMA), 1))
     assert.deepEqual(await listed(AZUMA), ['active disputed'])
     assert.match(await finding('users and their entries'), /"level":"broken".*user reassign t-azuma@/)
 
@@ -137,7 +138,7 @@ describe('an address that a directory gives to another entry', needsSlapd(), () 
     slapd.setMail('tanaka2', `away2@${DOMAIN}`)
     slapd.setMail('tanaka', TANAKA)
     assert.match(await mx(TANAKA), /^250/)
-    assert.equal(said('user-settled', TANAKA), 1)
+    await eventually(() => assert.equal(said('user-settled', TANAKA), 1))
 
     slapd.remove('tanaka')
     slapd.setMail('tanaka2', TANAKA)
@@ -196,8 +197,10 @@ describe('an address that a directory gives to another entry', needsSlapd(), () 
       guid: Buffer.from('f6e27a59a6162710f498d28b5365dc15', 'hex'),
     })
     assert.match(await mx(SUZUKI), /^450 4\.2\.1/)
-    const disputed = provider.log.findLast(({ event }) => event === 'user-disputed')
-    assert.equal(disputed?.['entry'], 'f6e27a59a6162710f498d28b5365dc14')
-    assert.equal(disputed?.['otherEntry'], 'f6e27a59a6162710f498d28b5365dc15')
+    await eventually(() => {
+      const disputed = provider.log.findLast(({ event }) => event === 'user-disputed')
+      assert.equal(disputed?.['entry'], 'f6e27a59a6162710f498d28b5365dc14')
+      assert.equal(disputed?.['otherEntry'], 'f6e27a59a6162710f498d28b5365dc15')
+    })
   })
 })
