@@ -17,6 +17,7 @@ import { protectedMail } from '../support/protected-mail.ts'
 import { type Provider, makeProvider } from '../support/provider.ts'
 import { type SmimeIdentity, smimeIdentity } from '../support/smime-identity.ts'
 import { sendMail, sendUnauthenticated, submit, talkSmtp } from '../support/smtp-client.ts'
+import { eventually } from '../support/eventually.ts'
 
 const AZUMA = 't-azuma@biglobe.example'
 const SUZUKI = 'u-suzuki@abc.example'
@@ -92,7 +93,7 @@ for (const [layering, cipher, why] of tampered)
     const reply = await sendUnauthenticated(provider.ports.mx, MALLORY, { to: [SUZUKI], message: mail })
     assert.match(reply, /^550 5\.7\.7 /)
     assert.deepEqual(filesOf(provider), before)
-    assert.equal(provider.log.filter((each) => each.event === 'stored').length, 1)
+    await eventually(() => assert.equal(provider.log.filter((each) => each.event === 'stored').length, 1))
   })
 
 test('the same mail unchanged is delivered', async () => {

@@ -21,6 +21,7 @@ import {
   makeWorld,
 } from '../support/clients/three-providers.ts'
 import { type WireTap, startWireTap } from '../support/wire-tap.ts'
+import { eventually } from '../support/eventually.ts'
 
 let world: World
 /** Stands between the terminals and the submission port of t-azuma's provider, and keeps what they say. */
@@ -85,7 +86,7 @@ for (const sender of SENDERS)
     const from = { ...world.terminal(AZUMA), password: 'wrong' }
     await assert.rejects(sender.send(from, UTF_8, SUZUKI, 'starttls'))
     const { log } = world.provider(AZUMA)
-    assert(log.some((event) => event.event === 'login-failed'))
+    await eventually(() => assert(log.some((event) => event.event === 'login-failed')))
   })
 
 const [swaks, , msmtp, sNail, mutt] = SENDERS as readonly [Sender, Sender, Sender, Sender, Sender]
