@@ -19,13 +19,10 @@ export interface Logger {
 }
 
 /**
- * A logger on standard output; `stream` is for tests. What is logged in one turn of the event loop is written together at
- * its end, and before the process exits. An Error under the key `error` is written with its stack.
+ * A logger on standard output; `stream` is for tests. What is logged within TOGETHER_MS is written together, and before the
+ * process exits. An Error under the key `error` is written with its stack.
  */
-export function createLogger(
-  level: LogLevel,
-  stream: DestinationStream = oncePerTurn(pino.destination(STDOUT)),
-): Logger {
+export function createLogger(level: LogLevel, stream: DestinationStream = together(pino.destination(STDOUT))): Logger {
   const options = {
     level,
     base: null, // neither process id nor host name: the supervisor that collects the log knows them
@@ -36,8 +33,8 @@ export function createLogger(
   return pino(options, stream)
 }
 
-/** Few writes for many lines: each is a call of the kernel, and wakes whoever collects the log. */
-export function oncePerTurn(stream: DestinationStream): DestinationStream {
+/** Few writes for many lines: each is a job of a thread beside the event loop, and wakes whoever collects the log. */
+export function together(stream: DestinationStream): DestinationStream {
   let waiting = ''
   const flush = (): void => {
     if (waiting === '') return
@@ -48,7 +45,7 @@ export function oncePerTurn(stream: DestinationStream): DestinationStream {
   process.on('exit', flush)
   return {
     write(line) {
-      if (waiting === '') setImmediate(flush)
+      if (waiting === '') setTimeout(flush, TOGETHER_MS)
       waiting += line
       if (waiting.length >= WAITING_MAX_CHARACTERS) flush()
     },
@@ -56,5 +53,7 @@ export function oncePerTurn(stream: DestinationStream): DestinationStream {
 }
 
 const STDOUT = 1
+/** A process that is killed loses the lines of so long. */
+const TOGETHER_MS = 10
 /** Less than a pipe takes at once. */
 const WAITING_MAX_CHARACTERS = 2 ** 14
