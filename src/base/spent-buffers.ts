@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /** So many bytes may have passed before spent buffers are looked for; by then some four times as much lies in them. */
-const COLLECT_EVERY_BYTES = 2 * 2 ** 20
+const COLLECT_EVERY_BYTES = 2 ** 20
 
 let passedBytes = 0
 let collect: ((options: { readonly type: 'minor' }) => void) | undefined
