@@ -85,8 +85,7 @@ for (const sender of SENDERS)
   test(`${sender.name} with a wrong password sends nothing`, withCurl(sender), async () => {
     const from = { ...world.terminal(AZUMA), password: 'wrong' }
     await assert.rejects(sender.send(from, UTF_8, SUZUKI, 'starttls'))
-    const { log } = world.provider(AZUMA)
-    await eventually(() => assert(log.some((event) => event.event === 'login-failed')))
+    await eventually(() => assert(world.provider(AZUMA).log.some((event) => event.event === 'login-failed')))
   })
 
 const [swaks, , msmtp, sNail, mutt] = SENDERS as readonly [Sender, Sender, Sender, Sender, Sender]

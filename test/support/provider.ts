@@ -3,7 +3,6 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { parse, stringify } from 'yaml'
@@ -128,12 +127,14 @@ class ProviderProcess implements Provider {
   readonly dir: string
   readonly configFile: string
   readonly ports: Readonly<Record<ListenerName, number>>
-  readonly log: Event[] = []
   process: ChildProcess | undefined
   program = SEALPOST
   readonly #env: Record<string, string>
   readonly #place: Place
   readonly #watchers = new Set<(event: Event) => void>()
+  readonly #log: Event[] = []
+  /** Read when somebody looks: a load's clients shall not spend their time on what nobody asks for. */
+  #unread: string[] = []
   #stderr = ''
   /** Its process is dead, and all that it said is read. */
   #ended = Promise.resolve()
@@ -175,6 +176,8 @@ class ProviderProcess implements Provider {
 
   async start(env: Record<string, string> = {}, args: readonly string[] = []): Promise<number> {
     const beganMs = performance.now()
+    this.#read()
+    this.#unread = [] // the line that a killed one has not ended
     const [program, ...before] = [...this.#place.within, this.program]
     const child = spawn(program, [...before, 'serve', '--config', this.configFile, ...args], {
       env: { ...process.env, ...this.#env, ...env },
@@ -183,13 +186,18 @@ class ProviderProcess implements Provider {
     this.process = child
     this.#ended = new Promise((resolve) => child.once('close', () => resolve()))
     child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
-    createInterface({ input: child.stdout }).on('line', (line) => this.#said(line))
+    child.stdout.setEncoding('utf8').on('data', (text: string) => this.#said(text))
     const died = new Promise<never>((_resolve, reject) =>
       child.once('close', (code) => reject(new Error(`serve ended with ${code}: ${this.#stderr}`))),
     )
     died.catch(() => undefined)
     await Promise.race([this.event('ready', () => true, READY_MAX_MS, this.log.length), died])
     return performance.now() - beganMs
+  }
+
+  get log(): Event[] {
+    this.#read()
+    return this.#log
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
@@ -234,10 +242,23 @@ class ProviderProcess implements Provider {
     await rm(this.dir, { recursive: true, force: true })
   }
 
-  #said(line: string): void {
-    if (!line.startsWith('{')) return
-    const event = JSON.parse(line) as Event
-    this.log.push(event)
+  #said(text: string): void {
+    this.#unread.push(text)
+    if (this.#watchers.size > 0) this.#read()
+  }
+
+  #read(): void {
+    let rest = ''
+    for (const text of this.#unread.splice(0)) {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) if (line.startsWith('{')) this.#heard(JSON.parse(line) as Event)
+    }
+    this.#unread.push(rest)
+  }
+
+  #heard(event: Event): void {
+    this.#log.push(event)
     for (const watch of this.#watchers) watch(event)
   }
 }
