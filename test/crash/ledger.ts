@@ -1,7 +1,7 @@
 /** What the server has promised, and what came of it, kept outside the server: here nothing is ever forgotten. */
 import { hash } from 'node:crypto'
 import type { Event } from '../support/provider.ts'
-import { MARKER_NEEDLES } from './mails.ts'
+import { MARKER_NEEDLES, bodyOf } from './mails.ts'
 import type { Taken } from './next-hop.ts'
 import { fetchOnce, type Fetched } from './terminal.ts'
 
@@ -11,8 +11,6 @@ export type Way = 'out' | 'in'
 export interface TestMail {
   readonly token: string
   readonly way: Way
-  /** As its author wrote it; what is fetched must have these octets after its header. */
-  readonly body: string
   /** Attempts, answered or not: when there was a second, a second copy may be its sender's (RFC 1047). */
   offered: number
   /** Attempts that were answered 250. */
@@ -50,8 +48,6 @@ export interface Verdict {
 
 /** A copy that has come to the next hop, and in which life of which server. */
 interface Arrival {
-  readonly token: string
-  readonly address: string
   readonly life: string
   /** 250 was said to its final dot. */
   readonly answered: boolean
@@ -117,17 +113,18 @@ export class Ledger {
   nextHopTook({ recipient, data, life, answered }: Taken): void {
     const token = /^Message-ID:\s*<(token-[\w-]+)/im.exec(data.toString('latin1', 0, 16_384))?.[1] ?? 'unknown'
     if (MARKER_NEEDLES.some((needle) => data.includes(needle))) this.#wrong.push(`${token} left in clear`)
-    this.#arrive({ token, address: recipient, life, answered })
+    this.#arrive(token, recipient, { life, answered })
   }
 
-  #arrive(arrival: Arrival): void {
-    const { token, address } = arrival
+  #arrive(token: string, address: string, arrival: Arrival): void {
     const mail = this.#mails.get(token)?.mail
     if (mail === undefined) this.#wrong.push(`nobody expected ${token} at ${address}`)
     else if (mail.settled.has(address) && repeatsOf(mail) === 0)
       this.#wrong.push(`${token} came to ${address} again after that had been settled`)
-    const before = this.#arrived.get(`${token} ${address}`)
-    if (before === undefined) this.#arrived.set(`${token} ${address}`, [arrival])
+    // not the token that was cut out of the copy: that would keep all of it in memory
+    const key = `${mail?.token ?? token} ${address}`
+    const before = this.#arrived.get(key)
+    if (before === undefined) this.#arrived.set(key, [arrival])
     else before.push(arrival)
   }
 
@@ -180,8 +177,10 @@ export class Ledger {
     const token = /token-[\w.-]+/.exec(text)?.[0] ?? 'unknown'
     const report = text.includes('message/delivery-status')
     const body = text.slice(text.indexOf('\r\n\r\n') + 4)
-    if (!report && body !== this.#mails.get(token)?.mail.body) this.#wrong.push(`${token} at ${address} was changed`)
-    return { key: `${token} ${report ? 'report' : 'copy'} ${address}`, digest: hash('sha256', message) }
+    const mail = this.#mails.get(token)?.mail
+    if (!report && (mail === undefined || body !== bodyOf(mail.token)))
+      this.#wrong.push(`${token} at ${address} was changed`)
+    return { key: `${mail?.token ?? token} ${report ? 'report' : 'copy'} ${address}`, digest: hash('sha256', message) }
   }
 
   /** The window of RFC 1047, from both of its sides: as it was before us, and as we are before the next hop. */

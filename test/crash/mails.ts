@@ -1,5 +1,5 @@
 /** What the users write. Every line holds the marker: where it is found, plaintext has come to the disk. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { TestMail, Way } from './ledger.ts'
 
 export const MARKER = `plaintext-marker-${randomBytes(9).toString('hex')}`
@@ -16,17 +16,14 @@ export const MARKER_NEEDLES: readonly Buffer[] = [
   ),
 ]
 
-/** `large` ones become files of their own at rest (64 KiB and more), small ones columns of a row. */
-export function write(way: Way, size: 'small' | 'large'): TestMail {
-  const token = `token-${way}-${size}-${randomBytes(6).toString('hex')}`
-  const lines = Array.from(
-    { length: size === 'small' ? 5 : 1_200 },
-    () => `${MARKER} ${randomBytes(30).toString('base64')}`,
-  )
+/** Lines of some 90 octets. `large` ones become files of their own at rest (64 KiB and more), small ones columns of a row. */
+const LINES = { small: 5, large: 1_200 } as const
+const RANDOM_BYTES = 30
+
+export function write(way: Way, size: keyof typeof LINES): TestMail {
   return {
-    token,
+    token: `token-${way}-${size}-${randomBytes(6).toString('hex')}`,
     way,
-    body: [token, ...lines, ''].join('\r\n'),
     offered: 0,
     accepted: 0,
     kills: [],
@@ -35,7 +32,20 @@ export function write(way: Way, size: 'small' | 'large'): TestMail {
   }
 }
 
-export function outgoingText({ token, body }: TestMail, from: string, to: readonly string[]): string {
+/** What a mail says follows from its token, so that nobody need keep it; what is fetched must have these octets after its header. */
+export function bodyOf(token: string): string {
+  const count = LINES[token.includes('-large-') ? 'large' : 'small']
+  const random = createHash('shake256', { outputLength: count * RANDOM_BYTES })
+    .update(token)
+    .digest()
+  const lines = Array.from(
+    { length: count },
+    (_, index) => `${MARKER} ${random.toString('base64', index * RANDOM_BYTES, (index + 1) * RANDOM_BYTES)}`,
+  )
+  return [token, ...lines, ''].join('\r\n')
+}
+
+export function outgoingText({ token }: TestMail, from: string, to: readonly string[]): string {
   const header = [
     `From: <${from}>`,
     `To: ${to.map((address) => `<${address}>`).join(', ')}`,
@@ -45,5 +55,5 @@ export function outgoingText({ token, body }: TestMail, from: string, to: readon
     'MIME-Version: 1.0',
     'Content-Type: text/plain; charset=us-ascii',
   ]
-  return [...header, '', body].join('\r\n')
+  return [...header, '', bodyOf(token)].join('\r\n')
 }
