@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { queueLength } from './data-folder.ts'
 import { Ledger } from './ledger.ts'
 import { SEED, fairSample, pointsOf, seededRandom, type Point } from './points.ts'
@@ -15,7 +16,8 @@ const FAILURES = ASKED ?? '50'
 /** On a busy machine the sample ends early, after this long. */
 const BUDGET_MS = ASKED === undefined ? 20_000 : Infinity
 const SAMPLE_MIN = 10
-const MISSED_MAX = 0.25
+/** Of the steps: those that do not come a second time, or not as often. */
+const MISSED_MAX = 0.5
 
 test('a full disk at any step: nothing that was answered 250 is missing, and nothing comes twice', async (t) => {
   const random = seededRandom(SEED)
@@ -45,8 +47,8 @@ test('a full disk at any step: nothing that was answered 250 is missing, and not
     for (const mail of [out, incoming]) mail.troubles.push(name)
     await victim.throughTrouble(out, incoming)
     failures += 1
-    const said = JSON.stringify(victim.provider.log.slice(saidBefore))
-    if (!said.includes('no space left') && !QUIET.test(plan.label)) missed += 1
+    if (!(await victim.hasFailed())) missed += 1
+    else if (!QUIET.test(plan.label)) await heardOf(victim, saidBefore, name)
   }
 
   await victim.arm({ kind: 'fail', label: 'none', nth: 1 })
@@ -58,11 +60,19 @@ test('a full disk at any step: nothing that was answered 250 is missing, and not
   assert.deepEqual(await victim.plaintextFiles(), [])
   const { lost, duplicated, wrong } = ledger.verdict()
   process.stdout.write(
-    `${failures} failures, ${ledger.accepted} accepted, ${lost.length} lost, ${duplicated.length} duplicated\n`,
+    `${failures - missed} failures, ${ledger.accepted} accepted, ${lost.length} lost, ${duplicated.length} duplicated\n`,
   )
   assert.deepEqual({ lost, duplicated, wrong }, { lost: [], duplicated: [], wrong: [] })
-  assert(missed <= failures * MISSED_MAX, `${missed} of ${failures} failures were not heard of`)
+  assert(missed <= failures * MISSED_MAX, `${missed} of ${failures} failures did not happen`)
 })
+
+/** The log says it, as soon as it is written. */
+function heardOf({ provider }: Victim, saidBefore: number, name: string): Promise<void> {
+  return eventually(() => {
+    const said = JSON.stringify(provider.log.slice(saidBefore))
+    assert(said.includes('no space left'), `nothing was heard of ${name}: ${said}`)
+  })
+}
 
 /** A local delivery that failed for one recipient was repeated for the others. */
 const ALWAYS = /sql insert into mailbox \d+ .small/

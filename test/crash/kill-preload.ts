@@ -77,7 +77,9 @@ function step(label: string): void {
       if (total === plan.count) die()
       return
     case 'fail':
-      if (plan.label === label && plan.nth === nth) throw new Error(`no space left on device (${label})`)
+      if (plan.label !== label || plan.nth !== nth) return
+      writeFileSync(`${process.env['CRASH_PLAN']}.happened`, '')
+      throw new Error(`no space left on device (${label})`)
   }
 }
 

@@ -154,8 +154,13 @@ export class Victim implements AsyncDisposable {
     })
   }
 
+  /** The step of the plan in force has failed; one that comes in another order this time may not have been met. */
+  async hasFailed(): Promise<boolean> {
+    return exists(`${this.#planFile}.happened`)
+  }
+
   async #write(plan: CrashPlan): Promise<void> {
-    await rm(`${this.#planFile}.armed`, { force: true })
+    for (const said of ['armed', 'happened']) await rm(`${this.#planFile}.${said}`, { force: true })
     await writeFile(this.#planFile, JSON.stringify(plan))
   }
 
