@@ -42,7 +42,8 @@ const skip = process.platform === 'linux' ? false : 'no /proc'
 for (const [cores, helpers, heaps] of MACHINES)
   test(`${cores} cores: ${helpers} helpers of V8, ${heaps} heaps of malloc`, { skip }, async () => {
     const { args, env } = await startedWith({ OMP_NUM_THREADS: String(cores), MALLOC_ARENA_MAX: undefined })
-    assert(args.includes(`--v8-pool-size=${helpers}`), args.join(' '))
+    for (const arg of [`--v8-pool-size=${helpers}`, '--heap-growing-percent=300', '--max-semi-space-size=8'])
+      assert(args.includes(arg), args.join(' '))
     assert.equal(env['MALLOC_ARENA_MAX'], String(heaps))
   })
 
